@@ -1,0 +1,1 @@
+"""The device: camera to bin decision. The floor the other three packages stand on."""

@@ -1,0 +1,87 @@
+"""Time, passed in rather than read: the loop's clock, its replayed twin and a rate keeper.
+
+One clock counts monotonic seconds and knows what wall time they stand for. Nothing else in the
+project reads the operating system's time.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Monotonic seconds, counted from when the source began, and the wall time they stand for."""
+
+    def now_s(self) -> float:
+        """Seconds since the clock began; never goes back."""
+        ...
+
+    def wall(self, at_s: float) -> datetime:
+        """The moment `at_s` as UTC wall time."""
+        ...
+
+
+class SystemClock:
+    """The real clock: monotonic seconds since it was made.
+
+    Wall time is read when asked for, not at the start: a Raspberry Pi has no battery clock, and the
+    first minutes after boot may carry the wrong year.
+    """
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+
+    def now_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+    def wall(self, at_s: float) -> datetime:
+        return datetime.fromtimestamp(time.time() - (self.now_s() - at_s), UTC)
+
+    def sleep(self, duration_s: float) -> None:
+        """Block the calling thread; negative durations return at once."""
+        if duration_s > 0:
+            time.sleep(duration_s)
+
+
+class ReplayClock:
+    """A clock that stands still until a replayed frame moves it, so that a replay is repeatable."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._began_wall_s = time.time()
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def wall(self, at_s: float) -> datetime:
+        return datetime.fromtimestamp(self._began_wall_s + at_s, UTC)
+
+    def advance_to(self, at_s: float) -> None:
+        """Move to `at_s`; an earlier time than now is ignored."""
+        self._now_s = max(self._now_s, at_s)
+
+
+class RateKeeper:
+    """Absolute deadlines of a fixed rate: a late tick does not push the following ones back."""
+
+    def __init__(self, rate_hz: float, now_s: float) -> None:
+        self._period_s = 1.0 / rate_hz
+        self._next_s = now_s + self._period_s
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds to sleep before the next tick, 0 when late; deadlines that passed are skipped."""
+        wait_s = self._next_s - now_s
+        num_missed = max(0, int(-wait_s // self._period_s)) if wait_s < 0 else 0
+        self._next_s += self._period_s * (1 + num_missed)
+        return max(0.0, wait_s)
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds, as every record that leaves the process carries it.
+
+    >>> rfc3339(datetime(2026, 11, 21, 1, 52, 7, 413000, UTC))
+    '2026-11-21T01:52:07.413Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
