@@ -97,7 +97,11 @@ def load_picture(path: Path) -> Image:
     except cv2.error:
         image = None  # what OpenCV says of damaged headers means nothing to an owner
     if image is None:
-        raise PictureError(f"{path} cannot be read as a picture ({path.stat().st_size} bytes): expected JPEG, PNG, WebP or BMP")
+        raise PictureError(
+            f"{path} cannot be read as a picture ({path.stat().st_size} bytes): expected JPEG, PNG, WebP or BMP"
+        )
     if image.shape[0] * image.shape[1] > MAX_PICTURE_PIXELS:
-        raise PictureError(f"{path} has {image.shape[1]}x{image.shape[0]} pixels: scale it below {MAX_PICTURE_PIXELS:,} pixels first")
+        raise PictureError(
+            f"{path} has {image.shape[1]}x{image.shape[0]} pixels: scale it below {MAX_PICTURE_PIXELS:,} pixels first"
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

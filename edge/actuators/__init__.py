@@ -1,0 +1,1 @@
+"""What moves: one actuator backend a module, chosen by name in the config."""

@@ -1,0 +1,171 @@
+"""The bundle: one directory that holds a model and all that is needed to use and to check it.
+
+    manifest.json     schema, labels, input, outputs, temperature, metrics, digest of every other file
+    model.tflite      the network, full int8 by default
+    card.md           what it was trained on, how good it is, what it is bad at
+    golden/           pictures made by this project, with the scores expected of them
+
+A bundle is immutable; its id is the digest of its manifest, which holds the digests of the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from edge.errors import BundleError, MissingInputError, StorageError
+from edge.preprocess import InputSpec
+
+MANIFEST = "manifest.json"
+MODEL = "model.tflite"
+SCHEMA = 1
+
+DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or name != path.as_posix() or name == MANIFEST:
+        raise ValueError("must be a plain path inside the bundle")
+    return name
+
+
+RelativeName = Annotated[str, AfterValidator(_inside)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(_Strict):
+    """The network's input: (1, height_px, width_px, 3) uint8 RGB, untouched camera bytes."""
+
+    height_px: int = Field(ge=16, le=2048)
+    width_px: int = Field(ge=16, le=2048)
+
+    def spec(self) -> InputSpec:
+        """The same as preprocessing takes it."""
+        return InputSpec(self.height_px, self.width_px)
+
+
+class Outputs(_Strict):
+    """Position of each output among the model's outputs; `embedding` is None where there is none."""
+
+    logits: int = Field(ge=0)
+    embedding: int | None = Field(default=None, ge=0)
+    embedding_size: int | None = Field(default=None, ge=1)
+
+
+class Golden(_Strict):
+    """A picture of exactly the input's size (PNG, so lossless), and the logits expected of it."""
+
+    picture: RelativeName
+    logits: tuple[float, ...]
+
+
+class Manifest(_Strict):
+    """The content of manifest.json."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    labels: tuple[Label, ...] = Field(min_length=2)
+    precision: Literal["int8", "float16", "float32", "dynamic"]
+    input: Input
+    outputs: Outputs
+    temperature: float = Field(gt=0, le=100, description="logits are divided by it before softmax")
+    metrics: dict[str, float] = Field(default_factory=dict)
+    golden: tuple[Golden, ...] = ()
+    files: dict[RelativeName, Digest]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels must differ from each other")
+        wanted = {MODEL, *(golden.picture for golden in self.golden)}
+        if missing := sorted(wanted - set(self.files)):
+            raise ValueError(f"files has no digest of {', '.join(missing)}")
+        if any(len(golden.logits) != len(self.labels) for golden in self.golden):
+            raise ValueError("each golden picture needs one logit for each label")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle on disk whose every file was found to match its digest."""
+
+    path: Path
+    manifest: Manifest
+    bundle_id: str
+
+    @property
+    def model_path(self) -> Path:
+        """The TFLite file that runs on the CPU."""
+        return self.path / MODEL
+
+    @property
+    def short_name(self) -> str:
+        """Name and the first digits of the id, as decisions carry it: `trashnet-lite0@3f2a91c0`."""
+        return f"{self.manifest.name}@{self.bundle_id[:8]}"
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle in directory `path`, after checking the digest of every file.
+
+    Raises:
+        MissingInputError: no such directory, or no manifest in it.
+        BundleError: the manifest is not understood, or a file is missing, changed or unexpected.
+    """
+    manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        raise MissingInputError(
+            f"no bundle at {path}: expected a directory with {MANIFEST}, as `sorter convert` writes it"
+        )
+    encoded = _read(manifest_path)
+    manifest = parse_manifest(encoded, manifest_path)
+    for name, digest in manifest.files.items():
+        _check_digest(path, name, digest)
+    return Bundle(path, manifest, hashlib.sha256(encoded).hexdigest())
+
+
+def parse_manifest(encoded: bytes, path: Path) -> Manifest:
+    """The manifest in `encoded`; `path` only names it in errors.
+
+    Raises:
+        BundleError: it is not JSON, of another schema version, or breaks a rule of `Manifest`.
+    """
+    try:
+        return Manifest.model_validate_json(encoded)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        if first["loc"] == ("schema",):
+            raise BundleError(
+                f"{path}: schema {first['input']!r} is not known, expected {SCHEMA}: "
+                "update sorter, or convert the model again"
+            ) from None
+        raise BundleError(f"{path}: {place}: {first['msg']}") from None
+
+
+def _check_digest(path: Path, name: str, expected: str) -> None:
+    file = path / name
+    if not file.is_file():
+        raise BundleError(f"{path} lacks {name}, which its manifest lists: copy the bundle again")
+    found = hashlib.sha256(_read(file)).hexdigest()
+    if found != expected:
+        raise BundleError(
+            f"{file} is damaged: expected digest {expected[:12]}…, found {found[:12]}…; copy the bundle again"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error

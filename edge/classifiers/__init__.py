@@ -1,0 +1,1 @@
+"""What an item is: one inference backend a module, chosen by name in the config."""

@@ -1,0 +1,153 @@
+"""TFLite models on the CPU, through LiteRT and its XNNPACK kernels."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.classifiers.base import softmax
+from edge.errors import BundleError, MissingLibraryError
+from edge.messages import Prediction
+from edge.preprocess import Image, InputSpec
+
+RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+
+
+class TensorDetails(TypedDict):
+    """The part of a tensor's description that is used here."""
+
+    index: int
+    shape: NDArray[np.int32]
+    dtype: type[np.generic]
+    quantization: tuple[float, int]
+
+
+class Interpreter(Protocol):
+    """The part of the TFLite interpreter that is used here; both runtimes have it."""
+
+    def allocate_tensors(self) -> None: ...
+    def get_input_details(self) -> list[TensorDetails]: ...
+    def get_output_details(self) -> list[TensorDetails]: ...
+    def set_tensor(self, tensor_index: int, value: NDArray[np.generic]) -> None: ...
+    def get_tensor(self, tensor_index: int) -> NDArray[np.generic]: ...
+    def invoke(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Tensor:
+    """Where one tensor sits, and what turns its stored numbers into real ones."""
+
+    index: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def of(cls, details: TensorDetails) -> _Tensor:
+        scale, zero_point = details["quantization"]
+        shape = tuple(int(size) for size in details["shape"])
+        return cls(details["index"], shape, np.dtype(details["dtype"]), float(scale), int(zero_point))
+
+    def real(self, stored: NDArray[np.generic]) -> NDArray[np.float32]:
+        """The stored numbers as (N,) float32."""
+        flat = stored.reshape(-1).astype(np.float32)
+        return (flat - np.float32(self.zero_point)) * np.float32(self.scale) if self.scale else flat
+
+
+class LiteRTClassifier:
+    """A bundle's model on the CPU.
+
+    Raises:
+        MissingLibraryError: no TFLite runtime works here.
+        BundleError: the model does not load, or does not have the inputs and outputs of its manifest.
+    """
+
+    def __init__(self, bundle: Bundle, num_threads: int = 2) -> None:
+        manifest = bundle.manifest
+        self._labels = manifest.labels
+        self._spec = manifest.input.spec()
+        self._temperature = manifest.temperature
+        self._interpreter = load_interpreter(bundle.model_path, num_threads)
+        self._input, outputs = _tensors(self._interpreter)
+        self._logits = _pick(outputs, manifest.outputs.logits, len(self._labels), bundle)
+        embedding = manifest.outputs.embedding
+        size = manifest.outputs.embedding_size
+        self._embedding = None if embedding is None else _pick(outputs, embedding, size, bundle)
+        wanted = (1, self._spec.height_px, self._spec.width_px, 3)
+        if self._input.shape != wanted:
+            raise BundleError(f"{bundle.model_path} takes {self._input.shape}, but its manifest says {wanted}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def input_spec(self) -> InputSpec:
+        return self._spec
+
+    def classify(self, image: Image) -> Prediction:
+        logits, embedding, invoke_s = self.infer(image)
+        return Prediction(softmax(logits, self._temperature), embedding, invoke_s)
+
+    def infer(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float]:
+        """Logits (C,), embedding (D,) or None, and the seconds spent in `invoke`."""
+        stored = image[None] if self._input.dtype == np.uint8 else image[None].astype(self._input.dtype)
+        self._interpreter.set_tensor(self._input.index, stored)
+        began_s = time.perf_counter()
+        self._interpreter.invoke()
+        invoke_s = time.perf_counter() - began_s
+        logits = self._logits.real(self._interpreter.get_tensor(self._logits.index))
+        if self._embedding is None:
+            return logits, None, invoke_s
+        return logits, self._embedding.real(self._interpreter.get_tensor(self._embedding.index)), invoke_s
+
+
+def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
+    """An allocated interpreter from the first runtime that really works.
+
+    tflite-runtime imports well beside numpy 2 and dies when an interpreter is made, hence the probe is
+    to make one.
+
+    Raises:
+        MissingLibraryError: neither runtime works.
+        BundleError: the file is not a model this runtime can run.
+    """
+    failures: list[str] = []
+    for name in RUNTIMES:
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, AttributeError) as error:
+            failures.append(f"{name}: {error}")
+            continue
+        try:
+            interpreter: Interpreter = module.Interpreter(model_path=str(model_path), num_threads=num_threads)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{model_path} does not load: {str(error).splitlines()[0]}") from error
+        except (ImportError, AttributeError) as error:
+            failures.append(f"{name}: {error}")
+            continue
+        return interpreter
+    raise MissingLibraryError(f"no TFLite runtime works here ({'; '.join(failures)}): pip install ai-edge-litert")
+
+
+def _tensors(interpreter: Interpreter) -> tuple[_Tensor, list[_Tensor]]:
+    inputs = [_Tensor.of(details) for details in interpreter.get_input_details()]
+    return inputs[0], [_Tensor.of(details) for details in interpreter.get_output_details()]
+
+
+def _pick(outputs: list[_Tensor], position: int, size: int | None, bundle: Bundle) -> _Tensor:
+    if position >= len(outputs):
+        raise BundleError(f"{bundle.model_path} has {len(outputs)} outputs, but its manifest names number {position}")
+    found = int(np.prod(outputs[position].shape))
+    if size is not None and found != size:
+        raise BundleError(f"{bundle.model_path}: output {position} has {found} numbers, but its manifest says {size}")
+    return outputs[position]
