@@ -1,0 +1,61 @@
+"""Which bin a decision goes to. Classes are not bins: several labels may share one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge.errors import ConfigError
+from edge.messages import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Every label's bin, and the bin for what was not accepted (None: leave it where it is)."""
+
+    bin_of_label: Mapping[str, str]
+    unknown_bin: str | None = None
+
+    def bin_for(self, outcome: Outcome, label: str | None) -> str | None:
+        """Where the item goes, or None to move nothing.
+
+        What left early is gone, and of several items at once nobody knows which one a flap would
+        take: in both cases nothing moves.
+        """
+        match outcome:
+            case Outcome.ACCEPTED:
+                return self.bin_of_label[label] if label is not None else None
+            case Outcome.UNKNOWN | Outcome.TIMEOUT:
+                return self.unknown_bin
+            case Outcome.MULTIPLE | Outcome.LEFT_EARLY:
+                return None
+
+
+def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unknown_bin: str | None) -> Routing:
+    """A routing that covers every label exactly once; no bins at all means one bin for each label.
+
+    >>> route({"paper": ["paper", "cardboard"], "rest": ["trash"]}, ["paper", "trash", "cardboard"], "rest").bin_of_label
+    {'paper': 'paper', 'cardboard': 'paper', 'trash': 'rest'}
+
+    Raises:
+        ConfigError: a label has no bin or two, a bin names a label the model does not know, or the bin
+            for the unknown does not exist. All problems are named at once.
+    """
+    if not labels_of_bin:
+        return Routing({label: label for label in labels}, unknown_bin)
+    bin_of_label: dict[str, str] = {}
+    problems: list[str] = []
+    for name, bin_labels in labels_of_bin.items():
+        for label in bin_labels:
+            if label not in labels:
+                problems.append(f"bins.{name}.labels names {label!r}, which the model does not know")
+            elif label in bin_of_label:
+                problems.append(f"{label!r} stands in bins.{bin_of_label[label]} and in bins.{name}")
+            else:
+                bin_of_label[label] = name
+    problems += [f"{label!r} has no bin" for label in labels if label not in bin_of_label]
+    if unknown_bin is not None and unknown_bin not in labels_of_bin:
+        problems.append(f"the bin for unknown items, {unknown_bin!r}, is not among the bins")
+    if problems:
+        raise ConfigError(f"{'; '.join(problems)}. Expected: each of {', '.join(labels)} in exactly one bin")
+    return Routing(bin_of_label, unknown_bin)
