@@ -23,6 +23,14 @@ class Clock(Protocol):
         ...
 
 
+class PacedClock(Clock, Protocol):
+    """A clock that whatever has its own times can wait by: a film, a simulation."""
+
+    def wait_until(self, at_s: float) -> None:
+        """Let `at_s` come: the real clock blocks the calling thread, a replayed one jumps there."""
+        ...
+
+
 class SystemClock:
     """The real clock: monotonic seconds since it was made.
 
@@ -44,6 +52,9 @@ class SystemClock:
         if duration_s > 0:
             time.sleep(duration_s)
 
+    def wait_until(self, at_s: float) -> None:
+        self.sleep(at_s - self.now_s())
+
 
 class ReplayClock:
     """A clock that stands still until a replayed frame moves it, so that a replay is repeatable."""
@@ -61,6 +72,9 @@ class ReplayClock:
     def advance_to(self, at_s: float) -> None:
         """Move to `at_s`; an earlier time than now is ignored."""
         self._now_s = max(self._now_s, at_s)
+
+    def wait_until(self, at_s: float) -> None:
+        self.advance_to(at_s)
 
 
 class RateKeeper:

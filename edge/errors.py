@@ -5,6 +5,7 @@
     ├── UsageError            (ValueError)             2   arguments that do not fit together
     ├── InvalidDataError      (ValueError)            65   a file is there, but its content cannot be used
     │   ├── PictureError                                   a picture cannot be decoded
+    │   ├── VideoError                                     a video cannot be decoded, or holds no frame
     │   ├── BundleError                                    manifest, digests or model do not fit
     │   └── DatasetError                                   a data folder without usable classes
     ├── MissingInputError     (FileNotFoundError)     66   a file or folder is not there
@@ -13,7 +14,9 @@
     │   └── CameraError                                    the camera gives no usable picture
     │       ├── CameraLostError                            it cannot be opened, or went away
     │       ├── StaleFrameError                            no new frame within the allowed age
-    │       └── FrozenPictureError                         frames arrive, but their bytes never change
+    │       ├── FrozenPictureError                         frames arrive, but their bytes never change
+    │       ├── BlackPictureError                          frames arrive, but nothing is lit in them
+    │       └── DarkPictureError                           frames arrive, too dark to tell anything
     ├── StorageError          (OSError)               74   reading or writing failed
     ├── TryAgainError         (RuntimeError)          75   busy; the same call may work later
     ├── AccessDeniedError     (PermissionError)       77   the user may not open it
@@ -56,6 +59,10 @@ class PictureError(InvalidDataError):
     """A picture cannot be decoded."""
 
 
+class VideoError(InvalidDataError):
+    """A video cannot be decoded, or holds no frame."""
+
+
 class BundleError(InvalidDataError):
     """A bundle's manifest, digests or model do not fit together."""
 
@@ -94,6 +101,14 @@ class StaleFrameError(CameraError):
 
 class FrozenPictureError(CameraError):
     """Frames arrive on time, but their bytes never change."""
+
+
+class BlackPictureError(CameraError):
+    """Frames arrive on time, but nothing is lit in them."""
+
+
+class DarkPictureError(CameraError):
+    """Frames arrive on time, but they are too dark to tell anything."""
 
 
 class StorageError(SorterError, OSError):
