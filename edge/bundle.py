@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from edge.errors import BundleError, MissingInputError, StorageError
-from edge.preprocess import InputSpec
+from edge.messages import InputSpec
 
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
@@ -26,6 +26,7 @@ SCHEMA = 1
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 
+Precision = Literal["int8", "float16", "float32", "dynamic"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
 
@@ -76,7 +77,7 @@ class Manifest(_Strict):
     schema_version: Literal[1] = Field(alias="schema")
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     labels: tuple[Label, ...] = Field(min_length=2)
-    precision: Literal["int8", "float16", "float32", "dynamic"]
+    precision: Precision
     input: Input
     outputs: Outputs
     temperature: float = Field(gt=0, le=100, description="logits are divided by it before softmax")

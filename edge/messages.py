@@ -13,6 +13,17 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+# A picture: (H, W, 3) uint8 RGB.
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a network takes: (height_px, width_px, 3) uint8 RGB, squashed, not padded."""
+
+    height_px: int = 224
+    width_px: int = 224
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -30,7 +41,7 @@ class Frame:
 
     sequence: int
     captured_at_s: float
-    image: NDArray[np.uint8]
+    image: Image
 
 
 class Phase(StrEnum):

@@ -6,17 +6,15 @@ model trained on one interpolation and fed another loses points without a word, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.errors import MissingInputError, PictureError
-from edge.messages import Box
+from edge.messages import Box, Image, InputSpec
 
-Image = NDArray[np.uint8]
+__all__ = ["CROP_MARGIN", "Image", "InputSpec", "crop", "load_picture", "resize", "square_around", "to_input"]
 
 # Around the box found by presence, as a share of its longer side. Foreground masks nibble at edges,
 # and a network trained on photographs expects some ground around the item.
@@ -24,14 +22,6 @@ CROP_MARGIN = 0.15
 
 # A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture.
 MAX_PICTURE_PIXELS = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What the network takes: (height_px, width_px, 3) uint8 RGB, squashed, not padded."""
-
-    height_px: int = 224
-    width_px: int = 224
 
 
 def resize(image: Image, spec: InputSpec) -> Image:

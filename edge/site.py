@@ -23,23 +23,10 @@ from edge.bundle import Bundle
 from edge.decision import ClassThresholds
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
 from edge.preprocess import Image, load_picture
+from edge.presence.settings import Region
 
 SITE = "site.toml"
 BACKGROUND = "background.png"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """The part of the frame that matters, as shares of its width and height; all of it by default."""
-
-    x: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    y: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    width: Annotated[float, Gt(0), Le(1)] = 1.0
-    height: Annotated[float, Gt(0), Le(1)] = 1.0
-
-    def __post_init__(self) -> None:
-        if self.x + self.width > 1 + 1e-9 or self.y + self.height > 1 + 1e-9:
-            raise ValueError("the region reaches beyond the frame: x + width and y + height may be at most 1")
 
 
 class SiteDescription(BaseModel):
@@ -59,7 +46,7 @@ class Site:
     """A loaded site. `background` is (H, W, 3) uint8 RGB or None; `site_id` names this very content."""
 
     site_id: str | None = None
-    region: Region = Region()
+    region: Region = field(default_factory=Region)
     temperature: float | None = None
     thresholds: dict[str, ClassThresholds] = field(default_factory=dict)
     background: Image | None = None
@@ -78,7 +65,9 @@ def load_site(path: Path, bundle: Bundle) -> Site:
     """
     file = path / SITE
     if not file.is_file():
-        raise MissingInputError(f"no site file at {path}: expected a directory with {SITE}, as `sorter calibrate` writes it")
+        raise MissingInputError(
+            f"no site file at {path}: expected a directory with {SITE}, as `sorter calibrate` writes it"
+        )
     encoded = file.read_bytes()
     try:
         description = SiteDescription.model_validate(tomllib.loads(encoded.decode()))

@@ -1,7 +1,7 @@
 """From single frames to one item: its life, and the evidence gathered over time.
 
-An item begins when something has come to rest and ends when the scene has been empty for a moment. A
-hand that passes never comes to rest, so it never becomes an item.
+An item begins when something has come to rest and ends when the scene is empty (presence says so only
+after a moment of emptiness). A hand that passes never comes to rest, so it never becomes an item.
 """
 
 from __future__ import annotations
@@ -38,15 +38,13 @@ class SmoothingSettings:
     """How frames are gathered into an item.
 
     `ema_weight` is the share of the newest frame in `ema`. A frame is left out when its sharpness is
-    below `min_relative_sharpness` of the sharpest one of this item. An item is gone once the scene
-    was empty for `gone_after_s`; several at once count after `many_after_s`, since one item often
-    looks like two while it falls.
+    below `min_relative_sharpness` of the sharpest one of this item. Several at once count after
+    `many_after_s`, since one item often looks like two while it falls.
     """
 
     method: Method = Method.MEAN_LOG_PROB
     ema_weight: Annotated[float, Gt(0), Le(1)] = 0.4
     min_relative_sharpness: Annotated[float, Ge(0), Le(1)] = 0.4
-    gone_after_s: Annotated[float, Ge(0), Le(60)] = 0.2
     many_after_s: Annotated[float, Ge(0), Le(60)] = 0.6
 
 
@@ -73,7 +71,7 @@ class MeanLogProb:
     def add(self, scores: Scores) -> Scores:
         self._log_scores.append(np.log(np.maximum(scores, MIN_SCORE)))
         mean = np.exp(np.mean(self._log_scores, axis=0))
-        smoothed = (mean / mean.sum()).astype(np.float32)
+        smoothed: Scores = (mean / mean.sum()).astype(np.float32)
         self._winner = int(smoothed.argmax())
         return smoothed
 
@@ -113,7 +111,8 @@ class Vote:
         if not self._votes.size:
             self._votes = np.zeros_like(scores)
         self._votes[int(scores.argmax())] += 1
-        return (self._votes / self._votes.sum()).astype(np.float32)
+        shares: Scores = (self._votes / self._votes.sum()).astype(np.float32)
+        return shares
 
     @property
     def agreeing(self) -> int:
@@ -130,7 +129,8 @@ class Consecutive:
         if self._run and self._run[-1].argmax() != scores.argmax():
             self._run.clear()
         self._run.append(scores)
-        return np.mean(self._run, axis=0, dtype=np.float32)  # type: ignore[no-any-return]
+        mean: Scores = np.mean(self._run, axis=0, dtype=np.float32)
+        return mean
 
     @property
     def agreeing(self) -> int:
@@ -167,15 +167,13 @@ class ItemTracker:
         self._is_decided = False
         self._wakes_on_motion = False
         self._seen_since_s: float | None = None
-        self._empty_since_s: float | None = None
         self._many_since_s: float | None = None
         self._best_sharpness = 0.0
 
     def follow(self, presence: Presence, now_s: float) -> Item | None:
         """The item that waits for a decision after this frame, None when there is none."""
         if presence.phase is Phase.EMPTY:
-            return self._while_empty(now_s)
-        self._empty_since_s = None
+            return self._while_empty()
         self._seen_since_s = now_s if self._seen_since_s is None else self._seen_since_s
         if self._wakes_on_motion and presence.phase is Phase.MOVING:
             self._is_decided = self._wakes_on_motion = False
@@ -220,6 +218,12 @@ class ItemTracker:
         self._wakes_on_motion = self._item.is_many
         self._item = None
 
+    def end(self) -> Item | None:
+        """The item that still waits, as one that has left; None when none does."""
+        if self._item is not None:
+            self._item = replace(self._item, has_left=True)
+        return self._item
+
     def _begin(self) -> None:
         self._num_items += 1
         self._evidence = self._new_evidence()
@@ -227,16 +231,10 @@ class ItemTracker:
         first_seen_s = self._seen_since_s if self._seen_since_s is not None else 0.0
         self._item = Item(self._num_items, first_seen_s)
 
-    def _while_empty(self, now_s: float) -> Item | None:
-        self._many_since_s = None
-        self._empty_since_s = now_s if self._empty_since_s is None else self._empty_since_s
-        if now_s - self._empty_since_s < self._settings.gone_after_s:
-            return self._item
+    def _while_empty(self) -> Item | None:
+        self._many_since_s = self._seen_since_s = None
         self._is_decided = self._wakes_on_motion = False
-        self._seen_since_s = None
-        if self._item is not None:
-            self._item = replace(self._item, has_left=True)
-        return self._item
+        return self.end()
 
     def _is_many(self, presence: Presence, now_s: float) -> bool:
         if presence.phase is not Phase.MANY:

@@ -7,8 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.messages import Prediction
-from edge.preprocess import Image, InputSpec
+from edge.messages import Image, InputSpec, Prediction
 
 
 class Classifier(Protocol):

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.classifiers.base import softmax
 from edge.errors import BundleError, MissingLibraryError
-from edge.messages import Prediction
-from edge.preprocess import Image, InputSpec
+from edge.messages import Image, InputSpec, Prediction
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 

@@ -1,0 +1,95 @@
+"""One tick of the bin: look, follow the item, classify, decide, and hand the decision on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from edge.cameras.base import Camera
+from edge.classifiers.base import Classifier
+from edge.decision import DecisionPolicy
+from edge.messages import Box, Decision, Frame, Image, InputSpec, Presence
+from edge.smoothing import ItemTracker
+from edge.telemetry import Stage, Telemetry
+
+
+class PresenceDetector(Protocol):
+    """What lies before the camera; see `edge.presence`."""
+
+    def update(self, frame: Frame) -> Presence:
+        """The state after this frame; frames come in order."""
+        ...
+
+
+class Loop:
+    """The bin's heartbeat. Everything it needs is given to it; it owns nothing.
+
+    `prepare` crops and resizes (`edge.preprocess.to_input`); `on_decision` is called once for each
+    item, in the thread of the loop, and must write the decision down before anything moves.
+    """
+
+    def __init__(
+        self,
+        *,
+        camera: Camera,
+        presence: PresenceDetector,
+        prepare: Callable[[Image, InputSpec, Box | None], Image],
+        classifier: Classifier,
+        tracker: ItemTracker,
+        policy: DecisionPolicy,
+        on_decision: Callable[[Decision], None],
+        telemetry: Telemetry,
+        max_age_s: float,
+    ) -> None:
+        self._camera = camera
+        self._presence = presence
+        self._prepare = prepare
+        self._classifier = classifier
+        self._tracker = tracker
+        self._policy = policy
+        self._on_decision = on_decision
+        self._telemetry = telemetry
+        self._max_age_s = max_age_s
+        self._last_frame_s = 0.0
+
+    def step(self) -> bool:
+        """Take one frame all the way; False when the source has ended. Blocks for at most `max_age_s`.
+
+        Raises:
+            CameraError: there is no fresh frame to decide on.
+            StorageError: the decision could not be written down; nothing was moved.
+        """
+        with self._telemetry.timed(Stage.CAPTURE):
+            frame = self._camera.next_frame(self._max_age_s)
+        if frame is None:
+            return False
+        self._last_frame_s = frame.captured_at_s
+        with self._telemetry.timed(Stage.PRESENCE):
+            presence = self._presence.update(frame)
+        decision = self._follow(frame, presence)
+        if decision is not None:
+            self._tracker.close()
+            self._on_decision(decision)
+        self._telemetry.saw(presence.phase)
+        return True
+
+    def finish(self) -> None:
+        """The source has ended: an item that still waits has left undecided. Call it once, after the last step."""
+        item = self._tracker.end()
+        decision = None if item is None else self._policy.decide(item, self._last_frame_s)
+        if decision is not None:
+            self._on_decision(decision)
+
+    def _follow(self, frame: Frame, presence: Presence) -> Decision | None:
+        now_s = frame.captured_at_s
+        item = self._tracker.follow(presence, now_s)
+        if item is None:
+            return None
+        if self._tracker.wants(presence):
+            with self._telemetry.timed(Stage.CROP):
+                picture = self._prepare(frame.image, self._classifier.input_spec, presence.box)
+            with self._telemetry.timed(Stage.CLASSIFY):
+                prediction = self._classifier.classify(picture)
+            item = self._tracker.add(prediction)
+        with self._telemetry.timed(Stage.DECIDE):
+            return self._policy.decide(item, now_s)

@@ -1,0 +1,30 @@
+"""What every test may need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures and clips beside the checkout; they are not part of the repository."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real pictures in ../shared/data, which are not part of the repository")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> str:
+    """The path of a real broker. In CI it must be there; elsewhere its absence skips the test."""
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail("CI must install mosquitto")
+    if found is None:
+        pytest.skip("needs the mosquitto broker: apt install mosquitto")
+    return found

@@ -1,0 +1,128 @@
+"""The policy decides once there is enough, waits otherwise, and always says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.decision import ClassThresholds, DecisionPolicy, DecisionSettings
+from edge.errors import ConfigError
+from edge.messages import Item, Outcome
+from edge.routing import route
+
+LABELS = ("can", "paper", "trash")
+ROUTING = route({"dry": ["can", "paper"], "rest": ["trash"]}, LABELS, "rest")
+SETTINGS = DecisionSettings(min_confidence=0.6, min_margin=0.2, min_frames=3, max_frames=8, deadline_s=2, timeout_s=5)
+POLICY = DecisionPolicy(SETTINGS, LABELS, ROUTING)
+
+
+def item(*scores: float, used: int = 3, agreeing: int | None = None, **changes: object) -> Item:
+    evidence = np.array(scores, np.float32) if scores else None
+    agreeing = used if agreeing is None else agreeing
+    known = {"item_id": 1, "first_seen_s": 10.0, "settled_s": 10.5, "frames_used": used, "agreeing": agreeing}
+    return Item(**{**known, "scores": evidence, **changes})  # type: ignore[arg-type]
+
+
+def test_a_confident_item_is_accepted_into_its_bin() -> None:
+    decision = POLICY.decide(item(0.9, 0.06, 0.04), 10.8)
+    assert decision is not None
+    assert (decision.outcome, decision.label, decision.bin) == (Outcome.ACCEPTED, "can", "dry")
+    assert decision.reason == "confident: 3 of 3 frames say can"
+    assert decision.confidence == pytest.approx(0.9)
+    assert decision.margin == pytest.approx(0.84)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "doubt"),
+    [
+        (item(0.9, 0.06, 0.04, used=8, agreeing=2), "only 2 of 8 frames say can, 3 needed"),
+        (item(0.55, 0.3, 0.15, used=8), "can has 0.55, 0.60 needed"),
+        (item(0.6, 0.4, 0.0, used=8), "can leads by 0.20, 0.20 needed"),
+    ],
+)
+def test_what_stays_doubtful_until_the_last_frame_is_unknown_and_says_which_rule_failed(
+    waiting: Item, doubt: str
+) -> None:
+    strict = DecisionPolicy(
+        DecisionSettings(min_confidence=0.6, min_margin=0.2000001, min_frames=3, max_frames=8), LABELS, ROUTING
+    )
+    decision = strict.decide(waiting, 11.0)
+    assert decision is not None
+    assert decision.outcome is Outcome.UNKNOWN
+    assert decision.bin == "rest"
+    assert decision.reason.endswith(doubt)
+
+
+def test_doubt_waits_while_frames_and_time_are_left() -> None:
+    assert POLICY.decide(item(0.5, 0.3, 0.2, used=7), 11.0) is None
+
+
+def test_the_deadline_counts_from_when_the_item_settled() -> None:
+    waiting = item(0.5, 0.3, 0.2)
+    assert POLICY.decide(waiting, 12.49) is None
+    decision = POLICY.decide(waiting, 12.5)
+    assert decision is not None
+    assert decision.outcome is Outcome.UNKNOWN
+
+
+def test_an_item_without_a_usable_frame_times_out() -> None:
+    blurred = item(used=0, frames_rejected=40)
+    assert POLICY.decide(blurred, 14.9) is None
+    decision = POLICY.decide(blurred, 15.0)
+    assert decision is not None
+    assert (decision.outcome, decision.label, decision.bin) == (Outcome.TIMEOUT, None, "rest")
+    assert "40 too blurred" in decision.reason
+
+
+def test_several_items_move_nothing() -> None:
+    decision = POLICY.decide(item(0.99, 0.01, 0.0, is_many=True), 10.6)
+    assert decision is not None
+    assert (decision.outcome, decision.bin) == (Outcome.MULTIPLE, None)
+
+
+def test_an_item_that_left_undecided_is_said_to_have_left_early() -> None:
+    decision = POLICY.decide(item(0.99, 0.01, 0.0, used=1, has_left=True), 10.6)
+    assert decision is not None
+    assert (decision.outcome, decision.label, decision.bin) == (Outcome.LEFT_EARLY, "can", None)
+    assert decision.reason == "gone after 1 frame, undecided"
+
+
+def test_a_class_with_its_own_threshold_needs_that_one() -> None:
+    settings = DecisionSettings(min_confidence=0.6, classes={"can": ClassThresholds(min_confidence=0.95)})
+    policy = DecisionPolicy(settings, LABELS, ROUTING)
+    assert policy.decide(item(0.9, 0.06, 0.04), 10.8) is None
+    assert policy.decide(item(0.06, 0.9, 0.04), 10.8) is not None
+
+
+def test_thresholds_of_an_unknown_class_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"decision\.classes names glass; the model knows can, paper, trash"):
+        DecisionPolicy(DecisionSettings(classes={"glass": ClassThresholds(0.5)}), LABELS, ROUTING)
+
+
+@given(
+    scores=st.lists(st.floats(0.01, 1), min_size=3, max_size=3),
+    used=st.integers(1, 20),
+    agreeing=st.integers(0, 20),
+    waited_s=st.floats(0, 10),
+)
+def test_nothing_is_accepted_below_a_threshold_and_nothing_waits_beyond_the_deadline(
+    scores: list[float], used: int, agreeing: int, waited_s: float
+) -> None:
+    evidence = np.array(scores, np.float32) / np.float32(sum(scores))
+    waiting = item(*evidence, used=used, agreeing=min(used, agreeing))
+    decision = POLICY.decide(waiting, 10.5 + waited_s)
+    runner_up, winner = np.sort(evidence)[-2:]
+    is_enough = winner >= SETTINGS.min_confidence and winner - runner_up >= SETTINGS.min_margin
+    if decision is None:
+        assert waited_s < SETTINGS.deadline_s
+        assert used < SETTINGS.max_frames
+    elif decision.outcome is Outcome.ACCEPTED:
+        assert is_enough
+        assert min(used, agreeing) >= SETTINGS.min_frames
+        assert decision.label == LABELS[int(evidence.argmax())]
+    else:
+        assert decision.outcome is Outcome.UNKNOWN
+        assert decision.bin == "rest"
+    assert decision == POLICY.decide(waiting, 10.5 + waited_s), "the policy must have no memory"
