@@ -1,0 +1,99 @@
+"""OpenCV's captures behind a seam that a scripted capture can stand in for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from edge.messages import Image
+
+# A camera that stops delivering blocks OpenCV for 10 s a read without this; in seconds. OpenCV reads it
+# once, at its first V4L2 capture.
+_SELECT_TIMEOUT = ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2")
+# AV_LOG_QUIET: what FFmpeg says of a damaged file on stderr means nothing to an owner.
+_FFMPEG_LOG_LEVEL = ("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+class Capture(Protocol):
+    """The part of `cv2.VideoCapture` that is used here; an opened one."""
+
+    def grab(self) -> bool:
+        """Wait for the next frame and take it; False when there is none."""
+        ...
+
+    def retrieve(self) -> tuple[bool, MatLike]:
+        """Decode what was grabbed; False when it cannot be decoded."""
+        ...
+
+    def get(self, prop: int, /) -> float:
+        """A property, 0 or -1 where it is unknown."""
+        ...
+
+    def set(self, prop: int, value: float, /) -> bool:
+        """Ask for a property; True does not mean that it was applied."""
+        ...
+
+    def release(self) -> None:
+        """Close it."""
+        ...
+
+
+def open_file(path: Path) -> Capture | None:
+    """A video file, or None when FFmpeg cannot read it."""
+    return _open(str(path), cv2.CAP_FFMPEG, ())
+
+
+def open_v4l2(path: str) -> Capture | None:
+    """A V4L2 device node, or None when it cannot be started. Blocks for at most some seconds."""
+    return _open(path, cv2.CAP_V4L2, ())
+
+
+def open_stream(url: str, open_timeout_s: float, read_timeout_s: float) -> Capture | None:
+    """A network stream, or None when nothing answers within `open_timeout_s`.
+
+    After a read that timed out every further read fails, also when the stream goes on: open it again.
+    """
+    timeouts = (
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        round(open_timeout_s * 1000),
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        round(read_timeout_s * 1000),
+    )
+    return _open(url, cv2.CAP_FFMPEG, timeouts)
+
+
+def to_rgb(image: MatLike) -> Image:
+    """OpenCV's BGR as a new read-only (H, W, 3) uint8 RGB picture."""
+    return frozen(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def frozen(image: MatLike) -> Image:
+    """The same picture, read-only: frames are shared between threads."""
+    rgb = np.asarray(image, dtype=np.uint8)
+    rgb.setflags(write=False)
+    return rgb
+
+
+def _open(source: str, backend: int, parameters: Sequence[int]) -> Capture | None:
+    for name, value in (_SELECT_TIMEOUT, _FFMPEG_LOG_LEVEL):
+        os.environ.setdefault(name, value)
+    with _quiet():
+        capture = cv2.VideoCapture(source, backend, parameters)
+    return capture if capture.isOpened() else None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without OpenCV's own warnings: the caller says in its own words what went wrong."""
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)

@@ -1,0 +1,169 @@
+"""Video files and folders of pictures as films."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import cv2
+
+from edge.cameras.captures import Capture, frozen, open_file, to_rgb
+from edge.cameras.film import Film, Still
+from edge.errors import MissingInputError, PictureError, VideoError
+from edge.preprocess import load_picture
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+# For files that say nothing of their rate; what the simulated camera and the shared clips run at.
+FALLBACK_RATE_HZ = 12.0
+
+# Containers guess their frame count; a file that ends this much short of it was cut.
+_COMPLETE_SHARE = 0.9
+
+
+def film_of(source: Path, rate_hz: float = FALLBACK_RATE_HZ) -> Film:
+    """The film in a video file or in a folder of pictures (`rate_hz` is for the folder).
+
+    Raises:
+        MissingInputError: there is nothing at `source`.
+    """
+    if not source.exists():
+        raise MissingInputError(f"nothing at {source}: expected a video file, or a folder of pictures")
+    return PictureFolder(source, rate_hz) if source.is_dir() else VideoFile(source)
+
+
+class VideoFile:
+    """Every frame of a file that FFmpeg reads, with the times that the file gives them."""
+
+    def __init__(self, path: Path, open_capture: Callable[[Path], Capture | None] = open_file) -> None:
+        self._path = path
+        self._open_capture = open_capture
+        self._num_frames: int | None = None
+
+    @property
+    def num_frames(self) -> int | None:
+        return self._num_frames
+
+    def play(self) -> Generator[Still, None, None]:
+        """Show the file.
+
+        Raises:
+            MissingInputError: there is no such file.
+            VideoError: FFmpeg cannot read it, or it holds no frame.
+        """
+        capture = self._open()
+        try:
+            self._num_frames = _announced(capture)
+            times = _Times(capture.get(cv2.CAP_PROP_FPS))
+            num_shown = 0
+            while capture.grab():
+                is_decoded, image = capture.retrieve()
+                if is_decoded:
+                    num_shown += 1
+                    yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), to_rgb(image)
+            self._check_end(num_shown)
+        finally:
+            capture.release()
+
+    def _open(self) -> Capture:
+        if not self._path.is_file():
+            raise MissingInputError(f"no video at {self._path}: expected a file such as clip.mp4")
+        capture = self._open_capture(self._path)
+        if capture is None:
+            size = self._path.stat().st_size
+            raise VideoError(f"{self._path} cannot be read as a video ({size} bytes): expected MP4, AVI, MKV or GIF")
+        return capture
+
+    def _check_end(self, num_shown: int) -> None:
+        if num_shown == 0:
+            raise VideoError(f"{self._path} holds no frame that can be decoded: record it again")
+        if self._num_frames is not None and num_shown < _COMPLETE_SHARE * self._num_frames:
+            log.warning("%s ends after %d of %d frames: the file is cut", self._path, num_shown, self._num_frames)
+
+
+class PictureFolder:
+    """The pictures below a folder in the order of their paths, at a fixed rate.
+
+    A camera has one size, and what follows it learns one background: pictures of different sizes are
+    refused when they come.
+    """
+
+    def __init__(self, folder: Path, rate_hz: float = FALLBACK_RATE_HZ) -> None:
+        self._folder = folder
+        self._rate_hz = rate_hz
+        self._num_frames: int | None = None
+
+    @property
+    def num_frames(self) -> int | None:
+        return self._num_frames
+
+    def play(self) -> Generator[Still, None, None]:
+        """Show the folder.
+
+        Raises:
+            MissingInputError: there is no such folder.
+            PictureError: it holds no picture, one that cannot be decoded, or one of another size.
+        """
+        paths = pictures_below(self._folder)
+        self._num_frames = len(paths)
+        first_shape: tuple[int, ...] | None = None
+        for index, path in enumerate(paths):
+            image = load_picture(path)
+            first_shape = first_shape or image.shape
+            if image.shape != first_shape:
+                raise PictureError(
+                    f"{path} is {_size(image.shape)}, but {paths[0].name} before it is {_size(first_shape)}:"
+                    " a camera has one size, give pictures of one camera"
+                )
+            yield index / self._rate_hz, frozen(image)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """The picture files in a folder and in its subfolders, sorted by path, hidden ones left out.
+
+    Raises:
+        MissingInputError: there is no such folder.
+        PictureError: there is no picture in it.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(f"no folder at {folder}: expected a folder of pictures")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    if not paths:
+        raise PictureError(f"no picture in {folder}: expected {', '.join(sorted(PICTURE_SUFFIXES))} files")
+    return paths
+
+
+class _Times:
+    """Times that only grow: the file's own where it has them, else counted at its rate.
+
+    Some containers give every frame time 0, or repeat a time after an edit.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        is_known = math.isfinite(rate_hz) and rate_hz > 0
+        self._period_s = 1.0 / (rate_hz if is_known else FALLBACK_RATE_HZ)
+        self._last_s: float | None = None
+
+    def after(self, stated_s: float) -> float:
+        """The time of the next frame, of which the file says `stated_s`."""
+        if self._last_s is None:
+            self._last_s = max(0.0, stated_s) if math.isfinite(stated_s) else 0.0
+        elif math.isfinite(stated_s) and stated_s > self._last_s:
+            self._last_s = stated_s
+        else:
+            self._last_s += self._period_s
+        return self._last_s
+
+
+def _announced(capture: Capture) -> int | None:
+    count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return round(count) if math.isfinite(count) and count > 0 else None
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
