@@ -1,0 +1,181 @@
+"""The commands of conversion. Light to import: what is heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+from edge.commands.options import json_option, path_argument, verbosity, verbosity_options
+from edge.errors import CheckFailedError
+
+if TYPE_CHECKING:
+    from convert.export import Draft
+    from edge.bundle import Bundle, Precision
+
+T = TypeVar("T")
+
+NUM_CHANGES_SHOWN = 10
+TERMINATED = 143  # 128 + SIGTERM, as shells report it
+
+
+@click.command()
+@path_argument("run")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory of the new bundle.")
+@click.option(
+    "--precision", type=click.Choice(["int8", "float16", "float32", "dynamic"]), default="int8", show_default=True
+)
+@click.option("--name", help="Name of the bundle; by default the data folder and the backbone.")
+@click.option(
+    "--size", "size_px", type=click.IntRange(32, 1024), help="Side of the input in pixels; by default the run's."
+)
+@click.option("--data", "data_root", type=click.Path(path_type=Path), help="Where the run's pictures lie now.")
+@click.option(
+    "--representative",
+    "num_representative",
+    type=click.IntRange(1, 10_000),
+    default=240,
+    show_default=True,
+    help="Training pictures that set the ranges of int8.",
+)
+@click.option(
+    "--max-accuracy-loss",
+    type=click.FloatRange(0, 100),
+    default=0.5,
+    show_default=True,
+    help="Points of accuracy that it may cost.",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 100),
+    default=98.5,
+    show_default=True,
+    help="Percent of held-out pictures that must get the same answer.",
+)
+@click.option("--accept-loss", is_flag=True, help="Write the bundle beyond these limits, and the loss into its card.")
+@click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chooses the representative pictures.")
+@json_option
+@verbosity_options
+def convert(
+    *,
+    run: Path,
+    out: Path,
+    precision: Precision,
+    name: str | None,
+    size_px: int | None,
+    data_root: Path | None,
+    num_representative: int,
+    max_accuracy_loss: float,
+    min_agreement: float,
+    seed: int,
+    accept_loss: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Turn a training RUN into a bundle for the device, and show that it changed nothing that matters.
+
+    The model is held against the network as trained on the run's held-out pictures, through the device's
+    own preprocessing and runtime; beyond the limits nothing is written and the exit code is 1.
+    """
+    _quiet_tensorflow()
+    from convert.export import ConvertSettings, draft_bundle
+    from convert.parity import Limits
+    from convert.writer import check_target, write_bundle
+    from edge.preprocess import InputSpec
+
+    settings = ConvertSettings(
+        precision=precision,
+        name=name,
+        spec=InputSpec(size_px, size_px) if size_px else None,
+        data_root=data_root,
+        num_representative=num_representative,
+        seed=seed,
+        limits=Limits(max_accuracy_loss / 100, min_agreement / 100),
+    )
+    with _stoppable():
+        check_target(out, should_replace=force)
+        draft = draft_bundle(run, settings, _bar)
+        is_refused = bool(draft.losses) and not accept_loss
+        bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
+    click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
+    if is_refused:
+        raise CheckFailedError(
+            f"no bundle written: {'; '.join(draft.losses)}. Train longer, give more --representative pictures, "
+            "try --precision float16, or go on with --accept-loss"
+        )
+
+
+COMMANDS: list[click.Command] = [convert]
+
+
+def _quiet_tensorflow() -> None:
+    """Keep TensorFlow's start-up chatter off stderr; it is read once, at the first import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbosity() > 1 else "2")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that scratch files go away."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(TERMINATED)
+
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _bar(things: Sequence[T], title: str, /) -> Iterable[T]:
+    """A progress bar on stderr, at a terminal only."""
+    if not sys.stderr.isatty():
+        yield from things
+        return
+    with click.progressbar(things, label=title, file=sys.stderr) as bar:
+        yield from bar
+
+
+def _as_json(draft: Draft, bundle: Bundle | None) -> str:
+    written = None if bundle is None else {"path": str(bundle.path), "id": bundle.bundle_id, "name": bundle.short_name}
+    report = {
+        "schema": 1,
+        "bundle": written,
+        "size_bytes": sum(map(len, draft.files.values())),
+        "temperature": draft.manifest.temperature,
+        "metrics": draft.manifest.metrics,
+        "losses": draft.losses,
+        "parity": [parity.to_json() for parity in draft.parities],
+    }
+    return json.dumps(report)
+
+
+def _as_text(draft: Draft, bundle: Bundle | None) -> str:
+    last = draft.parities[-1]
+    lines = [f"{last.reference}: accuracy {last.reference_accuracy}"]
+    lines += [
+        f"{parity.candidate}: accuracy {parity.candidate_accuracy}, same answer {parity.agreement.value:.2%}, "
+        f"same outcome {parity.outcome_agreement.value:.2%}, score distance {parity.score_distance:.4f}"
+        for parity in draft.parities
+    ]
+    lines += [
+        f"  changed: {change.path} from {change.reference} {change.reference_score:.2f} "
+        f"to {change.candidate} {change.candidate_score:.2f}"
+        for change in last.changes[:NUM_CHANGES_SHOWN]
+    ]
+    if len(last.changes) > NUM_CHANGES_SHOWN:
+        lines.append(f"  and {len(last.changes) - NUM_CHANGES_SHOWN} more; --json lists all")
+    if bundle is not None:
+        size_mb = sum(map(len, draft.files.values())) / 1e6
+        lines.append(f"{bundle.path}: {bundle.short_name}, {draft.manifest.precision}, {size_mb:.1f} MB")
+    return "\n".join(lines)

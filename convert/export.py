@@ -1,0 +1,196 @@
+"""A run becomes the draft of a bundle: convert, measure on held-out pictures, describe."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convert.card import write_card
+from convert.golden import encode_png, golden_pictures
+from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
+from convert.network import load_network
+from convert.parity import DEFAULT_LIMITS, Limits, Parity, compare
+from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
+from convert.tflite import to_tflite
+from convert.writer import digests
+from edge.bundle import MODEL, SCHEMA, Bundle, Golden, Input, Manifest, Precision
+from edge.classifiers.litert import LiteRTClassifier
+from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
+from edge.preprocess import Image, InputSpec, load_picture, to_input
+from edge.run import VAL_SPLIT, Run, SplitRow, load_run, load_splits
+
+if TYPE_CHECKING:
+    import keras
+
+CARD = "card.md"
+REPRESENTATIVE = "representative.txt"
+
+# The models that are held against each other, as the card and the report call them.
+_KERAS, _PLAIN, _CHOSEN = "network as trained", "float32 TFLite", "this bundle"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertSettings:
+    """How to convert. None takes what the run says; `data_root` is where its pictures lie now."""
+
+    precision: Precision = "int8"
+    name: str | None = None
+    spec: InputSpec | None = None
+    data_root: Path | None = None
+    num_representative: int = DEFAULT_NUM_PICTURES
+    seed: int = 0
+    limits: Limits = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that a bundle will hold, and what became of the answers on the way.
+
+    Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
+    limits that it breaks.
+    """
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    parities: tuple[Parity, ...]
+    losses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Golden:
+    """A golden picture's file, and what the model says of it."""
+
+    content: bytes
+    logits: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A run, and all that conversion takes from it."""
+
+    run: Run
+    rows: tuple[SplitRow, ...]
+    root: Path
+    spec: InputSpec
+    name: str
+    representative: tuple[SplitRow, ...]
+
+    def picture(self, row: SplitRow) -> Image:
+        """One of the run's pictures as the device would hand it to the network."""
+        return to_input(load_picture(self.root / row.path), self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """A converted model with a manifest that lacks all that must be measured first."""
+
+    content: bytes
+    manifest: Manifest
+
+
+def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = silently) -> Draft:
+    """The bundle of the run in `folder`, in memory: nothing is written but scratch files.
+
+    The same run and settings give the same draft, byte for byte.
+
+    Raises:
+        MissingInputError, InvalidDataError: the run is unfinished or does not fit together.
+    """
+    source = _open(folder, settings)
+    network = load_network(folder, source.run, source.spec)
+    representative = [source.picture(row) for row in progress(source.representative, "representative pictures")]
+    plain, chosen = (
+        _converted(source, network, precision, representative) for precision in ("float32", settings.precision)
+    )
+    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
+        classifier = _classifier(chosen, Path(scratch) / "chosen")
+        scorers = {
+            _KERAS: network_scorer(network),
+            _PLAIN: classifier_scorer(_classifier(plain, Path(scratch) / "plain")),
+            _CHOSEN: classifier_scorer(classifier),
+        }
+        held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
+        held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
+        golden = _golden(classifier)
+    return _described(source, chosen, held_out, golden, settings.limits)
+
+
+def _open(folder: Path, settings: ConvertSettings) -> _Source:
+    run, rows = load_run(folder), load_splits(folder)
+    return _Source(
+        run=run,
+        rows=rows,
+        root=settings.data_root or Path(run.data.root),
+        spec=settings.spec or InputSpec(run.input.height_px, run.input.width_px),
+        name=settings.name or _name(run),
+        representative=choose_representative(rows, run.labels, settings.num_representative, settings.seed),
+    )
+
+
+def _name(run: Run) -> str:
+    """Data folder and backbone, in the alphabet of a bundle's name: `trashnet-lite0`."""
+    words = f"{Path(run.data.root).name}-{run.backbone.removeprefix('efficientnet-')}".lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
+
+
+def _converted(source: _Source, network: keras.Model, precision: Precision, representative: Sequence[Image]) -> _Model:
+    converted = to_tflite(network, source.spec, precision, representative)
+    _log.info("converted to %s: %.2f MB", precision, len(converted.model) / 1e6)
+    manifest = Manifest(
+        schema=SCHEMA,
+        name=source.name,
+        labels=source.run.labels,
+        precision=precision,
+        input=Input(height_px=source.spec.height_px, width_px=source.spec.width_px),
+        outputs=converted.outputs,
+        temperature=1.0,
+        files=digests({MODEL: converted.model}),
+    )
+    return _Model(converted.model, manifest)
+
+
+def _classifier(model: _Model, folder: Path) -> LiteRTClassifier:
+    """The device's own classifier, on a model that is not in a bundle yet."""
+    folder.mkdir()
+    (folder / MODEL).write_bytes(model.content)
+    return LiteRTClassifier(Bundle(folder, model.manifest, bundle_id=""))
+
+
+def _golden(classifier: LiteRTClassifier) -> Mapping[str, _Golden]:
+    pictures = golden_pictures(classifier.input_spec)
+    return {
+        f"golden/{name}.png": _Golden(encode_png(picture), tuple(map(float, classifier.infer(picture)[0])))
+        for name, picture in pictures.items()
+    }
+
+
+def _described(
+    source: _Source, model: _Model, held_out: HeldOut, golden: Mapping[str, _Golden], limits: Limits
+) -> Draft:
+    """The finished draft: temperature, metrics, golden pictures and card join the model."""
+    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
+    labels = source.run.labels
+    parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
+    losses = parities[-1].broken_limits(limits)
+    nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, temperature)
+    manifest = model.manifest.model_copy(
+        update={
+            "temperature": temperature,
+            "metrics": {**parities[-1].metrics(), "nll": round(nll, 5)},
+            "golden": tuple(Golden(picture=name, logits=picture.logits) for name, picture in golden.items()),
+        }
+    )
+    files = {
+        MODEL: model.content,
+        CARD: write_card(source.run, manifest, parities, losses).encode(),
+        REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
+        **{name: picture.content for name, picture in golden.items()},
+    }
+    return Draft(manifest.model_copy(update={"files": digests(files)}), files, parities, losses)

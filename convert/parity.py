@@ -1,0 +1,176 @@
+"""What a conversion changed: one model held against another on the same pictures.
+
+Everything here is arithmetic on logits; `convert.held_out` gets them from the real models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convert.held_out import HeldOut
+from edge.classifiers.base import softmax
+from edge.decision import DecisionPolicy, DecisionSettings
+from edge.messages import Item, Outcome
+from edge.routing import route
+
+_Z95 = 1.959964  # two-sided 95 % of the normal distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a conversion may cost before it is refused: shares, 0..1."""
+
+    max_accuracy_loss: float = 0.005
+    min_agreement: float = 0.985
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`count` of `total`, with its 95 % interval after Wilson 1927.
+
+    >>> Share.of(9, 10)
+    Share(count=9, total=10, value=0.9, low=0.5958, high=0.9821)
+    """
+
+    count: int
+    total: int
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, count: int, total: int) -> Share:
+        if total == 0:
+            return cls(0, 0, 0.0, 0.0, 1.0)
+        share, square = count / total, _Z95**2
+        center = (share + square / (2 * total)) / (1 + square / total)
+        half = _Z95 * np.sqrt(share * (1 - share) / total + square / (4 * total**2)) / (1 + square / total)
+        return cls(count, total, share, round(float(max(0, center - half)), 4), round(float(min(1, center + half)), 4))
+
+    def __str__(self) -> str:
+        return f"{self.value:.2%} ({self.count}/{self.total}, 95 %: {self.low:.1%} to {self.high:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A picture that the candidate answers differently, with each model's answer and its score."""
+
+    path: str
+    label: str
+    reference: str
+    reference_score: float
+    candidate: str
+    candidate_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassParity:
+    """One class: recall before and after, and how often both models answer the same."""
+
+    label: str
+    reference_recall: Share
+    candidate_recall: Share
+    agreement: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """A candidate model against its reference.
+
+    `score_distance` is the mean total variation between their scores, 0..1; `outcome_agreement` counts
+    pictures on which the default policy, given three such frames, comes to the same decision.
+    """
+
+    reference: str
+    candidate: str
+    reference_accuracy: Share
+    candidate_accuracy: Share
+    agreement: Share
+    outcome_agreement: Share
+    score_distance: float
+    classes: tuple[ClassParity, ...]
+    changes: tuple[Change, ...]
+
+    def broken_limits(self, limits: Limits) -> tuple[str, ...]:
+        """What exceeds the limits, as sentences; empty when the conversion may be trusted."""
+        loss = self.reference_accuracy.value - self.candidate_accuracy.value
+        broken = []
+        if loss > limits.max_accuracy_loss:
+            broken.append(f"accuracy fell by {loss:.2%} (limit {limits.max_accuracy_loss:.2%})")
+        if self.agreement.value < limits.min_agreement:
+            broken.append(f"the models agree on {self.agreement} (limit {limits.min_agreement:.2%})")
+        return tuple(broken)
+
+    def metrics(self) -> dict[str, float]:
+        """The figures that a manifest carries."""
+        return {
+            "accuracy": round(self.candidate_accuracy.value, 5),
+            "accuracy_as_trained": round(self.reference_accuracy.value, 5),
+            "agreement": round(self.agreement.value, 5),
+            "outcome_agreement": round(self.outcome_agreement.value, 5),
+            "num_pictures": self.agreement.total,
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def compare(held_out: HeldOut, reference: str, candidate: str, labels: Sequence[str], temperature: float) -> Parity:
+    """The parity of two of the models that scored `held_out`, both at the same temperature."""
+    before = softmax(held_out.logits[reference], temperature)
+    after = softmax(held_out.logits[candidate], temperature)
+    truth, first, second = held_out.label_indices, before.argmax(axis=1), after.argmax(axis=1)
+    outcomes = zip(_outcomes(before, labels), _outcomes(after, labels), strict=True)
+    return Parity(
+        reference=reference,
+        candidate=candidate,
+        reference_accuracy=_share(first == truth),
+        candidate_accuracy=_share(second == truth),
+        agreement=_share(first == second),
+        outcome_agreement=_share(np.array([one == other for one, other in outcomes])),
+        score_distance=round(float(np.abs(before - after).sum(axis=1).mean() / 2), 5),
+        classes=tuple(
+            ClassParity(
+                label,
+                _share(first[truth == index] == index),
+                _share(second[truth == index] == index),
+                _share((first == second)[truth == index]),
+            )
+            for index, label in enumerate(labels)
+        ),
+        changes=tuple(
+            Change(
+                held_out.paths[place],
+                labels[truth[place]],
+                labels[first[place]],
+                round(float(before[place].max()), 3),
+                labels[second[place]],
+                round(float(after[place].max()), 3),
+            )
+            for place in np.flatnonzero(first != second)
+        ),
+    )
+
+
+def _outcomes(scores: NDArray[np.float32], labels: Sequence[str]) -> list[tuple[Outcome, str | None]]:
+    """What the default policy decides of an item whose every frame looks like this picture."""
+    settings = DecisionSettings()
+    policy = DecisionPolicy(settings, labels, route({}, labels, None))
+    outcomes = []
+    for picture_scores in scores:
+        item = Item(0, 0.0, 0.0, settings.min_frames, 0, settings.min_frames, picture_scores)
+        decision = policy.decide(item, settings.deadline_s)
+        outcomes.append((Outcome.UNKNOWN, None) if decision is None else (decision.outcome, decision.bin))
+    return outcomes
+
+
+def _share(is_hit: NDArray[np.bool_]) -> Share:
+    return Share.of(int(is_hit.sum()), len(is_hit))

@@ -1,0 +1,110 @@
+"""From a Keras model to the bytes of a TFLite file, through TensorFlow's converter.
+
+The network's own rescaling stays inside, the batch is 1 and static. In int8 the input is uint8 with
+scale 1 and zero point 0, so that camera bytes go in untouched.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from convert.native import native_stderr_logged
+from convert.network import EMBEDDING, LOGITS
+from edge.bundle import Outputs, Precision
+from edge.errors import InvalidDataError
+from edge.preprocess import Image, InputSpec
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The bytes of a .tflite file, and where its outputs are."""
+
+    model: bytes
+    outputs: Outputs
+
+
+def to_tflite(
+    network: keras.Model, spec: InputSpec, precision: Precision, representative: Sequence[Image]
+) -> Converted:
+    """The network at a precision; `representative` sets the ranges of int8 and is unused elsewhere.
+
+    The same arguments give the same bytes.
+
+    Raises:
+        InvalidDataError: the converter refuses an operator, or quantizes the input to something other
+            than camera bytes.
+    """
+    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as folder:
+        _export(network, spec, folder)
+        model = _convert(folder, precision, representative)
+    return Converted(model, _outputs(model, precision))
+
+
+def _export(network: keras.Model, spec: InputSpec, folder: str) -> None:
+    """Write a SavedModel with a batch of one: what the converter reads without losing weights or names."""
+    import keras  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
+
+    signature = [tf.TensorSpec((1, spec.height_px, spec.width_px, 3), tf.float32, name="image")]
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serve", lambda image: network(image, training=False), input_signature=signature)
+    with native_stderr_logged():
+        archive.write_out(folder, verbose=False)
+
+
+def _convert(folder: str, precision: Precision, representative: Sequence[Image]) -> bytes:
+    import tensorflow as tf  # noqa: PLC0415
+
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.representative_dataset = lambda: _samples(representative)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.uint8
+        converter.inference_output_type = tf.int8
+    try:
+        with native_stderr_logged():
+            return bytes(converter.convert())
+    except Exception as error:  # the converter's own class is private, and MLIR raises bare ones
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InvalidDataError(f"the model cannot be converted to {precision}: {reason.strip()}") from error
+
+
+def _samples(representative: Sequence[Image]) -> Iterator[list[np.ndarray]]:
+    """Batches of one, float32. Two pixels of each pin the input's range to 0..255, which makes scale 1."""
+    for image in representative:
+        sample = image[None].astype(np.float32)
+        sample[0, 0, 0], sample[0, 0, 1] = 0.0, 255.0
+        yield [sample]
+
+
+def _outputs(model: bytes, precision: Precision) -> Outputs:
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
+
+    interpreter = Interpreter(model_content=model)
+    taken = interpreter.get_input_details()[0]
+    if precision == "int8" and (taken["dtype"] is not np.uint8 or taken["quantization"] != (1.0, 0)):
+        raise InvalidDataError(
+            f"the input became {np.dtype(taken['dtype'])} with scale and zero point {taken['quantization']}, "
+            "expected uint8 with (1.0, 0): the network must take 0..255 and rescale inside"
+        )
+    places = {details["index"]: place for place, details in enumerate(interpreter.get_output_details())}
+    by_name = interpreter.get_signature_runner().get_output_details()
+    embedding = by_name[EMBEDDING]
+    return Outputs(
+        logits=places[by_name[LOGITS]["index"]],
+        embedding=places[embedding["index"]],
+        embedding_size=int(np.prod(embedding["shape"])),
+    )

@@ -1,0 +1,106 @@
+"""Bundles onto the disk, all or nothing: a sibling directory is filled, synced and renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.bundle import MANIFEST, Bundle, Manifest, load_bundle
+from edge.errors import StorageError, UsageError
+
+_READABLE_DIRECTORY = 0o755  # temporary directories begin private, but a service user reads bundles
+
+
+def check_target(out: Path, *, should_replace: bool) -> None:
+    """Refuse early what `write_bundle` would refuse late.
+
+    Raises:
+        UsageError: something is at `out` that is not a bundle, or a bundle that may not be replaced.
+        StorageError: the directory that should hold it does not exist.
+    """
+    if not out.absolute().parent.is_dir():
+        raise StorageError(f"{out.absolute().parent} is not a directory: make it first")
+    if not out.exists() and not out.is_symlink():
+        return
+    is_empty = out.is_dir() and not any(out.iterdir())
+    if is_empty:
+        return
+    if not (out / MANIFEST).is_file():
+        raise UsageError(f"{out} exists and is not a bundle: choose another --out")
+    if not should_replace:
+        raise UsageError(f"{out} already holds a bundle: choose another --out, or replace it with --force")
+
+
+def digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    """SHA-256 of every file by name, as the manifest lists them."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+
+
+def write_bundle(out: Path, manifest: Manifest, files: Mapping[str, bytes], *, should_replace: bool) -> Bundle:
+    """The bundle at `out`, read back and verified. Nothing is left behind when this fails.
+
+    Raises:
+        UsageError: as `check_target`.
+        StorageError: writing failed; what was at `out` before is still there.
+    """
+    check_target(out, should_replace=should_replace)
+    encoded = manifest.model_dump_json(by_alias=True, indent=1).encode() + b"\n"
+    try:
+        with _sibling_directory(out) as folder:
+            for name, content in {**files, MANIFEST: encoded}.items():
+                _write_synced(folder / name, content)
+            for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+                _sync_directory(directory)
+            _put_in_place(folder, out)
+    except OSError as error:
+        raise StorageError(f"the bundle could not be written to {out}: {error.strerror or error}") from error
+    return load_bundle(out)
+
+
+@contextmanager
+def _sibling_directory(out: Path) -> Iterator[Path]:
+    """A new directory on the same file system as `out`, removed unless it was renamed away."""
+    parent = out.absolute().parent
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".partial", dir=parent))
+    try:
+        folder.chmod(_READABLE_DIRECTORY)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _put_in_place(folder: Path, out: Path) -> None:
+    """Rename `folder` to `out`; a bundle that was there stands aside until the new one is in."""
+    if not (out / MANIFEST).is_file():
+        folder.rename(out)
+        _sync_directory(out.absolute().parent)
+        return
+    with _sibling_directory(out) as aside:
+        former = out.rename(aside / "former")
+        try:
+            folder.rename(out)
+        except OSError:
+            former.rename(out)
+            raise
+        _sync_directory(out.absolute().parent)
