@@ -18,8 +18,9 @@ Mask = NDArray[np.uint8]
 _DARK_LEVEL = 10.0
 # Sensor and JPEG noise after averaging 16 camera pixels, in grey levels, never taken for smaller.
 _NOISE_LEVELS = 1.2
-# What the smooth light surface cannot explain, log units.
+# What the smooth light surface cannot explain: log units, and share of the change of light.
 _LIGHT_ERROR = 0.012
+_LIGHT_ERROR_SHARE = 0.12
 # A scene that varies more than this is not learned as noise, log units.
 _MAX_NOISE = 0.1
 # A shadow without an object of its own darkens down to this, log units: 0.5 is 60 % of the light.
@@ -128,7 +129,9 @@ class Background:
         new_edges = cv2.max(cv2.subtract(edges, self._edges_near), 0)
         edge_part = cv2.multiply(new_edges, new_edges, scale=3)
         evidence = cv2.add(cv2.add(color, lit), edge_part)
-        return cv2.sqrt(cv2.blur(cv2.multiply(evidence, self._precision), (3, 3)))  # type: ignore[return-value]
+        change = brightness(cv2.absdiff(self._surface, 0.0))
+        noise = cv2.add(self._noise, cv2.multiply(change, change, scale=_LIGHT_ERROR_SHARE**2))
+        return cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))  # type: ignore[return-value]
 
     def _derive(self) -> None:
         """What follows from mean and variance: bounds that forgive a shift by one work pixel, edges, noise."""
@@ -139,5 +142,4 @@ class Background:
         self._edges_near = cv2.dilate(self._edges, _SQUARE3)
         floor = cv2.exp(cv2.multiply(plane, -1.0), None)
         noise = cv2.multiply(floor, floor, scale=_NOISE_LEVELS**2)
-        noise = cv2.add(cv2.add(noise, self._variance), _LIGHT_ERROR**2)
-        self._precision = cv2.divide(1.0, noise)
+        self._noise = cv2.add(cv2.add(noise, self._variance), _LIGHT_ERROR**2)

@@ -69,7 +69,9 @@ class PresenceDetector:
             self._mask = np.zeros((self._view.height_px, self._view.width_px), np.uint8)
             self._background = None
             if self._reference is not None:
-                self._background = Background(to_log(self._view.shrink_reference(self._reference)), None, self._settings)
+                self._background = Background(
+                    to_log(self._view.shrink_reference(self._reference)), None, self._settings
+                )
         return self._view
 
     def _judge(self, foreground: Foreground, difference: Difference, now_s: float) -> Presence:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.messages import Box
+from edge.presence.background import gradient
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -16,6 +17,10 @@ Mask = NDArray[np.uint8]
 # Standard deviations: a thing is made of weak pixels around at least some strong ones.
 STRONG = 6.0
 WEAK = 3.0
+# A thing has a rim: near it the score rises by this much per work pixel. Light that the surface does
+# not explain, and soft shadows, rise slowly.
+RIM_SLOPE = 1.0
+_RIM_REACH = np.ones((11, 11), np.uint8)
 # Gaps of up to 6 work pixels inside one thing: the clear part of a bottle between cap and label.
 _CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 # Of two things the smaller counts as a second item only from this share of the larger one's area.
@@ -50,7 +55,10 @@ def find_things(score: Floats, min_area_px: float, sensitivity: float) -> Foregr
     if cv2.countNonZero(strong) == 0:
         return Foreground((), np.zeros(score.shape, np.uint8))
     weak = cv2.compare(score, WEAK / sensitivity, cv2.CMP_GT)
-    closed = cv2.morphologyEx(weak, cv2.MORPH_CLOSE, _CLOSING)
+    rim = cv2.dilate(cv2.compare(gradient(score), RIM_SLOPE / sensitivity, cv2.CMP_GT), _RIM_REACH)
+    closed = cv2.morphologyEx(cv2.bitwise_and(weak, rim), cv2.MORPH_CLOSE, _CLOSING)
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(closed, contours, -1, 255, cv2.FILLED)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
     num_strong = np.bincount(labels[strong > 0], minlength=len(stats))
     keep = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (num_strong >= 0.25 * min_area_px)

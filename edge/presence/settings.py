@@ -40,7 +40,7 @@ class PresenceSettings:
         learn_s: how long an unknown empty scene must lie still to be learned, seconds.
         learn_timeout_s: after so long without stillness the median of what was seen is taken, seconds.
         adapt_s: time constant with which the empty scene follows the light, seconds.
-        work_width_px: width of the picture on which presence works, pixels.
+        work_px: size of the picture on which presence works, in pixels in all; 160 x 90 by default.
     """
 
     region: Region = field(default_factory=Region)
@@ -51,4 +51,4 @@ class PresenceSettings:
     learn_s: Annotated[float, Ge(0), Le(60)] = 0.8
     learn_timeout_s: Annotated[float, Gt(0), Le(600)] = 6.0
     adapt_s: Annotated[float, Gt(0), Le(3600)] = 5.0
-    work_width_px: Annotated[int, Ge(64), Le(640)] = 160
+    work_px: Annotated[int, Ge(4_000), Le(200_000)] = 14_400

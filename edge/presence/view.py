@@ -27,8 +27,8 @@ class View:
         share = settings.region
         left, top = math.floor(share.left * width), math.floor(share.top * height)
         region = Box(left, top, math.ceil(share.right * width) - left, math.ceil(share.bottom * height) - top)
-        work_width = min(settings.work_width_px, region.width)
-        return cls(image.shape, region, work_width, max(1, round(work_width * region.height / region.width)))
+        scale = min(1.0, math.sqrt(settings.work_px / (region.width * region.height)))
+        return cls(image.shape, region, max(1, round(region.width * scale)), max(1, round(region.height * scale)))
 
     def shrink(self, image: Image) -> Image:
         """The region at work size. Averages 16 camera pixels into one where there are enough.
