@@ -60,6 +60,7 @@ class ReplayCameraSection(Section):
     backend: Literal["replay"]
     source: Path
     rate_hz: float = Field(default=12.0, gt=0, le=240)
+    max_age_s: float = Field(default=2.0, gt=0, le=60)
 
 
 class SimulatedCameraSection(Section):
@@ -69,6 +70,7 @@ class SimulatedCameraSection(Section):
     seed: int = Field(default=1, ge=0)
     num_items: int = Field(default=12, ge=1, le=100_000)
     rate_hz: float = Field(default=12.0, gt=0, le=240)
+    max_age_s: float = Field(default=2.0, gt=0, le=60)
 
 
 CameraSection = Annotated[
@@ -190,6 +192,13 @@ def find_config(path: Path | None) -> Path | None:
     if path is not None:
         return path
     return SYSTEM_CONFIG if SYSTEM_CONFIG.is_file() else None
+
+
+def with_choices(config: Config, bundle: Path | None, site: Path | None) -> Config:
+    """The configuration with the bundle and the site file that the command line names, if any."""
+    if bundle is not None:
+        config = config.model_copy(update={"model": config.model.model_copy(update={"bundle": bundle})})
+    return config if site is None else config.model_copy(update={"site": site})
 
 
 def _file_layers(path: Path | None) -> list[_Layer]:

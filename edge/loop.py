@@ -73,6 +73,12 @@ class Loop:
         self._telemetry.saw(presence.phase)
         return True
 
+    def run_to_end(self) -> None:
+        """Step until the source has ended."""
+        while self.step():
+            pass
+        self.finish()
+
     def finish(self) -> None:
         """The source has ended: an item that still waits has left undecided. Call it once, after the last step."""
         item = self._tracker.end()

@@ -62,18 +62,18 @@ class _Tensor:
 
 
 class LiteRTClassifier:
-    """A bundle's model on the CPU.
+    """A bundle's model on the CPU; `temperature` stands in for the bundle's own when it is given.
 
     Raises:
         MissingLibraryError: no TFLite runtime works here.
         BundleError: the model does not load, or does not have the inputs and outputs of its manifest.
     """
 
-    def __init__(self, bundle: Bundle, num_threads: int = 2) -> None:
+    def __init__(self, bundle: Bundle, num_threads: int = 2, temperature: float | None = None) -> None:
         manifest = bundle.manifest
         self._labels = manifest.labels
         self._spec = manifest.input.spec()
-        self._temperature = manifest.temperature
+        self._temperature = manifest.temperature if temperature is None else temperature
         self._interpreter = load_interpreter(bundle.model_path, num_threads)
         self._input, outputs = _tensors(self._interpreter)
         self._logits = _pick(outputs, manifest.outputs.logits, len(self._labels), bundle)

@@ -113,7 +113,7 @@ def test_several_at_once_count_only_when_they_stay_several() -> None:
     single = tracker.follow(seen(Phase.MANY), 0.2)
     assert single is not None
     assert not single.is_many
-    several = tracker.follow(seen(Phase.MANY), 0.7)
+    several = tracker.follow(seen(Phase.MANY), 0.75)
     assert several is not None
     assert several.is_many
 

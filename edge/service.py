@@ -1,0 +1,206 @@
+"""A whole bin, put together from its configuration: the one place where parts meet their settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, assert_never
+
+from edge.actuators.base import Actuator
+from edge.actuators.gpio import PulseActuator, PulseSettings, open_pin_factory
+from edge.actuators.log import LogActuator
+from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
+from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.cameras.base import Camera
+from edge.cameras.film import FilmCamera
+from edge.cameras.replay import film_of
+from edge.classifiers.litert import LiteRTClassifier
+from edge.clock import PacedClock
+from edge.config import (
+    Config,
+    GpioActuatorSection,
+    LogActuatorSection,
+    ReplayCameraSection,
+    SimulatedCameraSection,
+    UsbCameraSection,
+)
+from edge.consequences import Consequences, Listener, write_report
+from edge.decision import DecisionPolicy
+from edge.journal import IN_MEMORY, Journal
+from edge.loop import Loop
+from edge.notify import notify
+from edge.presence import PresenceDetector
+from edge.preprocess import to_input
+from edge.records import LiveIds, Recorder, ReplayedIds
+from edge.routing import route
+from edge.site import NO_SITE, Site, load_site
+from edge.smoothing import ItemTracker
+from edge.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from gpiozero import Factory
+
+log = logging.getLogger(__name__)
+
+
+def check_config(config: Config) -> None:
+    """Load what the configuration names and check that it fits together; touch no hardware.
+
+    Raises:
+        SorterError: the bundle, the site file, the thresholds or the bins do not fit.
+    """
+    _load(config)
+
+
+@contextmanager
+def open_rehearsal(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -> Iterator[Loop]:
+    """A loop that touches nothing outside the process: journal in memory, actuators that only log.
+
+    Ids come from the source's own times, so that the same source gives the same records again.
+    """
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(Journal(IN_MEMORY, clock)))
+        parts = _load(config)
+        actuators = {name: LogActuator(name) for name in parts.bins}
+        dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
+        recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
+        yield _assemble(stack, config, parts, clock, Consequences(journal, recorder, dispatcher, listeners), dispatcher)
+
+
+@contextmanager
+def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -> Iterator[Loop]:
+    """The real thing: journal on disk, actuators on their lines, decisions to the broker."""
+    with ExitStack() as stack:
+        parts = _load(config)
+        journal = stack.enter_context(closing(Journal(journal_path(config), clock)))
+        actuators = _open_actuators(stack, config, parts.bins)
+        dispatcher = ActuationThread(actuators, clock, partial(write_report, journal))
+        recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id)
+        if config.mqtt is not None:
+            publisher = MqttPublisher(_mqtt_settings(config), journal.outbox("mqtt"))
+            publisher.start()
+            stack.callback(publisher.stop)
+            listeners = [*listeners, publisher.wake]
+        yield _assemble(stack, config, parts, clock, Consequences(journal, recorder, dispatcher, listeners), dispatcher)
+
+
+def serve(loop: Loop) -> None:
+    """Step until the source ends or the process is asked to stop by SIGTERM or SIGINT."""
+    is_stopping = False
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal is_stopping
+        is_stopping = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    is_ready = False
+    while not is_stopping and loop.step():
+        # After a whole step only: a heartbeat must mean that capture, inference and decision moved.
+        notify("WATCHDOG=1" if is_ready else "READY=1")
+        is_ready = True
+    notify("STOPPING=1")
+    loop.finish()
+
+
+def journal_path(config: Config) -> Path:
+    """Where decisions are kept: as configured, else systemd's state directory, else the user's."""
+    if config.journal.path is not None:
+        return config.journal.path
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    user_state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return (Path(state) if state else Path(user_state) / "sorter") / "journal.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a configuration names, loaded and found to fit together."""
+
+    bundle: Bundle
+    site: Site
+    classifier: LiteRTClassifier
+    policy: DecisionPolicy
+    bins: tuple[str, ...]
+
+
+def _load(config: Config) -> _Parts:
+    bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    site = NO_SITE if config.site is None else load_site(config.site, bundle)
+    labels = bundle.manifest.labels
+    unknown_bin = next((name for name, section in config.bins.items() if section.takes_unknown), None)
+    routing = route({name: section.labels for name, section in config.bins.items()}, labels, unknown_bin)
+    settings = replace(config.decision, classes={**site.thresholds, **config.decision.classes})
+    return _Parts(
+        bundle=bundle,
+        site=site,
+        classifier=LiteRTClassifier(bundle, config.model.threads, site.temperature),
+        policy=DecisionPolicy(settings, labels, routing),
+        bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
+    )
+
+
+def _assemble(
+    stack: ExitStack,
+    config: Config,
+    parts: _Parts,
+    clock: PacedClock,
+    consequences: Consequences,
+    dispatcher: Dispatcher,
+) -> Loop:
+    camera = _camera(config, clock)
+    stack.callback(camera.close)
+    camera.open()
+    dispatcher.start()
+    stack.callback(dispatcher.stop)
+    presence = replace(config.presence, region=parts.site.region) if config.site else config.presence
+    return Loop(
+        camera=camera,
+        presence=PresenceDetector(presence, parts.site.background),
+        prepare=to_input,
+        classifier=parts.classifier,
+        tracker=ItemTracker(config.smoothing),
+        policy=parts.policy,
+        on_decision=consequences,
+        telemetry=Telemetry(),
+        max_age_s=config.camera.max_age_s,
+    )
+
+
+def _camera(config: Config, clock: PacedClock) -> Camera:
+    section = config.camera
+    match section:
+        case UsbCameraSection():
+            raise NotImplementedError
+        case ReplayCameraSection():
+            return FilmCamera(film_of(section.source, section.rate_hz), clock)
+        case SimulatedCameraSection():
+            raise NotImplementedError
+        case _:
+            assert_never(section)
+
+
+def _open_actuators(stack: ExitStack, config: Config, bins: Sequence[str]) -> dict[str, Actuator]:
+    """An actuator for each bin; bins without a section, and those that say so, only log."""
+    sections = {name: config.bins[name].actuator if name in config.bins else LogActuatorSection() for name in bins}
+    needs_lines = any(isinstance(section, GpioActuatorSection) for section in sections.values())
+    factory = open_pin_factory() if needs_lines else None
+    if factory is not None:
+        stack.callback(factory.close)
+    return {name: _actuator(name, section, factory) for name, section in sections.items()}
+
+
+def _actuator(name: str, section: LogActuatorSection | GpioActuatorSection, factory: Factory | None) -> Actuator:
+    match section:
+        case LogActuatorSection():
+            return LogActuator(name)
+        case GpioActuatorSection():
+            return PulseActuator(PulseSettings(section.pin, section.pulse_s, section.active_high), factory)
+        case _:
+            assert_never(section)

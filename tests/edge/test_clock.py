@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from edge.clock import RateKeeper, ReplayClock, SystemClock
+from edge.notify import notify
+
+
+def test_a_replayed_clock_moves_only_forward() -> None:
+    clock = ReplayClock()
+    clock.advance_to(2.0)
+    clock.advance_to(1.0)
+    assert clock.now_s() == 2.0
+    assert (clock.wall(3.0) - clock.wall(1.0)).total_seconds() == pytest.approx(2)
+
+
+def test_the_system_clock_starts_at_nought_and_grows() -> None:
+    clock = SystemClock()
+    first_s, second_s = clock.now_s(), clock.now_s()
+    assert 0 <= first_s <= second_s < 60
+
+
+def test_a_late_tick_does_not_push_the_following_ones_back() -> None:
+    keeper = RateKeeper(10, now_s=0.0)
+    assert keeper.wait_s(0.02) == pytest.approx(0.08)
+    assert keeper.wait_s(0.25) == 0.0, "late"
+    assert keeper.wait_s(0.25) == pytest.approx(0.05), "back on the grid at 0.3"
+
+
+def test_deadlines_that_passed_whole_are_skipped() -> None:
+    keeper = RateKeeper(10, now_s=0.0)
+    assert keeper.wait_s(1.03) == 0.0
+    assert keeper.wait_s(1.03) == pytest.approx(0.07)
+
+
+def test_the_service_manager_hears_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+
+
+def test_without_a_service_manager_nothing_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not notify("READY=1")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    assert not notify("READY=1")

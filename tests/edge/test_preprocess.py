@@ -1,0 +1,84 @@
+"""One way from a picture to what the network sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import MissingInputError, PictureError
+from edge.messages import Box, InputSpec
+from edge.preprocess import load_picture, resize, square_around, to_input
+
+SPEC = InputSpec(32, 32)
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_any_size_becomes_the_input_size_and_a_flat_picture_stays_flat(height: int, width: int) -> None:
+    resized = resize(np.full((height, width, 3), 77, np.uint8), SPEC)
+    assert resized.shape == (32, 32, 3)
+    assert (resized == 77).all()
+
+
+def test_a_fine_checkerboard_shrinks_to_gray_instead_of_aliasing() -> None:
+    board = (np.indices((256, 256)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    resized = resize(np.repeat(board[..., None], 3, axis=2), SPEC)
+    assert (abs(resized.astype(int) - 127.5) <= 1).all()
+
+
+@given(
+    st.builds(Box, st.integers(0, 600), st.integers(0, 400), st.integers(1, 200), st.integers(1, 200)),
+    st.floats(0, 0.5),
+)
+def test_the_square_lies_in_the_frame_and_holds_what_of_the_box_lies_in_it(box: Box, margin: float) -> None:
+    square = square_around(box, 640, 480, margin)
+    assert 0 <= square.x <= square.x + square.width <= 640
+    assert 0 <= square.y <= square.y + square.height <= 480
+    assert square.x <= box.x
+    assert square.x + square.width >= min(box.x + box.width, 640)
+    assert square.y + square.height >= min(box.y + box.height, 480)
+
+
+def test_the_item_fills_the_input_and_the_ground_around_it_is_left_out() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[100:200, 300:400] = 255
+    seen = to_input(image, SPEC, Box(300, 100, 100, 100))
+    assert seen[16, 16].tolist() == [255, 255, 255]
+    assert seen.mean() > 100
+    assert to_input(image, SPEC).mean() < 20
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
+def test_a_red_picture_loads_red_in_every_format(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"rot und groß{suffix}"
+    cv2.imencode(suffix, np.full((20, 30, 3), (0, 0, 255), np.uint8))[1].tofile(path)
+    red, green, blue = load_picture(path)[10, 15]
+    assert red > 240
+    assert max(green, blue) < 16  # JPEG and WebP lose a little
+
+
+@pytest.mark.parametrize("picture", [np.full((8, 8), 60000, np.uint16), np.full((8, 8, 4), 234, np.uint8)])
+def test_sixteen_bits_gray_and_alpha_become_plain_rgb(tmp_path: Path, picture: np.ndarray) -> None:
+    path = tmp_path / "picture.png"
+    cv2.imencode(".png", picture)[1].tofile(path)
+    loaded = load_picture(path)
+    assert loaded.shape == (8, 8, 3)
+    assert loaded.dtype == np.uint8
+    assert (abs(loaded.astype(int) - 234) <= 1).all()  # 60000 / 257 = 233.5
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0 cut short", b"\x89PNG\r\n\x1a\n"])
+def test_what_cannot_be_decoded_is_a_picture_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(content)
+    with pytest.raises(PictureError, match="cannot be read as a picture"):
+        load_picture(path)
+
+
+def test_a_missing_picture_is_missing_input(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no picture at"):
+        load_picture(tmp_path / "none.jpg")
