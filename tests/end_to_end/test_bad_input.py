@@ -1,0 +1,126 @@
+"""What a newcomer gets wrong ends in one line that helps, the right exit code, and nothing half written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from edge.bundle import DEFAULT_BUNDLE, MODEL
+
+Sorter = Callable[..., CompletedProcess[str]]
+
+
+def complaint(answer: CompletedProcess[str], exit_code: int) -> str:
+    """What the command said on stderr, after checking how it ended."""
+    assert answer.returncode == exit_code, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stderr.startswith(("error: ", "Usage: "))
+    return answer.stderr
+
+
+def test_no_such_command(sorter: Sorter) -> None:
+    assert "No such command 'srot'" in complaint(sorter("srot"), 2)
+
+
+@pytest.mark.parametrize("command", ["run", "replay", "config"])
+def test_a_configuration_with_several_mistakes_names_them_all(sorter: Sorter, tmp_path: Path, command: str) -> None:
+    path = tmp_path / "sorter.toml"
+    path.write_text('[camera]\nbackend = "usb"\nwidht_px = 3\n[decision]\nmin_frames = 0\n', encoding="utf-8")
+    arguments = {"run": ["run"], "replay": ["replay", str(tmp_path)], "config": ["config", "validate"]}[command]
+    said = complaint(sorter(*arguments, "--config", str(path)), 78)
+    assert f"{path}: camera.widht_px = 3 is not a setting; did you mean width_px?" in said
+    assert f"{path}: decision.min_frames = 0" in said
+
+
+def test_bins_that_do_not_fit_the_model_are_a_configuration_error(sorter: Sorter) -> None:
+    said = complaint(sorter("config", "validate", "--set", 'bins.dry.labels=["metal", "gold"]'), 78)
+    assert "'gold', which the model does not know" in said
+    assert "'glass' has no bin" in said
+
+
+def test_a_missing_configuration(sorter: Sorter, tmp_path: Path) -> None:
+    assert "no configuration at" in complaint(sorter("run", "--config", str(tmp_path / "none.toml")), 66)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "exit_code"), [("none.jpg", None, 66), ("empty.jpg", b"", 65), ("text.jpg", b"no picture", 65)]
+)
+def test_a_picture_that_cannot_be_read(
+    sorter: Sorter, tmp_path: Path, name: str, content: bytes | None, exit_code: int
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert name in complaint(sorter("classify", str(tmp_path / name)), exit_code)
+
+
+def test_a_bad_picture_does_not_keep_the_good_ones_from_being_classified(sorter: Sorter, tmp_path: Path) -> None:
+    good = next((DEFAULT_BUNDLE / "golden").glob("*.png"))
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    answer = sorter("classify", str(tmp_path / "bad.jpg"), str(good))
+    assert answer.returncode == 65
+    assert answer.stdout.startswith(f"{good}: ")
+
+
+@pytest.mark.parametrize(("name", "content", "exit_code"), [("none.mp4", None, 66), ("clip.mp4", b"no video", 65)])
+def test_a_video_that_cannot_be_read(
+    sorter: Sorter, tmp_path: Path, name: str, content: bytes | None, exit_code: int
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    assert name in complaint(sorter("replay", str(tmp_path / name)), exit_code)
+
+
+def test_an_empty_folder_is_nothing_to_replay(sorter: Sorter, tmp_path: Path) -> None:
+    assert "no picture in" in complaint(sorter("replay", str(tmp_path)), 65)
+
+
+def test_a_camera_that_is_not_there(sorter: Sorter, tmp_path: Path) -> None:
+    settings = ["--set", "camera.backend=usb", "--set", f"camera.device={tmp_path}/video0"]
+    journal = tmp_path / "journal.sqlite"
+    said = complaint(sorter("run", *settings, "--set", f"journal.path={journal}"), 69)
+    assert f"{tmp_path}/video0" in said
+
+
+def test_a_bundle_that_is_not_there(sorter: Sorter, tmp_path: Path) -> None:
+    assert "no bundle at" in complaint(sorter("demo", "--bundle", str(tmp_path)), 66)
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["classify", "picture.jpg"], ["run"], ["evaluate", "data"]])
+def test_a_bundle_with_one_changed_byte_is_refused_by_every_command(
+    sorter: Sorter, tmp_path: Path, arguments: list[str]
+) -> None:
+    bundle = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    model = bytearray((bundle / MODEL).read_bytes())
+    model[len(model) // 2] ^= 1
+    (bundle / MODEL).write_bytes(model)
+    assert "is damaged" in complaint(sorter(*arguments, "--bundle", str(bundle)), 65)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_data_folder_that_is_not_there(sorter: Sorter, tmp_path: Path, command: str) -> None:
+    complaint(sorter(command, str(tmp_path / "none")), 66)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_empty_data_folder(sorter: Sorter, tmp_path: Path, command: str) -> None:
+    complaint(sorter(command, str(tmp_path)), 65)
+
+
+def test_a_class_without_pictures_is_named_and_nothing_is_written(sorter: Sorter, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "glass").mkdir(parents=True)
+    (data / "metal").mkdir()
+    golden = next((DEFAULT_BUNDLE / "golden").glob("*.png"))
+    shutil.copy(golden, data / "glass" / "one.png")
+    said = complaint(sorter("train", str(data), "--out", str(tmp_path / "run")), 65)
+    assert "metal" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_not_there(sorter: Sorter, tmp_path: Path) -> None:
+    complaint(sorter("convert", str(tmp_path / "run"), "--out", str(tmp_path / "bundle")), 66)
+    assert not (tmp_path / "bundle").exists()
