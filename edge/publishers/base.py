@@ -1,0 +1,27 @@
+"""What a publisher promises: it tells one sink everything, in order, and never holds up the loop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edge.records import DecisionRecord
+
+
+class Publisher(Protocol):
+    """Carries decisions from the journal's outbox to one sink, on threads of its own."""
+
+    def start(self) -> None:
+        """Begin; a sink that is away is tried again until it is there."""
+        ...
+
+    def tell(self, record: DecisionRecord) -> None:
+        """A decision was written. Never blocks on the sink; from the loop's thread, after each commit.
+
+        Raises:
+            SorterError: the outbox itself failed; a sink that is away is no error.
+        """
+        ...
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Take leave of the sink and end; what it has not acknowledged waits for the next start."""
+        ...

@@ -1,0 +1,67 @@
+"""The thread that carries an outbox to its sink: one decision at a time, the next after its receipt."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from edge.errors import SorterError
+from edge.journal import Entry, Outbox
+
+_log = logging.getLogger(__name__)
+
+_BATCH_SIZE = 50
+
+
+class Courier:
+    """Delivers decisions in order of `seq`, so that a sink sees each at least once and none early.
+
+    `deliver` blocks until the sink has the decision, and gives False only once `stopping` is set: one
+    letter on the way at a time means that a repeat can only be of the last one.
+    """
+
+    def __init__(self, outbox: Outbox, deliver: Callable[[Entry, threading.Event], bool]) -> None:
+        self._outbox = outbox
+        self._deliver = deliver
+        self._news = threading.Event()
+        self._stopping = threading.Event()
+        self._failure: SorterError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"courier-{outbox.sink}", daemon=True)
+
+    def start(self) -> None:
+        """Deliver what waits from earlier, then whatever comes."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """A decision was written; never blocks. Raises what ended the thread, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+        self._news.set()
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread; the delivery in hand is given up, not lost."""
+        self._stopping.set()
+        self._news.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _log.error("the courier to %s did not end within %.1f s", self._outbox.sink, timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._news.clear()
+                if not self._deliver_pending():
+                    self._news.wait()
+        except SorterError as error:
+            _log.error("the outbox of %s failed: %s", self._outbox.sink, error)
+            self._failure = error
+
+    def _deliver_pending(self) -> bool:
+        entries = self._outbox.pending(_BATCH_SIZE)
+        for entry in entries:
+            if not self._deliver(entry, self._stopping):
+                break
+            self._outbox.acknowledge(entry.seq)
+        return bool(entries)

@@ -1,0 +1,219 @@
+"""Decisions and state to an MQTT broker: absent at boot, restarted or hanging, it costs the loop nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError, MissingInputError, MissingLibraryError
+from edge.journal import Entry, Outbox
+from edge.publishers.courier import Courier
+from edge.records import DecisionRecord
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+_log = logging.getLogger(__name__)
+
+_QOS = 1
+ONLINE = "online"
+OFFLINE = "offline"
+
+# How soon a waiting delivery notices that it should stop.
+_RECEIPT_POLL_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """The broker and how to get in; `device_id` names the bin in topics and to the broker.
+
+    `use_tls` checks the broker against the system's certificates, `ca_file` against that file;
+    `certificate_file` with `key_file` adds the bin's own. Between attempts to connect lie `retry_min_s`
+    to `retry_max_s` whole seconds, doubling.
+    """
+
+    device_id: str
+    host: str = "localhost"
+    port: int = 1883
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    use_tls: bool = False
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = 30
+    retry_min_s: int = 1
+    retry_max_s: int = 60
+
+    @property
+    def prefix(self) -> str:
+        """Where this bin's topics begin."""
+        return f"sorter/{self.device_id}"
+
+    @property
+    def address(self) -> str:
+        """Host and port, for messages."""
+        return f"{self.host}:{self.port}"
+
+
+class MqttPublisher:
+    """Everything below `sorter/<id>`; a Publisher.
+
+    Each decision goes out with QoS 1 and is crossed off in the outbox when the broker has acknowledged
+    its message id. The session is clean: the outbox remembers better than a broker does. Retained
+    topics are kept here and sent again on every connect, since a broker without persistence forgets
+    them. `counts` gives the items of each bin (`Journal.counts`). Public methods may be called from any
+    thread and never block on the network.
+
+    Raises:
+        MissingLibraryError: paho-mqtt is not installed.
+        MissingInputError, ConfigError: a certificate is not there or cannot be used.
+    """
+
+    def __init__(
+        self, settings: MqttSettings, outbox: Outbox, counts: Callable[[], Mapping[str, int]] = dict[str, int]
+    ) -> None:
+        self._settings = settings
+        self._counts = counts
+        self._courier = Courier(outbox, self._deliver)
+        self._receipts: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._retained: dict[str, str] = {}
+        self._retained_lock = threading.Lock()
+        self._problem: str | None = f"broker {settings.address}: not reached yet"
+        self._client = _make_client(settings)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be told at present; None while connected."""
+        return self._problem
+
+    def start(self) -> None:
+        self._client.connect_async(self._settings.host, self._settings.port, self._settings.keepalive_s)
+        self._client.loop_start()
+        self._courier.start()
+
+    def tell(self, record: DecisionRecord) -> None:
+        self.retain("last", record.to_json())
+        for bin_name, count in self._counts().items():
+            self.retain(f"bin/{bin_name}/count", str(count))
+        self._courier.wake()
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._courier.stop(timeout_s)
+        if self._client.is_connected():
+            # The last will speaks only for connections that break; one that ends well says so itself.
+            farewell = self._client.publish(self._topic("availability"), OFFLINE, _QOS, retain=True)
+            with contextlib.suppress(RuntimeError, ValueError):  # the broker went away meanwhile: the will speaks
+                farewell.wait_for_publish(timeout_s)
+        self._client.disconnect()
+        # paho's own join has no bound, and a hanging broker can hold it for minutes.
+        stopper = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
+        stopper.start()
+        stopper.join(timeout_s)
+
+    def send(self, topic: str, payload: str | bytes) -> None:
+        """Say `payload` on `<prefix>/<topic>` to whoever listens now; lost when the broker is away."""
+        self._client.publish(self._topic(topic), payload, qos=0)
+
+    def retain(self, topic: str, payload: str) -> None:
+        """Set what `<prefix>/<topic>` says from now on, also to those who come later."""
+        with self._retained_lock:
+            if self._retained.get(topic) == payload:
+                return
+            self._retained[topic] = payload
+            # Not QoS 1: after a reconnect paho would send an unacknowledged old value behind the new one.
+            self._client.publish(self._topic(topic), payload, qos=0, retain=True)
+
+    def _topic(self, topic: str) -> str:
+        return f"{self._settings.prefix}/{topic}"
+
+    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
+        # While the broker is away paho keeps this one message and sends it, unchanged, when it is back.
+        message_id = self._client.publish(self._topic("decision"), entry.record, _QOS).mid
+        while not stopping.is_set():
+            with contextlib.suppress(queue.Empty):
+                if self._receipts.get(timeout=_RECEIPT_POLL_S) == message_id:
+                    return True
+        return False
+
+    def _on_publish(self, _client: Client, _data: object, message_id: int, *_: object) -> None:
+        self._receipts.put(message_id)
+
+    def _on_connect(
+        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._away(f"refused: {reason}; check user, password and the broker's access list")
+            return
+        self._client.publish(self._topic("availability"), ONLINE, qos=0, retain=True)
+        with self._retained_lock:
+            for topic, payload in self._retained.items():
+                self._client.publish(self._topic(topic), payload, qos=0, retain=True)
+        self._problem = None
+        _log.info("broker %s: connected", self._settings.address)
+
+    def _on_connect_fail(self, _client: Client, _data: object) -> None:
+        self._away("cannot be reached; check host, port and network")
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._away(f"connection lost: {reason}")
+
+    def _away(self, why: str) -> None:
+        problem = f"broker {self._settings.address}: {why}"
+        # The first word of a change is worth a warning; a broker that is away for a week is not 10,000 of them.
+        level = logging.WARNING if self._problem is None else logging.DEBUG
+        _log.log(level, "%s", problem)
+        self._problem = problem
+
+
+def _make_client(settings: MqttSettings) -> Client:
+    try:
+        from paho.mqtt.client import Client  # noqa: PLC0415 - only where a broker is configured
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingLibraryError(
+            "MQTT needs paho-mqtt, which is not installed: pip install 'edge-sorter[mqtt]'"
+        ) from error
+    client = Client(CallbackAPIVersion.VERSION2, client_id=f"sorter-{settings.device_id}", clean_session=True)
+    client.reconnect_delay_set(settings.retry_min_s, settings.retry_max_s)
+    client.will_set(f"{settings.prefix}/availability", OFFLINE, _QOS, retain=True)
+    if settings.username is not None:
+        client.username_pw_set(settings.username, settings.password)
+    if settings.use_tls or settings.ca_file is not None:
+        _set_tls(client, settings)
+    return client
+
+
+def _set_tls(client: Client, settings: MqttSettings) -> None:
+    for path in (settings.ca_file, settings.certificate_file, settings.key_file):
+        if path is not None and not path.is_file():
+            raise MissingInputError(f"{path}: expected a certificate or key in PEM form, found no file")
+    try:
+        client.tls_set(
+            ca_certs=None if settings.ca_file is None else str(settings.ca_file),
+            certfile=None if settings.certificate_file is None else str(settings.certificate_file),
+            keyfile=None if settings.key_file is None else str(settings.key_file),
+        )
+    except (ssl.SSLError, ValueError) as error:
+        raise ConfigError(f"TLS to {settings.address}: the certificates cannot be used: {error}") from error

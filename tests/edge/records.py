@@ -1,0 +1,32 @@
+"""Decisions to write down, for the tests of what happens after one."""
+
+from __future__ import annotations
+
+from edge.clock import ReplayClock
+from edge.messages import Decision, Outcome
+from edge.records import DecisionRecord, Recorder, ReplayedIds
+
+
+def a_decision(
+    item_id: int = 1, label: str = "metal", bin_name: str | None = "recycling", at_s: float = 12.43
+) -> Decision:
+    return Decision(
+        item_id=item_id,
+        outcome=Outcome.ACCEPTED if bin_name else Outcome.UNKNOWN,
+        label=label,
+        bin=bin_name,
+        confidence=0.93456,
+        margin=0.81,
+        reason="confident: 6 of 6 frames say metal",
+        first_seen_s=at_s - 1.0,
+        settled_s=at_s - 0.38,
+        decided_s=at_s,
+        frames_used=6,
+        frames_rejected=2,
+        scores={"glass": 0.1199999, "metal": 0.93456},
+    )
+
+
+def a_record(seq: int, *, bin_name: str | None = "recycling", commanded: bool = False, seed: int = 0) -> DecisionRecord:
+    recorder = Recorder(ReplayClock(), ReplayedIds(seed=1000 * seed + seq), "trashnet-lite0@3f2a", "9c1e")
+    return recorder.record(a_decision(seq, bin_name=bin_name), seq, commanded=commanded)

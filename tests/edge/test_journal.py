@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.clock import ReplayClock
+from edge.errors import (
+    AccessDeniedError,
+    InvalidDataError,
+    MissingInputError,
+    StorageError,
+    TryAgainError,
+    UsageError,
+)
+from edge.journal import IN_MEMORY, JOURNAL_VERSION, Filter, Journal, JournalReader
+from edge.messages import Actuation
+from tests.edge.records import a_record
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    journal = Journal(path, ReplayClock())
+    yield journal
+    journal.close()
+
+
+def _filled(journal: Journal, num_decisions: int, **record: bool) -> None:
+    for _ in range(num_decisions):
+        journal.append(a_record(journal.next_seq, **record))
+
+
+def test_a_decision_reads_back_as_it_was_written(journal: Journal) -> None:
+    record = a_record(1)
+
+    journal.append(record, trace='{"frames":[]}')
+
+    (entry,) = journal.decisions()
+    assert (entry.seq, entry.id, entry.bin, entry.record) == (1, record.id, "recycling", record.to_json())
+    assert entry.trace == '{"frames":[]}'
+    assert journal.find(record.id) == journal.find("1") == entry
+    assert journal.find("nobody") is None
+
+
+def test_seq_goes_on_without_a_gap_after_closing(path: Path) -> None:
+    for _ in range(3):
+        journal = Journal(path, ReplayClock())
+        _filled(journal, 2)
+        journal.close()
+
+    reader = JournalReader(path)
+    assert [entry.seq for entry in reader.decisions()] == [1, 2, 3, 4, 5, 6]
+    reader.close()
+
+
+@pytest.mark.parametrize("seq", [0, 1, 3])
+def test_a_seq_that_is_not_the_next_is_refused(journal: Journal, seq: int) -> None:
+    journal.append(a_record(1))
+
+    with pytest.raises(UsageError, match="expected seq 2"):
+        journal.append(a_record(seq))
+    assert journal.next_seq == 2
+
+
+def test_an_id_that_is_taken_is_refused_and_leaves_nothing_behind(journal: Journal) -> None:
+    journal.append(a_record(1, commanded=True))
+    twin = a_record(2, commanded=True)
+    journal.append(twin)
+
+    with pytest.raises(InvalidDataError, match="id"):
+        journal.append(type(twin)(3, twin.id, twin.ts, twin.decision, twin.model, twin.site, commanded=True))
+
+    assert journal.next_seq == 3
+    assert journal.counts() == {"recycling": 2}
+
+
+def test_what_the_actuator_did_shows_in_the_record(journal: Journal) -> None:
+    journal.append(a_record(1, commanded=True))
+    assert json.loads(journal.decisions()[0].record)["commanded"] is True
+
+    journal.actuated(
+        1, Actuation("recycling", commanded=True, is_confirmed=False, started_at_s=12.5, finished_at_s=13.0)
+    )
+
+    (entry,) = journal.decisions()
+    told = json.loads(entry.record)
+    assert (told["commanded"], told["confirmed"]) == (True, False)
+    assert entry.started is not None
+    assert entry.finished is not None
+    assert entry.started < entry.finished
+
+
+def test_a_movement_never_reported_has_no_times(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    journal.append(a_record(1, commanded=True))
+    journal.close()
+
+    reader = JournalReader(path)
+    (entry,) = reader.decisions()
+    assert (entry.started, entry.finished) == (None, None)
+    reader.close()
+
+
+def test_filters_and_limits_choose_decisions(journal: Journal) -> None:
+    for seq in range(1, 7):
+        journal.append(a_record(seq, bin_name="paper" if seq % 2 else None))
+
+    assert [entry.seq for entry in journal.decisions(Filter(bin="paper"))] == [1, 3, 5]
+    assert [entry.seq for entry in journal.decisions(Filter(outcome="unknown", after_seq=2))] == [4, 6]
+    assert [entry.seq for entry in journal.decisions(Filter(label="metal"), limit=2, newest_first=True)] == [6, 5]
+    assert journal.decisions(Filter(since="2999-01-01T00:00:00.000Z")) == []
+    assert journal.decisions(Filter(label="'; DROP TABLE decisions; --")) == []
+
+
+def test_counts_grow_for_each_bin_survive_closing_and_start_again_on_reset(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    for seq, bin_name in enumerate(["paper", "metal", "paper", None], start=1):
+        journal.append(a_record(seq, bin_name=bin_name))
+    journal.close()
+
+    journal = Journal(path, ReplayClock())
+    assert journal.counts() == {"metal": 1, "paper": 2}
+    journal.reset_counts()
+    assert journal.counts() == {}
+    assert journal.next_seq == 5
+    journal.close()
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_an_outbox_gives_everything_in_order_until_it_is_acknowledged(where: str, path: Path) -> None:
+    journal = Journal(IN_MEMORY if where == "memory" else path, ReplayClock())
+    outbox = journal.outbox("mqtt")
+    _filled(journal, 5)
+
+    assert [entry.seq for entry in outbox.pending(3)] == [1, 2, 3]
+    assert [entry.seq for entry in outbox.pending(3)] == [1, 2, 3]
+    outbox.acknowledge(4)
+    outbox.acknowledge(2)
+    assert [entry.seq for entry in outbox.pending(3)] == [5]
+    assert outbox.backlog() == 1
+    journal.close()
+
+
+def test_each_sink_has_its_own_position_and_a_new_one_begins_now(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    journal.outbox("mqtt")
+    _filled(journal, 2)
+    journal.outbox("webhook")
+    _filled(journal, 1)
+    journal.close()
+
+    journal = Journal(path, ReplayClock())
+    assert [entry.seq for entry in journal.outbox("mqtt").pending(9)] == [1, 2, 3]
+    assert [entry.seq for entry in journal.outbox("webhook").pending(9)] == [3]
+    journal.close()
+
+
+@given(acknowledged=st.lists(st.integers(1, 30), max_size=10), num_decisions=st.integers(0, 20))
+def test_no_decision_is_ever_skipped_by_acknowledging(acknowledged: list[int], num_decisions: int) -> None:
+    journal = Journal(IN_MEMORY, ReplayClock())
+    outbox = journal.outbox("mqtt")
+    _filled(journal, num_decisions)
+
+    for seq in acknowledged:
+        outbox.acknowledge(seq)
+
+    expected = list(range(max(acknowledged, default=0) + 1, num_decisions + 1))
+    assert [entry.seq for entry in outbox.pending(100)] == expected
+    journal.close()
+
+
+def test_only_the_newest_decisions_are_kept_and_seq_goes_on(path: Path) -> None:
+    journal = Journal(path, ReplayClock(), keep=10)
+    _filled(journal, 25, commanded=True)
+
+    assert [entry.seq for entry in journal.decisions()] == list(range(16, 26))
+    assert journal.counts() == {"recycling": 25}
+    journal.close()
+
+
+def test_the_file_stays_below_its_size_limit_for_ever(path: Path) -> None:
+    limit_bytes = 256 * 1024
+    journal = Journal(path, ReplayClock(), max_bytes=limit_bytes)
+    for seq in range(1, 801):
+        journal.append(a_record(seq), trace="x" * 1000)
+
+    kept = journal.decisions(limit=1000)
+    journal.close()
+
+    assert kept[-1].seq == 800
+    assert [entry.seq for entry in kept] == list(range(kept[0].seq, 801))
+    assert path.stat().st_size <= limit_bytes
+
+
+def test_a_decision_that_finds_no_room_is_an_error_and_leaves_the_journal_whole(path: Path) -> None:
+    journal = Journal(path, ReplayClock(), max_bytes=128 * 1024)
+    journal.append(a_record(1))
+
+    with pytest.raises(StorageError, match="no room left"):
+        journal.append(a_record(2), trace="x" * 1024 * 1024)
+
+    assert journal.next_seq == 2
+    journal.append(a_record(2))
+    assert [entry.seq for entry in journal.decisions()] == [1, 2]
+    journal.close()
+
+
+def _hold_open(path: Path, ready: Connection) -> None:
+    journal = Journal(path, ReplayClock())
+    journal.append(a_record(1))
+    ready.send("open")
+    ready.recv()
+    journal.close()
+
+
+def test_a_journal_that_another_process_writes_can_be_read_but_not_opened(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    owner = context.Process(target=_hold_open, args=(path, there))
+    owner.start()
+    assert here.recv() == "open"
+
+    with pytest.raises(TryAgainError, match="another sorter"):
+        Journal(path, ReplayClock())
+    reader = JournalReader(path)
+    assert [entry.seq for entry in reader.decisions()] == [1]
+    reader.close()
+
+    here.send("close")
+    owner.join()
+    journal = Journal(path, ReplayClock())
+    assert journal.next_seq == 2
+    journal.close()
+
+
+def test_a_refused_open_frees_the_lock(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a journal" * 100)
+    with pytest.raises(InvalidDataError):
+        Journal(path, ReplayClock())
+    path.unlink()
+
+    Journal(path, ReplayClock()).close()
+
+
+def test_a_file_that_is_no_database_is_named_as_such_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"a shopping list\n" * 100)
+
+    with pytest.raises(InvalidDataError, match=r"journal\.sqlite: expected a journal"):
+        Journal(path, ReplayClock())
+    assert path.read_bytes() == b"a shopping list\n" * 100
+
+
+def test_another_programs_database_is_not_taken_for_a_journal(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.close()
+
+    with pytest.raises(InvalidDataError, match="another program's database"):
+        Journal(path, ReplayClock())
+    with pytest.raises(InvalidDataError, match="another program's database"):
+        JournalReader(path)
+
+
+def test_a_newer_version_is_refused(path: Path) -> None:
+    Journal(path, ReplayClock()).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version={JOURNAL_VERSION + 1}")
+    connection.close()
+
+    with pytest.raises(InvalidDataError, match=rf"version {JOURNAL_VERSION} or older, found {JOURNAL_VERSION + 1}"):
+        Journal(path, ReplayClock())
+
+
+def test_a_damaged_journal_is_an_error_of_its_data(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    _filled(journal, 200)
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+
+    with pytest.raises(InvalidDataError, match="damaged"):
+        Journal(path, ReplayClock())
+
+
+def test_places_that_cannot_be_written_are_errors_of_storage() -> None:
+    # Also for root: the kernel lets nobody make files there.
+    with pytest.raises((StorageError, AccessDeniedError), match="expected a folder"):
+        Journal("/proc/sorter/journal.sqlite", ReplayClock())
+    with pytest.raises(StorageError, match="/dev/null"):
+        Journal("/dev/null/journal.sqlite", ReplayClock())
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error_of_storage(path: Path) -> None:
+    path.mkdir(parents=True)
+
+    with pytest.raises(StorageError, match="cannot be read or written"):
+        Journal(path, ReplayClock())
+
+
+def test_reading_a_journal_that_is_not_there_makes_none(path: Path) -> None:
+    with pytest.raises(MissingInputError, match="found no file"):
+        JournalReader(path)
+    assert not path.exists()
+
+
+def test_each_commit_is_synced_to_disk_and_a_reader_sees_it_at_once(journal: Journal, path: Path) -> None:
+    with journal._database.reading() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+    reader = JournalReader(path)
+    for seq in range(1, 4):
+        journal.append(a_record(seq))
+        assert len(reader.decisions()) == seq
+    reader.close()
