@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from threading import Event
 
@@ -24,22 +24,26 @@ class ScriptedCapture:
     """An opened capture that gives `script` step by step and then fails like an unplugged one.
 
     A picture of the script is given as it is: BGR, YUYV or JPEG bytes, as the driver played would.
-    `applied` is what the driver makes of a property that is set; others are kept as asked for.
+    `applied` is what the driver makes of a property that is set, `refused` names those that it does not
+    know; others are kept as asked for.
     `on_grab` is called at each read, for instance to move a clock. `let_go` ends all stuck reads.
     """
 
     def __init__(
         self,
         script: Iterable[NDArray[np.uint8] | Step],
+        *,
         rate_hz: float = 30.0,
         times_ms: Sequence[float] = (),
         applied: Mapping[int, float] | None = None,
+        refused: Collection[int] = (),
         on_grab: Callable[[], None] = lambda: None,
     ) -> None:
         self._script = iter(script)
         self._times_ms = times_ms
         self._applied = dict(applied or {})
         self._properties: dict[int, float] = {cv2.CAP_PROP_FPS: rate_hz} | self._applied
+        self._refused = frozenset(refused)
         self._on_grab = on_grab
         self._num_grabbed = 0
         self._grabbed: NDArray[np.uint8] | Step | None = None
@@ -68,6 +72,8 @@ class ScriptedCapture:
         return self._properties.get(prop, 0.0)
 
     def set(self, prop: int, value: float, /) -> bool:
+        if prop in self._refused:
+            return False
         self._properties[prop] = self._applied.get(prop, value)
         return True
 

@@ -37,7 +37,7 @@ def write_video(path: Path, num_frames: int = 6, rate_hz: float = 10.0) -> None:
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), rate_hz, (64, 48))
     assert writer.isOpened()
     for index in range(num_frames):
-        writer.write(cv2.cvtColor(picture(60 + 20 * index), cv2.COLOR_RGB2BGR))
+        writer.write(cv2.cvtColor(picture(60 + 20 * index % 180), cv2.COLOR_RGB2BGR))
     writer.release()
 
 

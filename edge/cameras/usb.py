@@ -1,0 +1,225 @@
+"""USB and other V4L2 cameras through OpenCV."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from edge.cameras.captures import Capture, open_v4l2, to_rgb
+from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport
+from edge.cameras.v4l2 import KernelNodes, Node, Nodes
+from edge.cameras.watch import WatchLimits
+from edge.clock import Clock
+from edge.errors import CameraError, CameraLostError, StaleFrameError
+
+log = logging.getLogger(__name__)
+
+# Controls that OpenCV can set on V4L2, in the units of the driver (`v4l2-ctl --list-ctrls` shows them).
+CONTROLS: Mapping[str, int] = MappingProxyType(
+    {
+        "auto_exposure": cv2.CAP_PROP_AUTO_EXPOSURE,
+        "exposure": cv2.CAP_PROP_EXPOSURE,
+        "gain": cv2.CAP_PROP_GAIN,
+        "auto_white_balance": cv2.CAP_PROP_AUTO_WB,
+        "white_balance_k": cv2.CAP_PROP_WB_TEMPERATURE,
+        "autofocus": cv2.CAP_PROP_AUTOFOCUS,
+        "focus": cv2.CAP_PROP_FOCUS,
+        "brightness": cv2.CAP_PROP_BRIGHTNESS,
+        "contrast": cv2.CAP_PROP_CONTRAST,
+        "saturation": cv2.CAP_PROP_SATURATION,
+        "sharpness": cv2.CAP_PROP_SHARPNESS,
+        "zoom": cv2.CAP_PROP_ZOOM,
+    }
+)
+
+_MJPG = "MJPG"
+_END_OF_IMAGE = b"\xff\xd9"
+
+# 29.97 Hz is what many drivers make of 30.
+_RATE_TOLERANCE_HZ = 0.5
+
+# A driver's timestamp further off than this is of another clock, or none.
+_MAX_PLAUSIBLE_AGE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class UsbSettings:
+    """What is asked of the camera. `device` is a node, a link below /dev/v4l/by-id, or a number.
+
+    `controls` are set in their order, so that automatics can be switched off before their value is set.
+    """
+
+    device: str = "/dev/video0"
+    width_px: int = 1280
+    height_px: int = 720
+    rate_hz: float = 30.0
+    fourcc: str = _MJPG
+    controls: Mapping[str, float] = field(default_factory=dict)
+
+
+def usb_camera(settings: UsbSettings, clock: Clock, max_age_s: float = 2.0) -> LiveCamera:
+    """The camera at `settings.device`; opening it again finds it also under another number."""
+    return LiveCamera(UsbDevice(settings).open, clock, max_age_s)
+
+
+class UsbDevice:
+    """One camera that can be opened again and again, and is known again when its number changed."""
+
+    def __init__(
+        self,
+        settings: UsbSettings,
+        nodes: Nodes | None = None,
+        open_capture: Callable[[str], Capture | None] = open_v4l2,
+    ) -> None:
+        self._settings = settings
+        self._path = f"/dev/video{settings.device}" if settings.device.isdecimal() else settings.device
+        self._nodes = nodes or KernelNodes()
+        self._open_capture = open_capture
+        self._known: Node | None = None
+
+    def open(self) -> UsbSource:
+        """Start it with the settings.
+
+        Raises:
+            CameraLostError: it is not there, or does not start.
+            AccessDeniedError: the user may not open it.
+            TryAgainError: another program has it.
+        """
+        node = self._find()
+        capture = self._open_capture(node.path)
+        if capture is None:
+            raise CameraLostError(f"{node.path} ({node.card}) does not start: unplug it and plug it in again")
+        if self._known is not None and node.path != self._known.path:
+            log.warning("the camera %s is now at %s, it was at %s", node.card, node.path, self._known.path)
+        self._known = node
+        return UsbSource(capture, node, self._settings, self._nodes)
+
+    def _find(self) -> Node:
+        """Where the camera is: at its path, or, once it was known, wherever the same one turned up."""
+        known = self._known
+        try:
+            node = self._nodes.inspect(self._path)
+        except CameraLostError as error:
+            return self._find_elsewhere(error) if known is not None else self._lost(error)
+        if known is None or node.card == known.card:
+            return node
+        return self._find_elsewhere(CameraLostError(f"{self._path} is {node.card} now, it was {known.card}"))
+
+    def _find_elsewhere(self, error: CameraLostError) -> Node:
+        known = self._known
+        same_card = [node for node in self._nodes.cameras() if known is not None and node.card == known.card]
+        same_port = [node for node in same_card if known is not None and node.bus == known.bus]
+        if same_port:
+            return same_port[0]
+        return same_card[0] if len(same_card) == 1 else self._lost(error)
+
+    def _lost(self, error: CameraLostError) -> Node:
+        others = ", ".join(f"{node.path} ({node.card})" for node in self._nodes.cameras())
+        raise CameraLostError(f"{error}; cameras here: {others or 'none'}") from error
+
+
+class UsbSource:
+    """An opened V4L2 camera.
+
+    MJPG is taken as it comes and decoded here: OpenCV hands out the previous picture again, as a good
+    one, when a JPEG is damaged.
+    """
+
+    limits = WatchLimits()
+
+    def __init__(
+        self,
+        capture: Capture,
+        node: Node,
+        settings: UsbSettings,
+        nodes: Nodes,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._capture = capture
+        self._node = node
+        self._nodes = nodes
+        self._monotonic_s = monotonic_s
+        self.report = _apply(capture, settings)
+        applied = self.report.applied
+        self._shape = (applied.height_px, applied.width_px, 3)
+        self._is_raw = applied.fourcc == _MJPG and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+
+    def read(self) -> Captured | None:
+        if not self._capture.grab():
+            raise self._fault()
+        is_decoded, image = self._capture.retrieve()
+        decoded = _decode(image) if self._is_raw and is_decoded else image
+        if not is_decoded or decoded is None or decoded.shape != self._shape:
+            return None
+        return Captured(to_rgb(decoded), self._age_s())
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _age_s(self) -> float:
+        """How long ago the driver stamped the frame; it counts on the monotonic clock since Linux 3.11."""
+        age_s = self._monotonic_s() - self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return age_s if 0 <= age_s < _MAX_PLAUSIBLE_AGE_S else 0.0
+
+    def _fault(self) -> CameraError:
+        camera = f"{self._node.path} ({self._node.card})"
+        if not self._nodes.exists(self._node.path):
+            return CameraLostError(f"the camera {camera} went away: plug it in again")
+        return StaleFrameError(f"the camera {camera} stopped giving pictures: it is opened again, or check its cable")
+
+
+def _decode(encoded: MatLike) -> MatLike | None:
+    """A JPEG's picture; None when its end is missing, of which OpenCV 4 makes grey pixels."""
+    jpeg = np.asarray(encoded, dtype=np.uint8).reshape(-1)
+    if not jpeg.tobytes().rstrip(b"\0").endswith(_END_OF_IMAGE):
+        return None
+    return cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+
+
+def _apply(capture: Capture, settings: UsbSettings) -> SettingsReport:
+    """Set everything, in the order in which V4L2 wants it: format, size, rate, controls."""
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.fourcc))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
+    capture.set(cv2.CAP_PROP_FPS, settings.rate_hz)
+    requested = CaptureSettings(settings.width_px, settings.height_px, settings.rate_hz, settings.fourcc)
+    applied = CaptureSettings(
+        round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        capture.get(cv2.CAP_PROP_FPS),
+        _fourcc(capture.get(cv2.CAP_PROP_FOURCC)),
+    )
+    differences = (*_compare(requested, applied), *_apply_controls(capture, settings.controls))
+    return SettingsReport(requested, applied, differences)
+
+
+def _compare(requested: CaptureSettings, applied: CaptureSettings) -> Iterator[str]:
+    wanted_size = f"{requested.width_px}x{requested.height_px}"
+    found_size = f"{applied.width_px}x{applied.height_px}"
+    if wanted_size != found_size:
+        yield f"asked for {wanted_size}, the driver gives {found_size}: set camera.width_px and camera.height_px to it"
+    if abs(requested.rate_hz - applied.rate_hz) > _RATE_TOLERANCE_HZ:
+        yield f"asked for {requested.rate_hz:g} Hz, the driver gives {applied.rate_hz:g} Hz"
+    if requested.fourcc != applied.fourcc:
+        yield f"asked for {requested.fourcc}, the driver gives {applied.fourcc}: expect fewer pictures a second"
+
+
+def _apply_controls(capture: Capture, controls: Mapping[str, float]) -> Iterator[str]:
+    for name, value in controls.items():
+        if not capture.set(CONTROLS[name], value):
+            yield f"the camera has no {name}, or refuses {value:g}: leave it out"
+            continue
+        found = capture.get(CONTROLS[name])
+        if found != value:
+            yield f"asked for {name} = {value:g}, the driver made {found:g} of it"
+
+
+def _fourcc(code: float) -> str:
+    return int(code).to_bytes(4, "little", signed=False).decode("ascii", "replace").strip("\0 ") if code > 0 else ""

@@ -1,0 +1,144 @@
+"""Which V4L2 cameras there are, and why one cannot be opened: questions that OpenCV does not answer.
+
+OpenCV waits for seconds on a busy device and reports every failure as the same False, hence the kernel
+is asked first. Structures and numbers: linux/videodev2.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import getpass
+import os
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge.errors import AccessDeniedError, CameraLostError, TryAgainError
+
+_VIDIOC_QUERYCAP = 0x80685600
+_CAPABILITY = struct.Struct("16s32s32sIII12x")
+_VIDIOC_REQBUFS = 0xC0145608
+_REQUEST_BUFFERS = struct.Struct("IIIIB3x")
+_BUFFER_TYPE_CAPTURE = 1
+_MEMORY_MMAP = 1
+
+_CAN_CAPTURE = 0x1
+_HAS_DEVICE_CAPABILITIES = 0x80000000
+
+# These nodes of a Raspberry Pi give raw sensor data or none; only libcamera makes pictures of it.
+_CSI_DRIVERS = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "bcm2835-codec", "pispbe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A device node and the camera behind it; `bus` is the port it hangs on, such as usb-0000:01:00.0-1.2."""
+
+    path: str
+    card: str
+    bus: str
+
+
+class Nodes(Protocol):
+    """The cameras of a machine."""
+
+    def inspect(self, path: str) -> Node:
+        """The camera at a path, which can be opened now.
+
+        Raises:
+            CameraLostError: there is none, or not one that gives pictures.
+            AccessDeniedError: the user may not open it.
+            TryAgainError: another process has it.
+        """
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether the node is there, in whatever state."""
+        ...
+
+    def cameras(self) -> list[Node]:
+        """All that can be opened now, in the order of their numbers."""
+        ...
+
+
+class KernelNodes:
+    """The cameras that the running kernel knows."""
+
+    def __init__(self, device_folder: Path = Path("/dev")) -> None:
+        self._device_folder = device_folder
+
+    def inspect(self, path: str) -> Node:
+        descriptor = _open(path)
+        try:
+            node = _query(descriptor, path)
+            _check_free(descriptor, node)
+        finally:
+            os.close(descriptor)
+        return node
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
+
+    def cameras(self) -> list[Node]:
+        paths = sorted(self._device_folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
+        return list(self._usable(str(path) for path in paths))
+
+    def _usable(self, paths: Iterable[str]) -> Iterable[Node]:
+        for path in paths:
+            try:
+                yield self.inspect(path)
+            except (CameraLostError, AccessDeniedError, TryAgainError):
+                continue
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise AccessDeniedError(
+            f"{getpass.getuser()} may not open the camera {path}: sudo usermod -aG video {getpass.getuser()},"
+            " then log in again"
+        ) from error
+    except FileNotFoundError as error:
+        raise CameraLostError(f"no camera at {path}: is it plugged in?") from error
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise _busy(path) from error
+        raise CameraLostError(f"the camera {path} does not open: {error.strerror}") from error
+
+
+def _query(descriptor: int, path: str) -> Node:
+    answer = bytearray(_CAPABILITY.size)
+    try:
+        fcntl.ioctl(descriptor, _VIDIOC_QUERYCAP, answer)
+    except OSError as error:
+        raise CameraLostError(f"{path} is no camera: expected a V4L2 device such as /dev/video0") from error
+    driver, card, bus, _, capabilities, device_capabilities = _CAPABILITY.unpack(answer)
+    if _text(driver) in _CSI_DRIVERS:
+        raise CameraLostError(f'{path} ({_text(driver)}) belongs to a CSI camera: set camera.backend = "csi"')
+    able = device_capabilities if capabilities & _HAS_DEVICE_CAPABILITIES else capabilities
+    if not able & _CAN_CAPTURE:
+        raise CameraLostError(f"{path} ({_text(card)}) gives no pictures: try the camera's other /dev/video number")
+    return Node(path, _text(card), _text(bus))
+
+
+def _check_free(descriptor: int, node: Node) -> None:
+    """Ask for a buffer and give it back: only one process can have buffers of a camera."""
+    for num_buffers in (1, 0):
+        request = bytearray(_REQUEST_BUFFERS.pack(num_buffers, _BUFFER_TYPE_CAPTURE, _MEMORY_MMAP, 0, 0))
+        try:
+            fcntl.ioctl(descriptor, _VIDIOC_REQBUFS, request)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise _busy(node.path) from error
+            raise CameraLostError(f"{node.path} ({node.card}) does not start: {error.strerror}") from error
+
+
+def _busy(path: str) -> TryAgainError:
+    return TryAgainError(f"another program has the camera {path}: end it (fuser {path} names it) and try again")
+
+
+def _text(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
