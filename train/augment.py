@@ -1,0 +1,192 @@
+"""Pictures as other cameras, lamps and hands would have made them.
+
+Pure numpy and OpenCV on (H, W, 3) uint8 RGB; all chance comes from the generator that is passed in, so
+that a picture of an epoch is the same whatever thread makes it. 3 to 6 ms a picture at 224 pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.preprocess import Image
+from train.foreground import Cutout
+from train.recipes import Augment
+
+Rng = np.random.Generator
+
+# The cut's edge is softened over a two-hundredth of the picture: the network would learn to see sharp ones.
+_MASK_FEATHER = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A picture to draw from, in its own aspect ratio, and its item where it could be cut out."""
+
+    image: Image
+    cutout: Cutout | None
+
+
+def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augment, rng: Rng) -> Image:
+    """One new (size_px, size_px, 3) picture of the source's item; `others` lend their grounds."""
+    image = source.image
+    if source.cutout is not None and _chance(rng, ranges.background_share):
+        ground = random_ground(image.shape[0], image.shape[1], others, rng)
+        image = lay_on(source, ground, ranges, rng)
+    image = warp(image, source.cutout, size_px, ranges, rng)
+    image = relight(image, ranges, rng)
+    return degrade(image, ranges, rng)
+
+
+def lay_on(source: Source, ground: Image, ranges: Augment, rng: Rng) -> Image:
+    """The item on another ground; now and then the new ground shines through, as it does through glass."""
+    cutout = source.cutout
+    if cutout is None:
+        raise ValueError("expected a source with a cutout")
+    height, width = source.image.shape[:2]
+    mask = cv2.resize(cutout.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+    blur_px = max(1.0, max(height, width) / _MASK_FEATHER)
+    alpha = (cv2.GaussianBlur(mask, (0, 0), blur_px).astype(np.float32) / 255)[..., np.newaxis]
+    item, base = source.image.astype(np.float32), ground.astype(np.float32)
+    if _chance(rng, ranges.translucent_share):
+        # Light that crosses the item takes the item's tint and carries the new ground.
+        through = base * np.minimum(item / np.maximum(cutout.ground, 32), 1.3)
+        item += np.float32(rng.uniform(0.2, 0.8)) * (through - item)
+    return np.clip(base + alpha * (item - base), 0, 255).astype(np.uint8)
+
+
+# How often each kind of ground is drawn: belts, tables and chute floors mostly are nearly plain.
+_GROUND_SHARES = {"patch": 0.25, "plain": 0.35, "grained": 0.25, "striped": 0.15}
+
+
+def random_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> Image:
+    """A ground of the given size: a patch of another picture, nearly plain, grained or striped."""
+    kind = rng.choice(list(_GROUND_SHARES), p=list(_GROUND_SHARES.values()))
+    if kind == "patch":
+        return _patch(others[int(rng.integers(len(others)))].image, height, width, rng)
+    blend = _stripes(height, width, rng) if kind == "striped" else _clouds(height, width, rng)
+    if kind == "plain":
+        blend *= np.float32(rng.uniform(0, 0.4))
+    first, second = random_color(rng), random_color(rng)
+    ground = first + blend[..., np.newaxis] * (second - first)
+    ground += rng.normal(0, rng.uniform(0, 6), (height, width, 1))
+    return np.clip(ground, 0, 255).astype(np.uint8)
+
+
+def random_color(rng: Rng) -> NDArray[np.float32]:
+    """Mostly grays from black to white, now and then a color; (3,) RGB in 0..255."""
+    value = rng.uniform(0, 255)
+    spread = rng.choice([6.0, 25.0, 70.0], p=[0.5, 0.3, 0.2])
+    return np.clip(value + rng.normal(0, spread, 3), 0, 255).astype(np.float32)
+
+
+def _clouds(height: int, width: int, rng: Rng) -> NDArray[np.float32]:
+    """Smooth noise of several grain sizes, 0..1."""
+    total = np.zeros((height, width), np.float32)
+    for cells in rng.choice([2, 4, 8, 16, 48, 96], size=3, replace=False):
+        noise = rng.random((cells, cells), dtype=np.float32)
+        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR) / np.float32(3)
+    return total
+
+
+def _stripes(height: int, width: int, rng: Rng) -> NDArray[np.float32]:
+    """Streaks in one direction, as in wood, brushed metal and belts, 0..1."""
+    is_upright = _chance(rng, 0.5)
+    along, across = (height, width) if is_upright else (width, height)
+    coarse = rng.random((1, int(rng.integers(4, 64))), dtype=np.float32)
+    streaks = cv2.resize(coarse, (across, 1)).reshape(1, across).astype(np.float32)
+    field = np.repeat(streaks, along, axis=0)
+    return field if is_upright else field.T.copy()
+
+
+def _patch(image: Image, height: int, width: int, rng: Rng) -> Image:
+    """A corner of another picture, enlarged: real grain and light, with little of its item."""
+    share = rng.uniform(0.15, 0.4)
+    rows, columns = max(8, int(image.shape[0] * share)), max(8, int(image.shape[1] * share))
+    y = 0 if _chance(rng, 0.5) else image.shape[0] - rows
+    x = 0 if _chance(rng, 0.5) else image.shape[1] - columns
+    return cv2.resize(image[y : y + rows, x : x + columns], (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
+
+
+def warp(image: Image, cutout: Cutout | None, size_px: int, ranges: Augment, rng: Rng) -> Image:
+    """The whole picture squashed, or a square around the item as a bin's camera frames it, turned and scaled."""
+    height, width = image.shape[:2]
+    center = np.array([width / 2, height / 2])
+    extent = np.array([width, height], np.float64)
+    if _chance(rng, ranges.square_share):
+        extent = np.full(2, float(min(width, height) if cutout is None else max(width, height)))
+        if cutout is not None:
+            side = max(cutout.width * width, cutout.height * height)
+            extent = np.full(2, side * (1 + 2 * rng.uniform(ranges.square_margin_min, ranges.square_margin_max)))
+            center = np.array([(cutout.x + cutout.width / 2) * width, (cutout.y + cutout.height / 2) * height])
+    extent = extent * rng.uniform(ranges.zoom_min, ranges.zoom_max)
+    extent = extent * np.exp(rng.uniform(-ranges.aspect, ranges.aspect) * np.array([0.5, -0.5]))
+    center = center + extent * rng.uniform(-ranges.shift, ranges.shift, 2)
+    angle = np.deg2rad(rng.uniform(-ranges.rotation_deg, ranges.rotation_deg))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    flip = np.diag([rng.choice([-1.0, 1.0]), 1.0])
+    # Output pixel to source pixel. Turned after squashing, so that squashed items are seen at every angle.
+    matrix = np.diag(extent / size_px) @ turn @ flip
+    offset = center - matrix @ np.full(2, (size_px - 1) / 2) - 0.5
+    return _sample(image, np.column_stack([matrix, offset]), size_px, rng)
+
+
+def _sample(image: Image, matrix: NDArray[np.float64], size_px: int, rng: Rng) -> Image:
+    """The affine map from output to source; beyond the picture its border goes on, mirrored or smeared."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REFLECT_101 if _chance(rng, 0.5) else cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, matrix, (size_px, size_px), flags=flags, borderMode=border)  # type: ignore[return-value]
+
+
+def relight(image: Image, ranges: Augment, rng: Rng) -> Image:
+    """Another lamp: white balance, exposure, gamma, contrast, saturation, and now and then a shadow."""
+    gains = np.exp(rng.uniform(-ranges.white_balance, ranges.white_balance, 3))
+    gains *= 2 ** rng.uniform(-ranges.exposure_stops, ranges.exposure_stops) / gains.mean()
+    levels = np.linspace(0, 1, 256)[:, np.newaxis] ** np.exp(rng.uniform(-ranges.gamma, ranges.gamma))
+    levels = 0.5 + (levels * gains - 0.5) * np.exp(rng.uniform(-ranges.contrast, ranges.contrast))
+    table = np.clip(levels * 255, 0, 255).astype(np.uint8)[:, np.newaxis, :]
+    image = cv2.LUT(image, table)  # type: ignore[assignment]
+    strength = 1 + rng.uniform(-ranges.saturation, ranges.saturation)
+    gray = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    image = cv2.addWeighted(image, strength, gray, 1 - strength, 0)  # type: ignore[assignment]
+    if _chance(rng, ranges.shadow_share):
+        height, width = image.shape[:2]
+        coarse = rng.uniform(0.35, 1.15, (3, 3)).astype(np.float32)
+        shade = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)[..., np.newaxis]
+        image = np.clip(image * shade, 0, 255).astype(np.uint8)
+    return image
+
+
+def degrade(image: Image, ranges: Augment, rng: Rng) -> Image:
+    """A cheaper camera: blur, noise, JPEG; now and then something lies in front of a part."""
+    if _chance(rng, ranges.erase_share):
+        image = _erase(image, rng)
+    if _chance(rng, ranges.blur_share):
+        sigma = rng.uniform(0.3, max(0.3, ranges.blur_sigma_px))
+        image = cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[assignment]
+    if _chance(rng, ranges.noise_share):
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, ranges.noise_sigma))
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if _chance(rng, ranges.jpeg_share):
+        quality = int(rng.integers(ranges.jpeg_quality_min, 96))
+        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
+    return image
+
+
+def _erase(image: Image, rng: Rng) -> Image:
+    """A plain rectangle over up to a tenth of the picture, after Zhong et al. 2017, arXiv:1708.04896."""
+    size = image.shape[0]
+    height, width = (int(size * rng.uniform(0.1, 0.33)) for _ in range(2))
+    y, x = (int(rng.uniform(-length / 2, size - length / 2)) for length in (height, width))
+    erased = image.copy()
+    erased[max(y, 0) : y + height, max(x, 0) : x + width] = random_color(rng)
+    return erased
+
+
+def _chance(rng: Rng, share: float) -> bool:
+    return bool(rng.random() < share)

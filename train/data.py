@@ -1,0 +1,217 @@
+"""The data folder: one subfolder of pictures for each class, and an optional `groups.csv` beside them.
+
+<class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored
+groups.csv      path,label,group,split: `path` relative to the folder, `label` the subfolder's name; pictures of one
+                `group` show the same object (empty: a group of its own); `split` is train or val in every line, or
+                in none. It lists every picture, so that none slips between the splits unseen.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from edge.errors import DatasetError, MissingInputError, PictureError
+from edge.preprocess import load_picture
+from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
+
+GROUPS_FILE = "groups.csv"
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_SPLITS = (TRAIN_SPLIT, VAL_SPLIT)
+_READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A picture that is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Pictures by class; `rows` sorted by path, their `split` empty until `with_splits`."""
+
+    root: Path
+    labels: tuple[str, ...]
+    rows: tuple[SplitRow, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether every picture belongs to a split."""
+        return all(row.split for row in self.rows)
+
+    def of(self, split: str) -> tuple[SplitRow, ...]:
+        """The pictures of one split."""
+        return tuple(row for row in self.rows if row.split == split)
+
+    def path(self, row: SplitRow) -> Path:
+        """Where the picture lies."""
+        return self.root / row.path
+
+
+def scan(root: Path) -> Dataset:
+    """The classes and pictures of a data folder, without opening a picture.
+
+    Raises:
+        MissingInputError: there is no such folder.
+        DatasetError: no classes, a class without pictures, or a `groups.csv` that contradicts the folders.
+    """
+    if not root.is_dir():
+        raise MissingInputError(f"no data folder at {root}: expected a folder with one subfolder of pictures a class")
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not folders:
+        raise DatasetError(f"{root} has no classes: expected one subfolder of pictures a class, found none")
+    pictures = {folder.name: _pictures(folder) for folder in folders}
+    if empty := [label for label, names in pictures.items() if not names]:
+        raise DatasetError(
+            f"{root}: no pictures in class {', '.join(empty)}: expected {' '.join(sorted(PICTURE_SUFFIXES))};"
+            " add some or remove the folder"
+        )
+    rows = [SplitRow(f"{label}/{name}", label, "", "") for label, names in pictures.items() for name in names]
+    if (root / GROUPS_FILE).exists():
+        rows = _apply_groups(rows, root / GROUPS_FILE)
+    return Dataset(root, tuple(pictures), tuple(sorted(rows, key=lambda row: row.path)))
+
+
+def _pictures(folder: Path) -> list[str]:
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    )
+
+
+def _apply_groups(rows: Iterable[SplitRow], path: Path) -> list[SplitRow]:
+    """The pictures with group and split as the file gives them."""
+    listed = _read_groups(path)
+    found = {row.path for row in rows}
+    if missing := sorted(set(listed) - found):
+        raise DatasetError(f"{path} lists {len(missing)} pictures that are not there, such as {missing[0]}")
+    if unlisted := sorted(found - set(listed)):
+        raise DatasetError(
+            f"{path} does not list {len(unlisted)} pictures, such as {unlisted[0]}: add them, or remove the file"
+        )
+    _check_groups(listed.values(), path)
+    return list(listed.values())
+
+
+def _read_groups(path: Path) -> dict[str, SplitRow]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns = tuple(reader.fieldnames or ())
+            lines = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read as comma-separated text: {error}") from error
+    if not {"path", "label"} <= set(columns):
+        raise DatasetError(f"{path}: expected the columns path,label,group,split, found {','.join(columns) or 'none'}")
+    rows: dict[str, SplitRow] = {}
+    for number, line in enumerate(lines, start=2):
+        row = SplitRow(*(line.get(key) or "" for key in ("path", "label", "group", "split")))
+        if problem := _problem(row, rows):
+            raise DatasetError(f"{path}:{number}: {problem}")
+        rows[row.path] = row
+    return rows
+
+
+def _problem(row: SplitRow, before: Mapping[str, SplitRow]) -> str | None:
+    folder = PurePosixPath(row.path).parent.as_posix()
+    if row.label != folder:
+        return f"{row.path or 'a line without path'}: label {row.label!r} contradicts the folder {folder!r}"
+    if row.split not in ("", *_SPLITS):
+        return f"{row.path}: expected split train or val, found {row.split!r}"
+    if row.path in before:
+        return f"{row.path} is listed twice"
+    return None
+
+
+def _check_groups(rows: Iterable[SplitRow], path: Path) -> None:
+    splits: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        splits[row.group or row.path].add(row.split)
+    if "" in (given := set().union(*splits.values())) and len(given) > 1:
+        raise DatasetError(f"{path}: some lines have a split and some have none: expected all or none")
+    if divided := sorted(group for group, found in splits.items() if len(found) > 1):
+        raise DatasetError(f"{path}: group {divided[0]} is both in train and in val: one object must stay in one split")
+
+
+def leave_out_unreadable(dataset: Dataset) -> Dataset:
+    """The data without the pictures that cannot be decoded; those are listed in `left_out`.
+
+    Raises:
+        DatasetError: a class has no readable picture.
+    """
+    with ThreadPoolExecutor(_READ_THREADS, "examine") as pool:
+        problems = list(pool.map(lambda row: _unreadable(dataset.path(row)), dataset.rows))
+    checked = list(zip(dataset.rows, problems, strict=True))
+    kept = tuple(row for row, problem in checked if problem is None)
+    left_out = tuple(LeftOut(row.path, problem) for row, problem in checked if problem is not None)
+    if gone := sorted(set(dataset.labels) - {row.label for row in kept}):
+        raise DatasetError(f"{dataset.root}: no readable picture in class {', '.join(gone)}: all are damaged")
+    return replace(dataset, rows=kept, left_out=dataset.left_out + left_out)
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        load_picture(path)
+    except (PictureError, MissingInputError) as error:
+        return str(error)
+    return None
+
+
+def with_splits(dataset: Dataset, val_share: float, seed: int) -> Dataset:
+    """The data with every picture in train or val: as `groups.csv` says, else drawn.
+
+    Drawn splits are stratified by class, never divide a group, and depend on the seed only.
+
+    Raises:
+        DatasetError: fewer than two classes, or a class that a split would be without.
+    """
+    if len(dataset.labels) < 2:  # noqa: PLR2004, two is the fewest that can be told apart
+        raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
+    if not dataset.has_splits:
+        val_groups = _draw_val_groups(dataset.rows, val_share, np.random.default_rng(seed))
+        rows = tuple(replace(row, split=_SPLITS[(row.group or row.path) in val_groups]) for row in dataset.rows)
+        dataset = replace(dataset, rows=rows)
+    for split in _SPLITS:
+        if missing := sorted(set(dataset.labels) - {row.label for row in dataset.of(split)}):
+            raise DatasetError(
+                f"{dataset.root}: no pictures of {', '.join(missing)} in the {split} split:"
+                " expected at least two pictures of different objects a class"
+            )
+    return dataset
+
+
+def _draw_val_groups(rows: Sequence[SplitRow], val_share: float, rng: np.random.Generator) -> set[str]:
+    """Groups for val: in random order while their class is short of its share."""
+    members: defaultdict[str, list[SplitRow]] = defaultdict(list)
+    for row in rows:
+        members[row.group or row.path].append(row)
+    wanted = {label: max(1, round(val_share * count)) for label, count in Counter(row.label for row in rows).items()}
+    drawn: set[str] = set()
+    names = sorted(members)
+    for index in rng.permutation(len(names)):
+        labels = Counter(row.label for row in members[names[index]])
+        if all(wanted[label] >= count for label, count in labels.items()):
+            wanted = {label: left - labels[label] for label, left in wanted.items()}
+            drawn.add(names[index])
+    return drawn
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """The sha256 of what was trained on: paths, labels, splits and the bytes of every picture."""
+    total = hashlib.sha256()
+    for row in dataset.rows:
+        digest = hashlib.sha256(dataset.path(row).read_bytes()).hexdigest()
+        total.update(f"{row.path}\t{row.label}\t{row.group}\t{row.split}\t{digest}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,79 @@
+"""Hold a classifier against labelled pictures, exactly as the device runs it. Needs no Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.classifiers.base import Classifier
+from edge.errors import DatasetError, PictureError, UsageError
+from edge.preprocess import load_picture, to_input
+from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
+from train.data import Dataset, LeftOut
+from train.metrics import Evaluation, measure_scores
+
+Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
+
+
+class Part(StrEnum):
+    """Which pictures of a data folder are looked at."""
+
+    TRAIN = TRAIN_SPLIT
+    VAL = VAL_SPLIT
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The metrics, which part of the data they are of, and the pictures that could not be read."""
+
+    evaluation: Evaluation
+    part: Part
+    left_out: tuple[LeftOut, ...]
+
+
+def evaluate(
+    dataset: Dataset, classifier: Classifier, *, model: str, part: Part | None = None, progress: Progress = iter
+) -> Outcome:
+    """Classify whole pictures of `part`: by default the val split where `groups.csv` has one, else all.
+
+    `model` names the classifier in the result.
+
+    Raises:
+        UsageError: a split is asked for, but the data has none.
+        DatasetError: a class that the classifier does not know, or no readable picture.
+    """
+    part = part or (Part.VAL if dataset.has_splits else Part.ALL)
+    rows = _choose(dataset, part)
+    if strangers := sorted({row.label for row in rows} - set(classifier.labels)):
+        raise DatasetError(
+            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after"
+            f" its classes {', '.join(classifier.labels)}"
+        )
+    scores: list[NDArray[np.float32]] = []
+    truth: list[int] = []
+    left_out: list[LeftOut] = []
+    for row in progress(rows):
+        try:
+            image = load_picture(dataset.path(row))
+        except PictureError as error:
+            left_out.append(LeftOut(row.path, str(error)))
+            continue
+        scores.append(classifier.classify(to_input(image, classifier.input_spec)).scores)
+        truth.append(classifier.labels.index(row.label))
+    if not scores:
+        raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures of part {part} can be read")
+    evaluation = measure_scores(np.stack(scores), np.array(truth), classifier.labels, model=model)
+    return Outcome(evaluation, part, tuple(left_out))
+
+
+def _choose(dataset: Dataset, part: Part) -> tuple[SplitRow, ...]:
+    if part is Part.ALL:
+        return dataset.rows
+    if not dataset.has_splits:
+        raise UsageError(f"{dataset.root} has no groups.csv with splits: expected --split all, found {part}")
+    return dataset.of(part)
