@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+from click.testing import CliRunner, Result
+
+from convert.cli import TERMINATED, convert
+from edge.bundle import Bundle, load_bundle
+from edge.errors import CheckFailedError, MissingInputError, UsageError
+from edge.run import MODEL_FILE
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(convert, [str(argument) for argument in arguments])
+
+
+def test_it_reports_in_text(finished_run: Path, tmp_path: Path) -> None:
+    result = call(finished_run, "--out", tmp_path / "bundle")
+
+    assert result.exit_code == 0, result.output
+    assert "this bundle: accuracy" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith(f"{tmp_path}/bundle: shapes-stripes-three-convolutions@")
+
+
+def test_it_reports_as_json(finished_run: Path, int8_bundle: Bundle, tmp_path: Path) -> None:
+    result = call(finished_run, "--out", tmp_path / "bundle", "--json")
+    report = json.loads(result.stdout)
+
+    assert report["bundle"]["id"] == int8_bundle.bundle_id == load_bundle(tmp_path / "bundle").bundle_id
+    assert report["losses"] == []
+    assert [parity["candidate"] for parity in report["parity"]] == ["float32 TFLite", "this bundle"]
+    assert report["metrics"]["num_pictures"] == 60
+
+
+def test_a_conversion_that_changes_too_much_is_refused(run_copy: Path, tmp_path: Path) -> None:
+    _make_fragile(run_copy / MODEL_FILE)
+    out = tmp_path / "bundle"
+    result = call(run_copy, "--out", out)
+
+    assert isinstance(result.exception, CheckFailedError)
+    assert "no bundle written: accuracy fell by" in str(result.exception)
+    assert "changed: " in result.stdout
+    assert not out.exists()
+
+
+def test_an_accepted_loss_stands_on_the_card(run_copy: Path, tmp_path: Path) -> None:
+    _make_fragile(run_copy / MODEL_FILE)
+    result = call(run_copy, "--out", tmp_path / "bundle", "--accept-loss")
+
+    assert result.exit_code == 0, result.output
+    assert "**Converted with --accept-loss:** accuracy fell by" in (tmp_path / "bundle" / "card.md").read_text()
+
+
+def test_a_missing_run_is_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    result = call(tmp_path / "nowhere", "--out", tmp_path / "bundle")
+
+    assert isinstance(result.exception, MissingInputError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_bundle_is_refused_before_the_work_begins(int8_bundle: Bundle, tmp_path: Path) -> None:
+    result = call(tmp_path / "not even a run", "--out", int8_bundle.path)
+
+    assert isinstance(result.exception, UsageError)
+    assert load_bundle(int8_bundle.path).bundle_id == int8_bundle.bundle_id
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_killed_conversion_leaves_nothing(finished_run: Path, tmp_path: Path, number: signal.Signals) -> None:
+    scratch, out = tmp_path / "scratch", tmp_path / "out"
+    scratch.mkdir()
+    out.mkdir()
+    call_main = "from convert.cli import convert; convert()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", call_main, str(finished_run), "--out", str(out / "bundle"), "-v"],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "converted to float32" in line:  # half way: the int8 model is next
+            process.send_signal(number)
+            break
+    process.communicate(timeout=60)
+
+    assert process.returncode == {signal.SIGTERM: TERMINATED, signal.SIGINT: 1}[number]  # 1: click's "Aborted!"
+    assert list(out.iterdir()) == []
+    assert list(scratch.iterdir()) == []
+
+
+def _make_fragile(path: Path) -> None:
+    """Lift all logits alike: nothing for floats, but int8 must then cover 0..10000 in 256 steps."""
+    model = keras.models.load_model(path, compile=False)
+    head = model.get_layer("logits")
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel, bias + 10_000.0])
+    model.save(path)
