@@ -26,6 +26,7 @@ class Courier:
         self._deliver = deliver
         self._news = threading.Event()
         self._stopping = threading.Event()
+        self._progress = threading.Condition()
         self._failure: SorterError | None = None
         self._thread = threading.Thread(target=self._run, name=f"courier-{outbox.sink}", daemon=True)
 
@@ -38,6 +39,11 @@ class Courier:
         if self._failure is not None:
             raise self._failure
         self._news.set()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until the sink has everything; whether it has."""
+        with self._progress:
+            return self._progress.wait_for(lambda: self._outbox.backlog() == 0, timeout_s)
 
     def stop(self, timeout_s: float) -> None:
         """End the thread; the delivery in hand is given up, not lost."""
@@ -63,5 +69,7 @@ class Courier:
         for entry in entries:
             if not self._deliver(entry, self._stopping):
                 break
-            self._outbox.acknowledge(entry.seq)
+            with self._progress:
+                self._outbox.acknowledge(entry.seq)
+                self._progress.notify_all()
         return bool(entries)

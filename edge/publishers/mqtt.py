@@ -38,7 +38,7 @@ class MqttSettings:
 
     `use_tls` checks the broker against the system's certificates, `ca_file` against that file;
     `certificate_file` with `key_file` adds the bin's own. Between attempts to connect lie `retry_min_s`
-    to `retry_max_s` whole seconds, doubling.
+    to `retry_max_s`, doubling.
     """
 
     device_id: str
@@ -51,8 +51,8 @@ class MqttSettings:
     certificate_file: Path | None = None
     key_file: Path | None = None
     keepalive_s: int = 30
-    retry_min_s: int = 1
-    retry_max_s: int = 60
+    retry_min_s: float = 1.0
+    retry_max_s: float = 60.0
 
     @property
     def prefix(self) -> str:
@@ -112,6 +112,8 @@ class MqttPublisher:
         self._courier.wake()
 
     def stop(self, timeout_s: float = 5.0) -> None:
+        if self._client.is_connected():
+            self._courier.flush(timeout_s)
         self._courier.stop(timeout_s)
         if self._client.is_connected():
             # The last will speaks only for connections that break; one that ends well says so itself.
@@ -176,14 +178,14 @@ class MqttPublisher:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
+        # paho also reports a refusal so, which has said better why.
+        if reason.is_failure and self._problem is None:
             self._away(f"connection lost: {reason}")
 
     def _away(self, why: str) -> None:
         problem = f"broker {self._settings.address}: {why}"
-        # The first word of a change is worth a warning; a broker that is away for a week is not 10,000 of them.
-        level = logging.WARNING if self._problem is None else logging.DEBUG
-        _log.log(level, "%s", problem)
+        # A broker that is away for a week is worth one warning, not ten thousand.
+        _log.log(logging.DEBUG if problem == self._problem else logging.WARNING, "%s", problem)
         self._problem = problem
 
 
@@ -196,7 +198,8 @@ def _make_client(settings: MqttSettings) -> Client:
             "MQTT needs paho-mqtt, which is not installed: pip install 'edge-sorter[mqtt]'"
         ) from error
     client = Client(CallbackAPIVersion.VERSION2, client_id=f"sorter-{settings.device_id}", clean_session=True)
-    client.reconnect_delay_set(settings.retry_min_s, settings.retry_max_s)
+    # paho says int, but only doubles, caps and sleeps.
+    client.reconnect_delay_set(settings.retry_min_s, settings.retry_max_s)  # type: ignore[arg-type]
     client.will_set(f"{settings.prefix}/availability", OFFLINE, _QOS, retain=True)
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import subprocess
+from collections.abc import Iterator
+from logging.handlers import QueueHandler
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError, MissingInputError
+from edge.journal import Journal
+from edge.publishers.mqtt import MqttPublisher, MqttSettings
+from edge.records import DecisionRecord
+from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener, free_port
+from tests.edge.records import a_record
+
+
+@pytest.fixture
+def gate(broker: Broker) -> Iterator[Gate]:
+    gate = Gate(broker.port)
+    yield gate
+    gate.close()
+
+
+def _publisher(journal: Journal, port: int, **settings: str) -> MqttPublisher:
+    return MqttPublisher(
+        MqttSettings("bin-7", host="127.0.0.1", port=port, retry_min_s=0.05, retry_max_s=0.1, **settings),
+        journal.outbox("mqtt"),
+        journal.counts,
+    )
+
+
+def _decide(journal: Journal, publisher: MqttPublisher, num_decisions: int) -> list[DecisionRecord]:
+    records = []
+    for _ in range(num_decisions):
+        record = a_record(journal.next_seq)
+        journal.append(record)
+        publisher.tell(record)
+        records.append(record)
+    return records
+
+
+def _arrived(listener: Listener, num_decisions: int) -> list[int]:
+    """The seq of the decisions that arrive, repeats of the one before folded, until there are enough."""
+    found: list[int] = []
+    while len(found) < num_decisions:
+        seq = json.loads(listener.next("/decision").payload)["seq"]
+        if not found or found[-1] != seq:
+            found.append(seq)
+    return found
+
+
+def test_a_decision_arrives_as_its_record_and_is_crossed_off(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+
+    (record,) = _decide(journal, publisher, 1)
+    message = listener.next("/decision")
+
+    assert message.payload.decode() == record.to_json()
+    assert (message.qos, message.retain) == (1, False)
+    publisher.stop()
+    assert journal.outbox("mqtt").backlog() == 0
+    listener.close()
+
+
+def test_decisions_made_without_a_broker_arrive_in_order_when_it_comes(
+    broker: Broker, gate: Gate, journal: Journal
+) -> None:
+    publisher = _publisher(journal, gate.port)
+    publisher.start()
+    _decide(journal, publisher, 30)
+
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/decision")
+    gate.open()
+
+    assert _arrived(listener, 30) == list(range(1, 31))
+    publisher.stop()
+    listener.close()
+
+
+def test_every_decision_arrives_in_order_though_the_broker_is_killed_again_and_again(
+    broker: Broker, gate: Gate, journal: Journal
+) -> None:
+    publisher = _publisher(journal, gate.port)
+    publisher.start()
+    arrived: list[int] = []
+    for _ in range(3):
+        broker.start()
+        # The listener first: it would not be told what a broker said before it came.
+        listener = Listener(broker.port, "sorter/bin-7/decision")
+        gate.open()
+        _decide(journal, publisher, 40)
+        arrived += _arrived(listener, 10)
+        gate.shut()
+        broker.kill()
+        arrived += _left_over(listener)
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/decision")
+    gate.open()
+    while not arrived or arrived[-1] != 120:
+        arrived += _arrived(listener, 1)
+
+    assert _without_repeats(arrived) == list(range(1, 121))
+    publisher.stop()
+
+
+def _left_over(listener: Listener) -> list[int]:
+    """What the dead broker had still sent."""
+    listener.close()
+    return [json.loads(listener.messages.get().payload)["seq"] for _ in range(listener.messages.qsize())]
+
+
+def _without_repeats(seqs: list[int]) -> list[int]:
+    """Folds the repeat of a decision whose receipt was lost; anything else out of order stays to be seen."""
+    return [seq for before, seq in zip([0, *seqs], seqs, strict=False) if seq != before]
+
+
+def test_what_a_stopped_process_left_is_told_by_the_next(broker: Broker, gate: Gate, journal: Journal) -> None:
+    broker.start()
+    first = _publisher(journal, gate.port)
+    first.start()
+    _decide(journal, first, 3)
+    first.stop()
+
+    listener = Listener(broker.port, "sorter/bin-7/decision")
+    gate.open()
+    second = _publisher(journal, gate.port)
+    second.start()
+    _decide(journal, second, 2)
+
+    assert _arrived(listener, 5) == [1, 2, 3, 4, 5]
+    second.stop()
+    listener.close()
+
+
+def test_availability_speaks_of_arrival_farewell_and_sudden_death(broker: Broker, gate: Gate, journal: Journal) -> None:
+    broker.start()
+    gate.open()
+    listener = Listener(broker.port, "sorter/bin-7/availability")
+    publisher = _publisher(journal, gate.port)
+    publisher.start()
+    assert listener.next().payload == b"online"
+
+    gate.cut()
+    assert listener.next().payload == b"offline"
+    gate.open()
+    assert listener.next().payload == b"online"
+    publisher.stop()
+    assert listener.next().payload == b"offline"
+
+    listener.close()
+    late = Listener(broker.port, "sorter/bin-7/availability")
+    message = late.next()
+    assert (message.payload, message.retain) == (b"offline", True)
+    late.close()
+
+
+def test_a_broker_that_forgot_everything_is_told_the_retained_topics_again(
+    broker: Broker, gate: Gate, journal: Journal
+) -> None:
+    broker.start()
+    gate.open()
+    publisher = _publisher(journal, gate.port)
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher.start()
+    publisher.retain("state", "paused")
+    records = _decide(journal, publisher, 2)
+    publisher.retain("state", "sorting")
+    assert _arrived(listener, 2) == [1, 2]
+    gate.shut()
+    broker.kill()
+    listener.close()
+
+    broker.start()
+    witness = Listener(broker.port, "sorter/bin-7/availability")
+    gate.open()
+    assert witness.next().payload == b"online"
+    # QoS 1 arrives behind what was said on connecting, on the same connection.
+    decided = Listener(broker.port, "sorter/bin-7/decision", "decided")
+    _decide(journal, publisher, 1)
+    assert _arrived(decided, 1) == [3]
+    newcomer = Listener(broker.port, "sorter/bin-7/#", "newcomer")
+    told = {message.topic: message.payload.decode() for message in (newcomer.next() for _ in range(4))}
+
+    assert told["sorter/bin-7/state"] == "sorting"
+    assert json.loads(told["sorter/bin-7/last"])["seq"] == records[-1].seq + 1
+    assert told["sorter/bin-7/bin/recycling/count"] == "3"
+    assert told["sorter/bin-7/availability"] == "online"
+    publisher.stop()
+
+
+def test_stop_is_quick_when_there_never_was_a_broker(journal: Journal) -> None:
+    publisher = _publisher(journal, free_port())
+    publisher.start()
+    _decide(journal, publisher, 1)
+
+    publisher.stop(timeout_s=PATIENCE_S)
+
+    assert publisher.problem is not None
+    assert journal.outbox("mqtt").backlog() == 1
+
+
+def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
+    mosquitto: str, tmp_path: Path, journal: Journal
+) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bin", "right"], check=True)
+    broker = Broker(mosquitto, tmp_path, f"allow_anonymous false\npassword_file {passwords}\nuser root")
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/decision", login=("bin", "right"))
+    log: queue.Queue[logging.LogRecord] = queue.Queue()
+    (handler := QueueHandler(log)).setLevel(logging.WARNING)
+    logging.getLogger("edge.publishers.mqtt").addHandler(handler)
+
+    wrong = _publisher(journal, broker.port, username="bin", password="wrong")  # noqa: S106 - of this test's broker
+    wrong.start()
+    _decide(journal, wrong, 1)
+    assert "refused: Not authorized; check user" in log.get(timeout=PATIENCE_S).message
+    wrong.stop()
+    right = _publisher(journal, broker.port, username="bin", password="right")  # noqa: S106
+    right.start()
+
+    assert _arrived(listener, 1) == [1]
+    assert right.problem is None
+    assert log.empty()
+    logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
+    right.stop()
+    listener.close()
+    broker.kill()
+
+
+def test_a_password_never_shows_in_print() -> None:
+    assert "secret" not in repr(MqttSettings("bin-7", username="bin", password="secret"))  # noqa: S106
+
+
+def test_a_certificate_that_is_not_there_or_is_none_is_named(journal: Journal, tmp_path: Path) -> None:
+    missing = tmp_path / "ca.pem"
+    with pytest.raises(MissingInputError, match=r"ca\.pem: expected a certificate"):
+        MqttPublisher(MqttSettings("bin-7", ca_file=missing), journal.outbox("mqtt"))
+
+    missing.write_text("no certificate\n")
+    with pytest.raises(ConfigError, match="TLS to localhost:1883"):
+        MqttPublisher(MqttSettings("bin-7", ca_file=missing), journal.outbox("mqtt"))
