@@ -111,6 +111,10 @@ class MqttPublisher:
             self.retain(f"bin/{bin_name}/count", str(count))
         self._courier.wake()
 
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until the broker has everything; whether it has. Not for the loop's thread."""
+        return self._courier.flush(timeout_s)
+
     def stop(self, timeout_s: float = 5.0) -> None:
         if self._client.is_connected():
             self._courier.flush(timeout_s)

@@ -122,9 +122,11 @@ class Listener:
     def __init__(self, port: int, topic: str, name: str = "listener", login: tuple[str, str] | None = None) -> None:
         self.messages: queue.Queue[MQTTMessage] = queue.Queue()
         subscribed = threading.Event()
+        self._is_cut_off = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=name)
         self._client.on_message = lambda _client, _data, message: self.messages.put(message)
         self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.on_disconnect = lambda *_: self._is_cut_off.set()
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         if login is not None:
             self._client.username_pw_set(*login)
@@ -138,6 +140,12 @@ class Listener:
             message = self.messages.get(timeout=PATIENCE_S)
             if message.topic.endswith(topic_end):
                 return message
+
+    def left_over(self) -> list[MQTTMessage]:
+        """Everything that a broker, dead by now, had still sent; the listener is closed."""
+        assert self._is_cut_off.wait(PATIENCE_S)
+        self.close()
+        return [self.messages.get() for _ in range(self.messages.qsize())]
 
     def close(self) -> None:
         self._client.disconnect()

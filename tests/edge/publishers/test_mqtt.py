@@ -9,6 +9,7 @@ from logging.handlers import QueueHandler
 from pathlib import Path
 
 import pytest
+from paho.mqtt.client import MQTTMessage
 
 from edge.errors import ConfigError, MissingInputError
 from edge.journal import Journal
@@ -43,11 +44,15 @@ def _decide(journal: Journal, publisher: MqttPublisher, num_decisions: int) -> l
     return records
 
 
+def _seq(message: MQTTMessage) -> int:
+    return int(json.loads(message.payload)["seq"])
+
+
 def _arrived(listener: Listener, num_decisions: int) -> list[int]:
     """The seq of the decisions that arrive, repeats of the one before folded, until there are enough."""
     found: list[int] = []
     while len(found) < num_decisions:
-        seq = json.loads(listener.next("/decision").payload)["seq"]
+        seq = _seq(listener.next("/decision"))
         if not found or found[-1] != seq:
             found.append(seq)
     return found
@@ -100,7 +105,7 @@ def test_every_decision_arrives_in_order_though_the_broker_is_killed_again_and_a
         arrived += _arrived(listener, 10)
         gate.shut()
         broker.kill()
-        arrived += _left_over(listener)
+        arrived += [_seq(message) for message in listener.left_over()]
     broker.start()
     listener = Listener(broker.port, "sorter/bin-7/decision")
     gate.open()
@@ -109,12 +114,6 @@ def test_every_decision_arrives_in_order_though_the_broker_is_killed_again_and_a
 
     assert _without_repeats(arrived) == list(range(1, 121))
     publisher.stop()
-
-
-def _left_over(listener: Listener) -> list[int]:
-    """What the dead broker had still sent."""
-    listener.close()
-    return [json.loads(listener.messages.get().payload)["seq"] for _ in range(listener.messages.qsize())]
 
 
 def _without_repeats(seqs: list[int]) -> list[int]:
