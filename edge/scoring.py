@@ -1,0 +1,160 @@
+"""Decisions held against what a truth file says happened.
+
+A truth file is JSON with `events`: each has `label`, `enters`, `settled`, `leaves` and `gone` in
+seconds since the clip began, and `num_items` when several came at once. Other keys are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from edge.errors import InvalidDataError, MissingInputError
+from edge.messages import Decision, Outcome
+
+# A decision may fall this long after an item is out of sight: that is when "left early" is known.
+GRACE_S = 0.6
+
+
+class TruthEvent(BaseModel, frozen=True):
+    """One visit of an item, seconds since the clip began."""
+
+    label: str
+    enters: float
+    settled: float
+    leaves: float
+    gone: float
+    num_items: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TruthEvent:
+        if not self.enters <= self.settled <= self.leaves <= self.gone:
+            raise ValueError("expected enters <= settled <= leaves <= gone")
+        return self
+
+
+class Truth(BaseModel, frozen=True):
+    """What happens in a clip, in order of time."""
+
+    events: tuple[TruthEvent, ...]
+
+    @model_validator(mode="after")
+    def _one_after_the_other(self) -> Truth:
+        for before, after in zip(self.events, self.events[1:], strict=False):
+            if after.enters < before.gone:
+                raise ValueError(f"the event that enters at {after.enters} s begins before the last has gone")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a run did. Every event is found or missed; of the found ones each is right, wrong or unknown.
+
+    `num_doubled` and `num_invented` count decisions: those beyond the first for an event, and those
+    where nothing was. Several items at once are right when the outcome is `multiple`. `settled_to_decided_*`
+    counts from the truth's moment of rest, None when nothing was decided.
+    """
+
+    num_events: int
+    num_found: int
+    num_missed: int
+    num_invented: int
+    num_doubled: int
+    num_right: int
+    num_wrong: int
+    num_unknown: int
+    accepted_right: float | None
+    settled_to_decided_p50_s: float | None
+    settled_to_decided_p95_s: float | None
+
+    @property
+    def is_flawless(self) -> bool:
+        """Whether no item was missed, invented or decided twice."""
+        return not (self.num_missed or self.num_invented or self.num_doubled)
+
+    def to_json(self) -> dict[str, int | float | None]:
+        """The fields by name, ready for JSON."""
+        return asdict(self)
+
+
+def load_truth(path: Path) -> Truth:
+    """Read a truth file.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InvalidDataError: it is not JSON, has no events, or an event is not as expected.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"no truth file at {path}: expected a JSON file with events")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidDataError(f"{path} is not JSON ({error}): expected a truth file with events") from error
+    if not isinstance(content, dict) or "events" not in content:
+        found = ", ".join(sorted(content)) if isinstance(content, dict) else type(content).__name__
+        raise InvalidDataError(
+            f"{path} has no events to score against (found: {found}): expected a list 'events', "
+            "each with label, enters, settled, leaves, gone"
+        )
+    try:
+        return Truth.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InvalidDataError(f"{path}: {where}: {first['msg']}") from error
+
+
+def score(decisions: Sequence[Decision], truth: Truth) -> Score:
+    """Hold `decisions`, in any order, against `truth`; both count seconds from the start of the source."""
+    of_event: list[list[Decision]] = [[] for _ in truth.events]
+    num_invented = 0
+    for decision in sorted(decisions, key=lambda decision: decision.decided_s):
+        index = _event_of(decision, truth.events)
+        if index is None:
+            num_invented += 1
+        else:
+            of_event[index].append(decision)
+    answered = [(event, own[0]) for event, own in zip(truth.events, of_event, strict=True) if own]
+    verdicts = [_is_right(event, decision) for event, decision in answered]
+    waits_s = [decision.decided_s - event.settled for event, decision in answered]
+    num_accepted = verdicts.count(True) + verdicts.count(False)
+    return Score(
+        num_events=len(truth.events),
+        num_found=len(answered),
+        num_missed=len(truth.events) - len(answered),
+        num_invented=num_invented,
+        num_doubled=sum(max(0, len(own) - 1) for own in of_event),
+        num_right=verdicts.count(True),
+        num_wrong=verdicts.count(False),
+        num_unknown=verdicts.count(None),
+        accepted_right=verdicts.count(True) / num_accepted if num_accepted else None,
+        settled_to_decided_p50_s=float(np.percentile(waits_s, 50)) if waits_s else None,
+        settled_to_decided_p95_s=float(np.percentile(waits_s, 95)) if waits_s else None,
+    )
+
+
+def _event_of(decision: Decision, events: Sequence[TruthEvent]) -> int | None:
+    """The event during which a decision fell: of two that overlap by the grace, the one it came to rest in."""
+    fits = [n for n, event in enumerate(events) if event.enters <= decision.decided_s <= event.gone + GRACE_S]
+    at_s = decision.first_seen_s if decision.settled_s is None else decision.settled_s
+    nearer = [n for n in fits if events[n].enters <= at_s <= events[n].gone]
+    return next(iter(nearer or fits), None)
+
+
+def _is_right(event: TruthEvent, decision: Decision) -> bool | None:
+    """True, False, or None for an answer that commits to nothing."""
+    if event.num_items > 1:
+        return decision.outcome is Outcome.MULTIPLE
+    match decision.outcome:
+        case Outcome.ACCEPTED:
+            return decision.label == event.label
+        case Outcome.MULTIPLE:
+            return False
+        case Outcome.UNKNOWN | Outcome.LEFT_EARLY | Outcome.TIMEOUT:
+            return None
