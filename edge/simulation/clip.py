@@ -1,0 +1,115 @@
+"""Simulated clips as files: photographs in, a video with its truth file out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from edge.errors import MissingInputError, StorageError, UsageError
+from edge.messages import Image
+from edge.preprocess import load_picture
+from edge.simulation.cutout import Cutout, cut_out
+from edge.simulation.scene import Scene, Visit
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
+    """The items of `<folder>/<class>/*.jpg`, taken from all classes in turn; `limit` keeps the first.
+
+    Raises:
+        MissingInputError: the folder or its pictures are not there.
+        PictureError: a picture cannot be decoded.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(f"no folder of items at {folder}: expected <class>/*.jpg in it")
+    classes = [pictures for pictures in map(_pictures, sorted(folder.iterdir())) if pictures]
+    turns = [path for turn in range(max(map(len, classes), default=0)) for c in classes for path in c[turn : turn + 1]]
+    if not turns:
+        raise MissingInputError(f"no pictures in the subfolders of {folder}: expected <class>/*.jpg in it")
+    return [cut_out(load_picture(path), path.parent.name, str(path)) for path in turns[:limit]]
+
+
+def load_grounds(path: Path) -> list[Image]:
+    """The empty scenes at `path`: one picture, or every picture of a folder.
+
+    Raises:
+        MissingInputError: nothing is there.
+        PictureError: a picture cannot be decoded.
+    """
+    if path.is_file():
+        return [load_picture(path)]
+    pictures = _pictures(path) if path.is_dir() else []
+    if not pictures:
+        raise MissingInputError(f"no background at {path}: expected a picture, or a folder with pictures")
+    return [load_picture(picture) for picture in pictures]
+
+
+def truth_of(scene: Scene, file_name: str) -> dict[str, object]:
+    """The truth record of a scene, as its JSON file carries it."""
+    plan = scene.plan
+    return {
+        "file": file_name,
+        "fps": plan.rate_hz,
+        "frames": int(scene.seconds * plan.rate_hz),
+        "seconds": round(scene.seconds, 2),
+        "size": [plan.width_px, plan.height_px],
+        "seed": scene.seed,
+        "built": "cut-out photographs on an empty scene; entry, rest, exit, hand, light and sensor are simulated",
+        "events": [_event(scene, visit) for visit in scene.visits if visit.items],
+    }
+
+
+def write_clip(scene: Scene, path: Path) -> Path:
+    """Write the scene as `path` (.mp4 or .avi) and its truth as `path` with .json; gives the latter.
+
+    Raises:
+        UsageError: the ending is neither .mp4 nor .avi.
+        StorageError: a file cannot be written.
+    """
+    codecs = {".mp4": "mp4v", ".avi": "MJPG"}
+    if path.suffix not in codecs:
+        raise UsageError(f"{path}: expected a clip that ends in .mp4 or .avi")
+    # Under a name of its own until it is whole; the ending tells the writer the container.
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    size = (scene.plan.width_px, scene.plan.height_px)
+    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*codecs[path.suffix]), scene.plan.rate_hz, size)
+    if not writer.isOpened():
+        raise StorageError(f"{path} cannot be written: is its folder there, and writable?")
+    for frame in scene.frames():
+        writer.write(frame.image[..., ::-1])
+    writer.release()
+    truth = path.with_suffix(".json")
+    try:
+        truth.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    return truth
+
+
+def _event(scene: Scene, visit: Visit) -> dict[str, object]:
+    box = scene.box_of(visit)
+    labels = {item.label for item in visit.items}
+    return {
+        "label": labels.pop() if len(visit.items) == 1 else "multiple",
+        "source": " + ".join(item.source for item in visit.items),
+        "enters": round(visit.enters_s, 3),
+        "settled": round(visit.settled_s, 3),
+        "leaves": round(visit.leaves_s, 3),
+        "gone": round(visit.gone_s, 3),
+        "num_items": len(visit.items),
+        "entry": str(visit.entry),
+        "exit": str(visit.exit),
+        "box": [box.x, box.y, box.width, box.height],
+    }
+
+
+def _pictures(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
