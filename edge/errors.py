@@ -13,6 +13,7 @@
     │   ├── MissingLibraryError                            an optional dependency is not installed
     │   └── CameraError                                    the camera gives no usable picture
     │       ├── CameraLostError                            it cannot be opened, or went away
+    │       ├── StalledCameraError                         it is there, but stopped giving frames
     │       ├── StaleFrameError                            no new frame within the allowed age
     │       ├── FrozenPictureError                         frames arrive, but their bytes never change
     │       ├── BlackPictureError                          frames arrive, but nothing is lit in them
@@ -93,6 +94,10 @@ class CameraError(UnavailableError):
 
 class CameraLostError(CameraError):
     """The camera cannot be opened, or went away."""
+
+
+class StalledCameraError(CameraError):
+    """The camera is there, but stopped giving frames."""
 
 
 class StaleFrameError(CameraError):

@@ -17,7 +17,7 @@ from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsRep
 from edge.cameras.v4l2 import KernelNodes, Node, Nodes
 from edge.cameras.watch import WatchLimits
 from edge.clock import Clock
-from edge.errors import CameraError, CameraLostError, StaleFrameError
+from edge.errors import CameraError, CameraLostError, StalledCameraError
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,9 @@ class UsbSource:
         camera = f"{self._node.path} ({self._node.card})"
         if not self._nodes.exists(self._node.path):
             return CameraLostError(f"the camera {camera} went away: plug it in again")
-        return StaleFrameError(f"the camera {camera} stopped giving pictures: it is opened again, or check its cable")
+        return StalledCameraError(
+            f"the camera {camera} stopped giving pictures: it is opened again, or check its cable"
+        )
 
 
 def _decode(encoded: MatLike) -> MatLike | None:

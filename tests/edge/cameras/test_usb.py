@@ -15,7 +15,7 @@ from edge.cameras.scripted import ScriptedCapture, Step
 from edge.cameras.usb import UsbDevice, UsbSettings, UsbSource, usb_camera
 from edge.cameras.v4l2 import KernelNodes, Node
 from edge.clock import ReplayClock
-from edge.errors import AccessDeniedError, CameraError, CameraLostError, StaleFrameError, TryAgainError
+from edge.errors import AccessDeniedError, CameraError, CameraLostError, StalledCameraError, TryAgainError
 from edge.messages import Image
 
 WEBCAM = Node("/dev/video0", "Brio", "usb-1.2")
@@ -157,7 +157,7 @@ def test_a_camera_whose_node_is_gone_was_unplugged() -> None:
 
 
 def test_a_camera_that_is_there_and_gives_nothing_has_stalled() -> None:
-    with pytest.raises(StaleFrameError, match="stopped giving pictures"):
+    with pytest.raises(StalledCameraError, match="stopped giving pictures"):
         source(ScriptedCapture([Step.LOST])).read()
 
 
