@@ -172,9 +172,7 @@ class UsbSource:
         camera = f"{self._node.path} ({self._node.card})"
         if not self._nodes.exists(self._node.path):
             return CameraLostError(f"the camera {camera} went away: plug it in again")
-        return StalledCameraError(
-            f"the camera {camera} stopped giving pictures: it is opened again, or check its cable"
-        )
+        return StalledCameraError(f"the camera {camera} stopped giving pictures: check its cable and its hub")
 
 
 def _decode(encoded: MatLike) -> MatLike | None:

@@ -1,0 +1,186 @@
+"""A camera that is opened again after every fault, and says what is wrong in the meantime."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event
+from types import MappingProxyType
+
+from edge.cameras.base import Camera
+from edge.clock import Clock
+from edge.errors import (
+    AccessDeniedError,
+    BlackPictureError,
+    CameraError,
+    CameraLostError,
+    DarkPictureError,
+    FrozenPictureError,
+    StaleFrameError,
+    StalledCameraError,
+    TryAgainError,
+)
+from edge.messages import Frame
+
+log = logging.getLogger(__name__)
+
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30.0
+# Bins that lost one hub together must not come back together.
+_JITTER = 0.2
+
+# A camera without a frame for this long is stalled; one late frame is not.
+_STALLED_AFTER_S = 1.5
+
+# Longer than a stuck or dark picture needs to show itself again after reopening, so that a fault that
+# comes back at once is one fault and not many.
+_PROVEN_AFTER_S = 2.0
+
+
+class Fault(StrEnum):
+    """What can be wrong with a camera."""
+
+    UNPLUGGED = "unplugged"
+    STALLED = "stalled"
+    FROZEN = "frozen"
+    BLACK = "black"
+    TOO_DARK = "too_dark"
+    BUSY = "busy"
+    DENIED = "denied"
+
+
+_FAULTS: Mapping[type[Exception], Fault] = MappingProxyType(
+    {
+        CameraLostError: Fault.UNPLUGGED,
+        StalledCameraError: Fault.STALLED,
+        StaleFrameError: Fault.STALLED,
+        FrozenPictureError: Fault.FROZEN,
+        BlackPictureError: Fault.BLACK,
+        DarkPictureError: Fault.TOO_DARK,
+        TryAgainError: Fault.BUSY,
+        AccessDeniedError: Fault.DENIED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """How the camera does; `fault` is None while it works, `detail` is a sentence for the owner."""
+
+    fault: Fault | None = None
+    detail: str = ""
+    since_s: float = 0.0
+
+
+class ReopeningCamera:
+    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s.
+
+    The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
+    while there is a fault, `next_frame` waits as long as it may and raises it; every change of state
+    is logged once and given to `on_change`, in the thread that asks for frames. Reopening takes place
+    in `next_frame`, and can take it some seconds longer than its timeout.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        clock: Clock,
+        on_change: Callable[[CameraHealth], None] = lambda _: None,
+        wait: Callable[[float], object] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._camera = camera
+        self._clock = clock
+        self._on_change = on_change
+        self._is_closed = Event()
+        self._wait = wait or self._is_closed.wait
+        self._random = random.Random(seed)  # noqa: S311 - it spreads retries, it keeps no secret
+        self._health = CameraHealth()
+        self._num_tries = 0
+        self._retry_at_s: float | None = None
+        self._last_frame_s = 0.0
+        self._works_since_s: float | None = None
+
+    @property
+    def health(self) -> CameraHealth:
+        """How the camera does now; may be read from any thread."""
+        return self._health
+
+    def open(self) -> None:
+        self._is_closed.clear()
+        self._camera.open()
+        self._begin()
+        self._change(CameraHealth(None, "", self._clock.now_s()))
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        if self._retry_at_s is not None:
+            self._reopen(timeout_s, self._retry_at_s)
+        try:
+            frame = self._camera.next_frame(timeout_s)
+        except StaleFrameError as error:
+            if self._clock.now_s() - self._last_frame_s >= _STALLED_AFTER_S:
+                self._fail(error)
+            raise
+        except CameraError as error:
+            self._fail(error)
+            raise
+        if frame is not None:
+            self._prove()
+        return frame
+
+    def close(self) -> None:
+        self._is_closed.set()
+        self._camera.close()
+
+    def _begin(self) -> None:
+        self._retry_at_s = None
+        self._works_since_s = None
+        self._last_frame_s = self._clock.now_s()
+
+    def _reopen(self, timeout_s: float, retry_at_s: float) -> None:
+        """Open the camera when it is time to, else raise what is wrong with it."""
+        wait_s = retry_at_s - self._clock.now_s()
+        if wait_s > timeout_s:
+            self._wait(timeout_s)
+            raise CameraLostError(self._health.detail)
+        if wait_s > 0:
+            self._wait(wait_s)
+        log.debug("opening the camera again, try %d", self._num_tries)
+        try:
+            self._camera.open()
+        except (CameraError, AccessDeniedError, TryAgainError) as error:
+            self._fail(error)
+            raise CameraLostError(str(error)) from error
+        self._begin()
+
+    def _fail(self, error: Exception) -> None:
+        self._camera.close()
+        fault = _FAULTS[type(error)]
+        now_s = self._clock.now_s()
+        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
+        self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
+        self._num_tries = min(self._num_tries + 1, 16)
+        if fault == self._health.fault:
+            log.debug("camera still %s: %s", fault, error)
+            return
+        log.warning("camera %s: %s", fault, error)
+        self._change(CameraHealth(fault, str(error), now_s))
+
+    def _prove(self) -> None:
+        """A frame came: after some seconds of them the fault is over."""
+        now_s = self._last_frame_s = self._clock.now_s()
+        if self._health.fault is None:
+            return
+        if self._works_since_s is None:
+            self._works_since_s = now_s
+        if now_s - self._works_since_s >= _PROVEN_AFTER_S:
+            log.warning("camera works again, it was %s for %.0f s", self._health.fault, now_s - self._health.since_s)
+            self._num_tries = 0
+            self._change(CameraHealth(None, "", now_s))
+
+    def _change(self, health: CameraHealth) -> None:
+        self._health = health
+        self._on_change(health)

@@ -1,0 +1,235 @@
+"""Every fault is named, told once, and mended by opening the camera again with growing delays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from edge.cameras.recover import CameraHealth, Fault, ReopeningCamera
+from edge.clock import ReplayClock
+from edge.errors import (
+    AccessDeniedError,
+    BlackPictureError,
+    CameraError,
+    CameraLostError,
+    DarkPictureError,
+    FrozenPictureError,
+    MissingLibraryError,
+    SorterError,
+    StaleFrameError,
+    StalledCameraError,
+    TryAgainError,
+)
+from edge.messages import Frame
+
+TIMEOUT_S = 1.0
+PERIOD_S = 0.1
+IMAGE = np.zeros((4, 4, 3), dtype=np.uint8)
+
+
+class Moody:
+    """A camera with a frame every 0.1 s, except while `mood` or `refusal` says otherwise."""
+
+    def __init__(self, clock: ReplayClock) -> None:
+        self.mood: CameraError | None = None
+        self.refusal: SorterError | None = None
+        self.is_open = False
+        self.opened_at_s: list[float] = []
+        self._clock = clock
+
+    def open(self) -> None:
+        self.opened_at_s.append(self._clock.now_s())
+        if self.refusal is not None:
+            raise self.refusal
+        self.is_open = True
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        assert self.is_open
+        if self.mood is not None:
+            if isinstance(self.mood, StaleFrameError):
+                self._clock.advance_to(self._clock.now_s() + timeout_s)
+            raise self.mood
+        self._clock.advance_to(self._clock.now_s() + PERIOD_S)
+        return Frame(0, self._clock.now_s(), IMAGE)
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class Bench:
+    """A moody camera under care, with its history."""
+
+    def __init__(self) -> None:
+        self.clock = ReplayClock()
+        self.inner = Moody(self.clock)
+        self.history: list[CameraHealth] = []
+        self.camera = ReopeningCamera(self.inner, self.clock, self.history.append, self._wait, seed=3)
+        self.camera.open()
+
+    def _wait(self, duration_s: float) -> None:
+        self.clock.advance_to(self.clock.now_s() + duration_s)
+
+    def run(self, duration_s: float) -> Iterator[Frame | CameraError | None]:
+        """What the loop sees for so long."""
+        until_s = self.clock.now_s() + duration_s
+        while self.clock.now_s() < until_s:
+            try:
+                yield self.camera.next_frame(TIMEOUT_S)
+            except CameraError as error:
+                yield error
+
+    def faults(self) -> list[Fault | None]:
+        return [health.fault for health in self.history]
+
+
+@pytest.mark.parametrize(
+    ("mood", "fault"),
+    [
+        (CameraLostError("gone"), Fault.UNPLUGGED),
+        (StalledCameraError("stopped"), Fault.STALLED),
+        (StaleFrameError("nothing new"), Fault.STALLED),
+        (FrozenPictureError("same"), Fault.FROZEN),
+        (BlackPictureError("black"), Fault.BLACK),
+        (DarkPictureError("dark"), Fault.TOO_DARK),
+    ],
+    ids=str,
+)
+def test_each_fault_is_named_once_and_mended(mood: CameraError, fault: Fault, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    assert all(isinstance(seen, Frame) for seen in bench.run(1.0))
+    bench.inner.mood = mood
+    began_s = bench.clock.now_s()
+    with caplog.at_level(logging.INFO):
+        list(bench.run(60.0))
+        found = bench.camera.health
+        assert (found.fault, found.detail) == (fault, str(mood))
+        assert found.since_s - began_s <= 2.0
+        bench.inner.mood = None
+        list(bench.run(40.0))
+    assert bench.camera.health.fault is None
+    assert bench.faults() == [None, fault, None]
+    assert len(caplog.records) == 2
+
+
+def test_a_camera_that_comes_back_gives_frames_at_once_and_is_proven_later() -> None:
+    bench = Bench()
+    bench.inner.mood = CameraLostError("gone")
+    list(bench.run(0.3))
+    bench.inner.mood = None
+    seen = list(bench.run(2.0))  # the second delay is 1 s
+    assert isinstance(seen[-1], Frame)
+    assert bench.camera.health.fault is Fault.UNPLUGGED
+    list(bench.run(2.5))
+    assert bench.camera.health.fault is None
+
+
+def test_a_fault_that_comes_back_after_each_reopening_is_one_fault() -> None:
+    bench = Bench()
+    for _ in range(5):
+        bench.inner.mood = FrozenPictureError("same")
+        next(bench.run(1.0))
+        bench.inner.mood = None
+        while not isinstance(next(bench.run(60.0)), Frame):
+            pass
+        list(bench.run(1.4))  # as long as a frozen picture needs to show itself
+    assert bench.faults() == [None, Fault.FROZEN]
+
+
+def test_delays_grow_to_half_a_minute_with_jitter() -> None:
+    bench = Bench()
+    bench.inner.mood = bench.inner.refusal = CameraLostError("gone")
+    list(bench.run(300.0))
+    tries_s = bench.inner.opened_at_s[1:]
+    gaps_s = np.diff(tries_s)
+    assert tries_s[0] == pytest.approx(0.5, rel=0.2)
+    for gap_s, expected_s in zip(gaps_s, [1, 2, 4, 8, 16, 30, 30, 30], strict=False):
+        assert gap_s == pytest.approx(expected_s, rel=0.2)
+    assert len({round(gap_s / expected_s, 6) for gap_s, expected_s in zip(gaps_s[5:], [30.0] * 9, strict=False)}) > 1
+
+
+def test_delays_start_anew_once_the_camera_is_proven() -> None:
+    bench = Bench()
+    for _ in range(2):
+        bench.inner.mood = CameraLostError("gone")
+        list(bench.run(20.0))
+        bench.inner.mood = None
+        list(bench.run(40.0))
+    assert bench.camera.health.fault is None
+    bench.inner.mood = CameraLostError("gone")
+    failed_at_s = bench.clock.now_s()
+    num_before = len(bench.inner.opened_at_s)
+    list(bench.run(2.0))
+    assert bench.inner.opened_at_s[num_before] - failed_at_s == pytest.approx(0.5, rel=0.2)
+
+
+def test_the_loop_is_never_held_longer_than_its_timeout() -> None:
+    bench = Bench()
+    bench.inner.mood = bench.inner.refusal = CameraLostError("gone")
+    before_s = bench.clock.now_s()
+    for seen in bench.run(200.0):
+        assert isinstance(seen, CameraLostError)
+        assert bench.clock.now_s() - before_s <= TIMEOUT_S + 1e-9
+        before_s = bench.clock.now_s()
+
+
+def test_one_late_frame_is_no_fault() -> None:
+    bench = Bench()
+    bench.inner.mood = StaleFrameError("late")
+    assert isinstance(next(bench.run(1.0)), StaleFrameError)
+    bench.inner.mood = None
+    assert all(isinstance(seen, Frame) for seen in bench.run(5.0))
+    assert bench.faults() == [None]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fault"), [(AccessDeniedError("may not"), Fault.DENIED), (TryAgainError("busy"), Fault.BUSY)]
+)
+def test_a_camera_that_returns_denied_or_busy_is_tried_on(refusal: SorterError, fault: Fault) -> None:
+    bench = Bench()
+    bench.inner.mood = CameraLostError("gone")
+    bench.inner.refusal = refusal
+    list(bench.run(10.0))
+    assert bench.faults() == [None, Fault.UNPLUGGED, fault]
+    bench.inner.mood = bench.inner.refusal = None
+    list(bench.run(60.0))
+    assert bench.camera.health.fault is None
+
+
+@pytest.mark.parametrize("refusal", [CameraLostError("none"), AccessDeniedError("may not"), TryAgainError("busy")])
+def test_the_first_opening_raises(refusal: SorterError) -> None:
+    clock = ReplayClock()
+    inner = Moody(clock)
+    inner.refusal = refusal
+    with pytest.raises(type(refusal)):
+        ReopeningCamera(inner, clock).open()
+
+
+def test_what_is_no_fault_of_the_camera_is_not_mended() -> None:
+    bench = Bench()
+    bench.inner.mood = CameraLostError("gone")
+    bench.inner.refusal = MissingLibraryError("not installed")
+    with pytest.raises(MissingLibraryError):
+        list(bench.run(10.0))
+
+
+def test_the_end_of_a_film_passes_through() -> None:
+    class Ended(Moody):
+        def next_frame(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 - it has ended
+            return None
+
+    clock = ReplayClock()
+    camera = ReopeningCamera(Ended(clock), clock)
+    camera.open()
+    assert camera.next_frame(TIMEOUT_S) is None
+
+
+def test_a_fault_closes_the_device_before_it_is_opened_again() -> None:
+    bench = Bench()
+    bench.inner.mood = FrozenPictureError("same")
+    next(bench.run(1.0))
+    assert not bench.inner.is_open
+    bench.camera.close()
+    assert not bench.inner.is_open
