@@ -113,13 +113,20 @@ class BinSection(Section):
 
 
 class MqttSection(Section):
-    """The broker. `ca_file` switches TLS on; the password is best given by the environment."""
+    """The broker and how to get in; the password is best given by the environment.
+
+    `use_tls` checks the broker against the system's certificates, `ca_file` against that file;
+    `certificate_file` with `key_file` adds the bin's own.
+    """
 
     host: str
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: str | None = Field(default=None, repr=False)
+    use_tls: bool = False
     ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     keepalive_s: int = Field(default=30, ge=5, le=3600)
 
 

@@ -20,10 +20,14 @@ from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.cameras.base import Camera
 from edge.cameras.film import FilmCamera
+from edge.cameras.recover import ReopeningCamera
 from edge.cameras.replay import film_of
+from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.usb import UsbSettings, usb_camera
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import PacedClock
 from edge.config import (
+    CameraSection,
     Config,
     GpioActuatorSection,
     LogActuatorSection,
@@ -33,11 +37,13 @@ from edge.config import (
 )
 from edge.consequences import Consequences, Listener, write_report
 from edge.decision import DecisionPolicy
+from edge.errors import CameraError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.notify import notify
-from edge.presence import PresenceDetector
 from edge.preprocess import to_input
+from edge.presence import PresenceDetector
+from edge.publishers.mqtt import MqttPublisher, MqttSettings
 from edge.records import LiveIds, Recorder, ReplayedIds
 from edge.routing import route
 from edge.site import NO_SITE, Site, load_site
@@ -84,10 +90,11 @@ def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -
         dispatcher = ActuationThread(actuators, clock, partial(write_report, journal))
         recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id)
         if config.mqtt is not None:
-            publisher = MqttPublisher(_mqtt_settings(config), journal.outbox("mqtt"))
+            settings = MqttSettings(config.device.id, **config.mqtt.model_dump())
+            publisher = MqttPublisher(settings, journal.outbox("mqtt"), journal.counts)
             publisher.start()
             stack.callback(publisher.stop)
-            listeners = [*listeners, publisher.wake]
+            listeners = [*listeners, publisher.tell]
         yield _assemble(stack, config, parts, clock, Consequences(journal, recorder, dispatcher, listeners), dispatcher)
 
 
@@ -102,7 +109,14 @@ def serve(loop: Loop) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     is_ready = False
-    while not is_stopping and loop.step():
+    has_more = True
+    while has_more and not is_stopping:
+        try:
+            has_more = loop.step()
+        except CameraError:
+            # Named and logged by the camera, which opens itself again. No heartbeat: a bin that stays
+            # blind is started anew by the service manager.
+            continue
         # After a whole step only: a heartbeat must mean that capture, inference and decision moved.
         notify("WATCHDOG=1" if is_ready else "READY=1")
         is_ready = True
@@ -154,7 +168,7 @@ def _assemble(
     consequences: Consequences,
     dispatcher: Dispatcher,
 ) -> Loop:
-    camera = _camera(config, clock)
+    camera = open_camera(config.camera, clock)
     stack.callback(camera.close)
     camera.open()
     dispatcher.start()
@@ -173,15 +187,17 @@ def _assemble(
     )
 
 
-def _camera(config: Config, clock: PacedClock) -> Camera:
-    section = config.camera
+def open_camera(section: CameraSection, clock: PacedClock) -> Camera:
+    """The camera that the configuration names; not started yet."""
     match section:
         case UsbCameraSection():
-            raise NotImplementedError
+            settings = UsbSettings(section.device, section.width_px, section.height_px, section.rate_hz)
+            return ReopeningCamera(usb_camera(settings, clock, section.max_age_s), clock)
         case ReplayCameraSection():
             return FilmCamera(film_of(section.source, section.rate_hz), clock)
         case SimulatedCameraSection():
-            raise NotImplementedError
+            film = SimulatedFilm(load_stage(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
+            return FilmCamera(film, clock)
         case _:
             assert_never(section)
 

@@ -42,7 +42,11 @@ def classify(pictures: tuple[Path, ...], bundle: Path | None, *, as_json: bool) 
             click.echo(f"error: {error}", err=True)
             failure = failure or error
             continue
-        click.echo(_as_json(path, prediction, classifier, loaded.short_name) if as_json else _as_text(path, prediction, classifier))
+        click.echo(
+            _as_json(path, prediction, classifier, loaded.short_name)
+            if as_json
+            else _as_text(path, prediction, classifier)
+        )
     if failure is not None:
         raise click.exceptions.Exit(failure.exit_code)
 
@@ -66,5 +70,12 @@ def _as_text(path: Path, prediction: Prediction, classifier: Classifier) -> str:
 def _as_json(path: Path, prediction: Prediction, classifier: Classifier, model: str) -> str:
     scores = {label: round(score, 4) for label, score in _ranked(prediction, classifier)}
     label = next(iter(scores))
-    answer = {"schema": 1, "picture": str(path), "label": label, "confidence": scores[label], "scores": scores, "model": model}
+    answer = {
+        "schema": 1,
+        "picture": str(path),
+        "label": label,
+        "confidence": scores[label],
+        "scores": scores,
+        "model": model,
+    }
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))

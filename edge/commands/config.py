@@ -21,8 +21,8 @@ def config() -> None:
 @verbosity_options
 def validate(config_path: Path | None, overrides: tuple[str, ...]) -> None:
     """Check every setting, the bundle, the site file and that each label has a bin."""
-    from edge.service import check_config
     from edge.config import find_config, load_config
+    from edge.service import check_config
 
     found = find_config(config_path)
     check_config(load_config(found, overrides))

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -28,10 +28,14 @@ def _set_verbosity(_context: click.Context, parameter: click.Parameter, value: i
     logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s", force=True)
 
 
+# Not an argument of the command: it acts at once.
+_APART: dict[str, Any] = {"expose_value": False, "callback": _set_verbosity}
+
+
 def verbosity_options(command: Command) -> Command:
     """Add -v (repeatable) and -q."""
-    told = click.option("-v", "--verbose", count=True, expose_value=False, callback=_set_verbosity, help="Say more; -vv with stack traces.")  # fmt: skip
-    quiet = click.option("-q", "--quiet", count=True, expose_value=False, callback=_set_verbosity, help="Say only errors.")  # fmt: skip
+    told = click.option("-v", "--verbose", count=True, help="Say more; -vv with stack traces.", **_APART)
+    quiet = click.option("-q", "--quiet", count=True, help="Say only errors.", **_APART)
     return told(quiet(command))
 
 

@@ -15,7 +15,7 @@ from edge.commands.options import (
     site_option,
     verbosity_options,
 )
-from edge.commands.show import show_record
+from edge.commands.show import Show
 
 
 @click.command()
@@ -24,6 +24,7 @@ from edge.commands.show import show_record
 @bundle_option
 @site_option
 @set_option
+@click.option("--truth", "truth_path", type=click.Path(path_type=Path), help="Score the decisions against this file.")
 @json_option
 @verbosity_options
 def replay(
@@ -32,19 +33,26 @@ def replay(
     bundle: Path | None,
     site: Path | None,
     overrides: tuple[str, ...],
+    truth_path: Path | None,
     *,
     as_json: bool,
 ) -> None:
     """Run SOURCE, a video file or a folder of pictures, through the loop and print each decision.
 
     Settings come from --config; its actuators and broker are left alone. The same source and settings
-    print the same lines again, but for the wall time `ts`.
+    print the same lines again, but for the wall time `ts`. With --truth, a last line says how many
+    items were right, missed, invented or decided twice.
     """
     from edge.clock import ReplayClock
     from edge.config import ReplayCameraSection, load_config, with_choices
+    from edge.scoring import load_truth
     from edge.service import open_rehearsal
 
+    truth = load_truth(truth_path) if truth_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
     settings = settings.model_copy(update={"camera": ReplayCameraSection(backend="replay", source=source)})
-    with open_rehearsal(settings, ReplayClock(), [lambda record: show_record(record, as_json=as_json)]) as loop:
+    shown = Show(as_json=as_json)
+    with open_rehearsal(settings, ReplayClock(), [shown.record]) as loop:
         loop.run_to_end()
+    if truth is not None:
+        shown.score(truth)

@@ -14,7 +14,7 @@ from edge.commands.options import (
     site_option,
     verbosity_options,
 )
-from edge.commands.show import show_record
+from edge.commands.show import Show
 
 
 @click.command()
@@ -44,5 +44,5 @@ def run(
 
     settings = with_choices(load_config(find_config(config_path), overrides), bundle, site)
     open_loop = open_rehearsal if dry_run else open_bin
-    with open_loop(settings, SystemClock(), [lambda record: show_record(record, as_json=as_json)]) as loop:
+    with open_loop(settings, SystemClock(), [Show(as_json=as_json).record]) as loop:
         serve(loop)

@@ -1,21 +1,62 @@
-"""How a decision looks at a terminal."""
+"""How decisions look at a terminal, or as lines for other programs."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from edge.messages import Decision
     from edge.records import DecisionRecord
+    from edge.scoring import Score, Truth
 
 
-def show_record(record: DecisionRecord, *, as_json: bool) -> None:
-    """Print one decision: the JSON object, or a line for a person."""
-    if as_json:
-        click.echo(record.to_json())
-        return
-    decision = record.decision
-    answer = f"{decision.label or '-'} {decision.confidence:.0%}" if decision.label else "-"
-    where = f"-> {decision.bin}" if decision.bin else "-> stays"
-    click.echo(f"{decision.decided_s:8.2f} s  {decision.outcome.value:<10} {answer:<16} {where:<14} {decision.reason}")
+class Show:
+    """Prints each decision when it is told of it, and in the end how many were right."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._decisions: list[Decision] = []
+
+    def say(self, sentence: str) -> None:
+        """A sentence for a person; other programs are not told."""
+        if not self._as_json:
+            click.echo(sentence)
+
+    def record(self, record: DecisionRecord) -> None:
+        """One decision: the JSON object, or a line for a person."""
+        self._decisions.append(record.decision)
+        click.echo(record.to_json() if self._as_json else _line(record.decision))
+
+    def score(self, truth: Truth) -> Score:
+        """Hold all decisions so far against what really happened, and print how that went."""
+        from edge.scoring import score
+
+        found = score(self._decisions, truth)
+        if self._as_json:
+            fields = {"schema": 1, "event_type": "score", **found.to_json()}
+            click.echo(json.dumps(fields, separators=(",", ":")))
+        else:
+            click.echo("\n" + _summary(found))
+        return found
+
+
+def _line(decision: Decision) -> str:
+    guess = f"{decision.label} {decision.confidence:.0%}" if decision.label else "-"
+    where = f"-> {decision.bin}" if decision.bin else "(stays)"
+    return f"{decision.decided_s:7.2f} s  {decision.outcome.value:<10}  {guess:<15} {where:<13}  {decision.reason}"
+
+
+def _summary(found: Score) -> str:
+    lines = [
+        f"{found.num_events} items: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
+        f"{found.num_missed} missed, {found.num_invented} invented, {found.num_doubled} decided twice"
+    ]
+    if found.settled_to_decided_p50_s is not None:
+        lines.append(
+            f"decided {found.settled_to_decided_p50_s:.2f} s after an item came to rest"
+            f" (95 %: {found.settled_to_decided_p95_s:.2f} s)"
+        )
+    return "\n".join(lines)

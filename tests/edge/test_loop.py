@@ -1,0 +1,166 @@
+"""One tick after another, over a drawn scene, with real presence, journal and smoothing."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.actuators.worker import InlineActuation
+from edge.cameras.film import FilmCamera
+from edge.classifiers.scripted import ScriptedClassifier
+from edge.clock import ReplayClock
+from edge.consequences import Consequences, write_report
+from edge.decision import DecisionPolicy, DecisionSettings
+from edge.errors import StorageError
+from edge.journal import IN_MEMORY, Journal
+from edge.loop import Loop
+from edge.messages import Decision, Image, InputSpec, Outcome
+from edge.preprocess import to_input
+from edge.presence import PresenceDetector
+from edge.records import DecisionRecord, Recorder, ReplayedIds
+from edge.routing import route
+from edge.smoothing import ItemTracker, SmoothingSettings
+from edge.telemetry import Telemetry
+
+LABELS = ("can", "paper")
+RATE_HZ = 12
+SPEC = InputSpec(32, 32)
+
+
+class DrawnFilm:
+    """A gray scene with a noisy sensor; `visits` are (first, last) frames of a block that lies there."""
+
+    def __init__(self, num_frames: int, visits: list[tuple[int, int]]) -> None:
+        self.num_frames = num_frames
+        self._visits = visits
+
+    def play(self) -> Iterator[tuple[float, Image]]:
+        chance = np.random.default_rng(7)
+        for index in range(self.num_frames):
+            image = np.full((120, 160, 3), 120, np.uint8)
+            if any(first <= index <= last for first, last in self._visits):
+                image[40:85, 60:105] = (200, 60, 40)
+                image[50:75, 70:95] = (40, 60, 200)
+            yield index / RATE_HZ, image + chance.integers(0, 5, image.shape, np.uint8)
+
+
+class RecordingActuator:
+    """Keeps how many decisions the journal held whenever it moved."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.journal_sizes: list[int] = []
+
+    def actuate(self) -> None:
+        self.journal_sizes.append(len(self._journal.decisions()))
+
+    def make_safe(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def loop_over(
+    film: DrawnFilm, classifier: ScriptedClassifier, journal: Journal
+) -> tuple[Loop, list[DecisionRecord], RecordingActuator]:
+    clock = ReplayClock()
+    camera = FilmCamera(film, clock)
+    camera.open()
+    actuator = RecordingActuator(journal)
+    dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, partial(write_report, journal))
+    told: list[DecisionRecord] = []
+    recorder = Recorder(clock, ReplayedIds(), "scripted@0")
+    loop = Loop(
+        camera=camera,
+        presence=PresenceDetector(),
+        prepare=to_input,
+        classifier=classifier,
+        tracker=ItemTracker(SmoothingSettings()),
+        policy=DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None)),
+        on_decision=Consequences(journal, recorder, dispatcher, [told.append]),
+        telemetry=Telemetry(),
+        max_age_s=1.0,
+    )
+    return loop, told, actuator
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    with closing(Journal(IN_MEMORY, ReplayClock())) as opened:
+        yield opened
+
+
+def test_each_visit_is_decided_once_and_written_down_before_anything_moves(journal: Journal) -> None:
+    film = DrawnFilm(200, [(40, 80), (120, 160)])
+    loop, told, actuator = loop_over(film, ScriptedClassifier(LABELS, ["can"], input_spec=SPEC), journal)
+    loop.run_to_end()
+    assert [record.decision.outcome for record in told] == [Outcome.ACCEPTED, Outcome.ACCEPTED]
+    assert [record.seq for record in told] == [1, 2]
+    assert actuator.journal_sizes == [1, 2]
+    first = told[0].decision
+    assert 40 / RATE_HZ < first.decided_s < 80 / RATE_HZ
+    assert first.label == first.bin == "can"
+
+
+def test_an_empty_scene_is_never_classified(journal: Journal) -> None:
+    classifier = ScriptedClassifier(LABELS, ["can"], input_spec=SPEC)
+    loop, told, _ = loop_over(DrawnFilm(100, []), classifier, journal)
+    loop.run_to_end()
+    assert told == []
+    assert classifier.num_calls == 0
+
+
+def test_a_decided_item_is_not_classified_any_more(journal: Journal) -> None:
+    classifier = ScriptedClassifier(LABELS, ["can"], input_spec=SPEC)
+    loop, told, _ = loop_over(DrawnFilm(200, [(40, 199)]), classifier, journal)
+    loop.run_to_end()
+    assert len(told) == 1
+    assert classifier.num_calls == told[0].decision.frames_used == DecisionSettings().min_frames
+
+
+def test_an_item_that_waits_when_the_source_ends_has_left_early(journal: Journal) -> None:
+    classifier = ScriptedClassifier(LABELS, ["can", "paper"] * 50, confidence=0.6, input_spec=SPEC)
+    loop, told, actuator = loop_over(DrawnFilm(50, [(40, 49)]), classifier, journal)
+    loop.run_to_end()
+    assert [record.decision.outcome for record in told] == [Outcome.LEFT_EARLY]
+    assert actuator.journal_sizes == []
+
+
+def test_when_a_decision_cannot_be_written_down_nothing_moves(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / "journal.sqlite", ReplayClock())) as on_disk:
+        film = DrawnFilm(80, [(40, 70)])
+        loop, told, actuator = loop_over(film, ScriptedClassifier(LABELS, ["can"], input_spec=SPEC), on_disk)
+        with no_room_for_files(), pytest.raises(StorageError):
+            loop.run_to_end()
+    assert told == []
+    assert actuator.journal_sizes == []
+
+
+@contextmanager
+def no_room_for_files() -> Iterator[None]:
+    """The kernel refuses to let any file grow: what a full disk looks like to SQLite."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_two_runs_over_the_same_film_give_the_same_records(journal: Journal) -> None:
+    def decisions(into: Journal) -> list[Decision]:
+        loop, told, _ = loop_over(
+            DrawnFilm(100, [(40, 80)]), ScriptedClassifier(LABELS, ["can"], input_spec=SPEC), into
+        )
+        loop.run_to_end()
+        return [record.decision for record in told]
+
+    with closing(Journal(IN_MEMORY, ReplayClock())) as other:
+        assert decisions(journal) == decisions(other) != []
