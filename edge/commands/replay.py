@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from edge.commands.options import (
     verbosity_options,
 )
 from edge.commands.show import Show
+
+if TYPE_CHECKING:
+    from edge.messages import Decision
 
 
 @click.command()
@@ -45,14 +49,17 @@ def replay(
     """
     from edge.clock import ReplayClock
     from edge.config import ReplayCameraSection, load_config, with_choices
-    from edge.scoring import load_truth
+    from edge.scoring import load_truth, score
     from edge.service import open_rehearsal
 
     truth = load_truth(truth_path) if truth_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
     settings = settings.model_copy(update={"camera": ReplayCameraSection(backend="replay", source=source)})
     shown = Show(as_json=as_json)
-    with open_rehearsal(settings, ReplayClock(), [shown.record]) as loop:
+    decisions: list[Decision] = []
+    with open_rehearsal(
+        settings, ReplayClock(), [shown.record, lambda record: decisions.append(record.decision)]
+    ) as loop:
         loop.run_to_end()
     if truth is not None:
-        shown.score(truth)
+        shown.score(score(decisions, truth))

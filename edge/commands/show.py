@@ -10,15 +10,14 @@ import click
 if TYPE_CHECKING:
     from edge.messages import Decision
     from edge.records import DecisionRecord
-    from edge.scoring import Score, Truth
+    from edge.scoring import Score
 
 
 class Show:
-    """Prints each decision when it is told of it, and in the end how many were right."""
+    """Prints each decision when it is told of it, and in the end how many were right. Keeps nothing."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._decisions: list[Decision] = []
 
     def say(self, sentence: str) -> None:
         """A sentence for a person; other programs are not told."""
@@ -27,20 +26,15 @@ class Show:
 
     def record(self, record: DecisionRecord) -> None:
         """One decision: the JSON object, or a line for a person."""
-        self._decisions.append(record.decision)
         click.echo(record.to_json() if self._as_json else _line(record.decision))
 
-    def score(self, truth: Truth) -> Score:
-        """Hold all decisions so far against what really happened, and print how that went."""
-        from edge.scoring import score
-
-        found = score(self._decisions, truth)
+    def score(self, found: Score) -> None:
+        """How the decisions stand against what really happened."""
         if self._as_json:
             fields = {"schema": 1, "event_type": "score", **found.to_json()}
             click.echo(json.dumps(fields, separators=(",", ":")))
         else:
             click.echo("\n" + _summary(found))
-        return found
 
 
 def _line(decision: Decision) -> str:
@@ -50,13 +44,11 @@ def _line(decision: Decision) -> str:
 
 
 def _summary(found: Score) -> str:
-    lines = [
+    counts = (
         f"{found.num_events} items: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
         f"{found.num_missed} missed, {found.num_invented} invented, {found.num_doubled} decided twice"
-    ]
-    if found.settled_to_decided_p50_s is not None:
-        lines.append(
-            f"decided {found.settled_to_decided_p50_s:.2f} s after an item came to rest"
-            f" (95 %: {found.settled_to_decided_p95_s:.2f} s)"
-        )
-    return "\n".join(lines)
+    )
+    if found.settled_to_decided_p50_s is None:
+        return counts
+    p50_s, p95_s = found.settled_to_decided_p50_s, found.settled_to_decided_p95_s
+    return f"{counts}\ndecided {p50_s:.2f} s after an item came to rest (95 % within {p95_s:.2f} s)"
