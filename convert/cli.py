@@ -61,6 +61,11 @@ TERMINATED = 143  # 128 + SIGTERM, as shells report it
     help="Percent of held-out pictures that must get the same answer.",
 )
 @click.option("--accept-loss", is_flag=True, help="Write the bundle beyond these limits, and the loss into its card.")
+@click.option(
+    "--single-output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a .tflite with scores as its only output, for other tools.",
+)
 @click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the representative pictures.")
 @json_option
@@ -77,6 +82,7 @@ def convert(
     max_accuracy_loss: float,
     min_agreement: float,
     seed: int,
+    single_output: Path | None,
     accept_loss: bool,
     force: bool,
     as_json: bool,
@@ -89,7 +95,7 @@ def convert(
     _quiet_tensorflow()
     from convert.export import ConvertSettings, draft_bundle
     from convert.parity import Limits
-    from convert.writer import check_target, write_bundle
+    from convert.writer import check_target, write_bundle, write_file
     from edge.preprocess import InputSpec
 
     settings = ConvertSettings(
@@ -99,6 +105,7 @@ def convert(
         data_root=data_root,
         num_representative=num_representative,
         seed=seed,
+        has_plain_classifier=single_output is not None,
         limits=Limits(max_accuracy_loss / 100, min_agreement / 100),
     )
     with _stoppable():
@@ -106,6 +113,8 @@ def convert(
         draft = draft_bundle(run, settings, _bar)
         is_refused = bool(draft.losses) and not accept_loss
         bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
+        if single_output is not None and draft.plain_classifier is not None and not is_refused:
+            write_file(single_output, draft.plain_classifier)
     click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
     if is_refused:
         raise CheckFailedError(

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.card import write_card
 from convert.golden import encode_png, golden_pictures
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
-from convert.network import load_network
+from convert.metadata import Described, with_metadata
+from convert.network import LOGITS, load_network
 from convert.parity import DEFAULT_LIMITS, Limits, Parity, compare
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
-from convert.tflite import to_tflite
+from convert.tflite import SCORES, to_plain_classifier, to_tflite
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Bundle, Golden, Input, Manifest, Precision
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
 from edge.preprocess import Image, InputSpec, load_picture, to_input
-from edge.run import VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 
 if TYPE_CHECKING:
     import keras
@@ -47,6 +49,7 @@ class ConvertSettings:
     num_representative: int = DEFAULT_NUM_PICTURES
     seed: int = 0
     limits: Limits = DEFAULT_LIMITS
+    has_plain_classifier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,14 @@ class Draft:
     """All that a bundle will hold, and what became of the answers on the way.
 
     Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
-    limits that it breaks.
+    limits that it breaks. `plain_classifier` is a .tflite file for other tools, where it was asked for.
     """
 
     manifest: Manifest
     files: Mapping[str, bytes]
     parities: tuple[Parity, ...]
     losses: tuple[str, ...]
+    plain_classifier: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,17 @@ class _Source:
     root: Path
     spec: InputSpec
     name: str
+    version: str
     representative: tuple[SplitRow, ...]
 
     def picture(self, row: SplitRow) -> Image:
         """One of the run's pictures as the device would hand it to the network."""
         return to_input(load_picture(self.root / row.path), self.spec)
+
+    def described(self, output_names: Sequence[str], labelled_output: str) -> Described:
+        """What other tools read inside the model."""
+        description = f"{self.run.backbone}, recipe {self.run.recipe}, seed {self.run.seed}"
+        return Described(self.name, description, self.version, self.run.labels, output_names, labelled_output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,12 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
         held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
         held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
         golden = _golden(classifier)
-    return _described(source, chosen, held_out, golden, settings.limits)
+    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
+    draft = _described(source, chosen, held_out, golden, temperature, settings.limits)
+    if not settings.has_plain_classifier:
+        return draft
+    plain_classifier = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
+    return replace(draft, plain_classifier=with_metadata(plain_classifier, source.described((SCORES,), SCORES)))
 
 
 def _open(folder: Path, settings: ConvertSettings) -> _Source:
@@ -130,6 +145,7 @@ def _open(folder: Path, settings: ConvertSettings) -> _Source:
         root=settings.data_root or Path(run.data.root),
         spec=settings.spec or InputSpec(run.input.height_px, run.input.width_px),
         name=settings.name or _name(run),
+        version=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()[:12],
         representative=choose_representative(rows, run.labels, settings.num_representative, settings.seed),
     )
 
@@ -142,7 +158,8 @@ def _name(run: Run) -> str:
 
 def _converted(source: _Source, network: keras.Model, precision: Precision, representative: Sequence[Image]) -> _Model:
     converted = to_tflite(network, source.spec, precision, representative)
-    _log.info("converted to %s: %.2f MB", precision, len(converted.model) / 1e6)
+    content = with_metadata(converted.model, source.described(converted.output_names, LOGITS))
+    _log.info("converted to %s: %.2f MB", precision, len(content) / 1e6)
     manifest = Manifest(
         schema=SCHEMA,
         name=source.name,
@@ -151,9 +168,9 @@ def _converted(source: _Source, network: keras.Model, precision: Precision, repr
         input=Input(height_px=source.spec.height_px, width_px=source.spec.width_px),
         outputs=converted.outputs,
         temperature=1.0,
-        files=digests({MODEL: converted.model}),
+        files=digests({MODEL: content}),
     )
-    return _Model(converted.model, manifest)
+    return _Model(content, manifest)
 
 
 def _classifier(model: _Model, folder: Path) -> LiteRTClassifier:
@@ -172,10 +189,14 @@ def _golden(classifier: LiteRTClassifier) -> Mapping[str, _Golden]:
 
 
 def _described(
-    source: _Source, model: _Model, held_out: HeldOut, golden: Mapping[str, _Golden], limits: Limits
+    source: _Source,
+    model: _Model,
+    held_out: HeldOut,
+    golden: Mapping[str, _Golden],
+    temperature: float,
+    limits: Limits,
 ) -> Draft:
     """The finished draft: temperature, metrics, golden pictures and card join the model."""
-    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
     labels = source.run.labels
     parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
     losses = parities[-1].broken_limits(limits)

@@ -7,7 +7,7 @@ scale 1 and zero point 0, so that camera bytes go in untouched.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,9 @@ from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+
+SCORES = "scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class Converted:
 
     model: bytes
     outputs: Outputs
+
+    @property
+    def output_names(self) -> tuple[str, str]:
+        """The outputs in the order of the file."""
+        is_logits_first = self.outputs.logits < (self.outputs.embedding or 0)
+        return (LOGITS, EMBEDDING) if is_logits_first else (EMBEDDING, LOGITS)
 
 
 def to_tflite(
@@ -42,13 +51,61 @@ def to_tflite(
         InvalidDataError: the converter refuses an operator, or quantizes the input to something other
             than camera bytes.
     """
-    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as folder:
-        _export(network, spec, folder)
-        model = _convert(folder, precision, representative)
+
+    def logits_and_embedding(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return network(image, training=False)  # type: ignore[no-any-return]
+
+    model = _convert(network, logits_and_embedding, spec, precision, representative)
     return Converted(model, _outputs(model, precision))
 
 
-def _export(network: keras.Model, spec: InputSpec, folder: str) -> None:
+def to_plain_classifier(
+    network: keras.Model, spec: InputSpec, precision: Precision, representative: Sequence[Image], temperature: float
+) -> bytes:
+    """A TFLite file with the scores as its only output, for tools that know nothing of bundles.
+
+    In int8 both ends are uint8: the likes of MediaPipe refuse int8.
+    """
+    import tensorflow as tf  # noqa: PLC0415
+
+    def scores(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {SCORES: tf.nn.softmax(network(image, training=False)[LOGITS] / temperature)}
+
+    return _convert(network, scores, spec, precision, representative, output_type="uint8")
+
+
+def _convert(
+    network: keras.Model,
+    serve: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    spec: InputSpec,
+    precision: Precision,
+    representative: Sequence[Image],
+    output_type: str = "int8",
+) -> bytes:
+    import tensorflow as tf  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as folder, native_stderr_logged():
+        _export(network, serve, spec, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+            converter.representative_dataset = lambda: _samples(representative)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tf.uint8
+            converter.inference_output_type = tf.as_dtype(output_type)
+        try:
+            return bytes(converter.convert())
+        except Exception as error:  # the converter's own class is private, and MLIR raises bare ones
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise InvalidDataError(f"the model cannot be converted to {precision}: {reason.strip()}") from error
+
+
+def _export(
+    network: keras.Model, serve: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: InputSpec, folder: str
+) -> None:
     """Write a SavedModel with a batch of one: what the converter reads without losing weights or names."""
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
@@ -56,30 +113,8 @@ def _export(network: keras.Model, spec: InputSpec, folder: str) -> None:
     signature = [tf.TensorSpec((1, spec.height_px, spec.width_px, 3), tf.float32, name="image")]
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.add_endpoint("serve", lambda image: network(image, training=False), input_signature=signature)
-    with native_stderr_logged():
-        archive.write_out(folder, verbose=False)
-
-
-def _convert(folder: str, precision: Precision, representative: Sequence[Image]) -> bytes:
-    import tensorflow as tf  # noqa: PLC0415
-
-    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision == "int8":
-        converter.representative_dataset = lambda: _samples(representative)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.int8
-    try:
-        with native_stderr_logged():
-            return bytes(converter.convert())
-    except Exception as error:  # the converter's own class is private, and MLIR raises bare ones
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InvalidDataError(f"the model cannot be converted to {precision}: {reason.strip()}") from error
+    archive.add_endpoint("serve", serve, input_signature=signature)
+    archive.write_out(folder, verbose=False)
 
 
 def _samples(representative: Sequence[Image]) -> Iterator[list[np.ndarray]]:

@@ -62,6 +62,21 @@ def write_bundle(out: Path, manifest: Manifest, files: Mapping[str, bytes], *, s
     return load_bundle(out)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """The file at `path`, whole or not at all; replaces what was there.
+
+    Raises:
+        StorageError: writing failed; what was there before still is.
+    """
+    try:
+        with _sibling_directory(path) as folder:
+            _write_synced(folder / path.name, content)
+            (folder / path.name).replace(path)
+            _sync_directory(path.absolute().parent)
+    except OSError as error:
+        raise StorageError(f"{path} could not be written: {error.strerror or error}") from error
+
+
 @contextmanager
 def _sibling_directory(out: Path) -> Iterator[Path]:
     """A new directory on the same file system as `out`, removed unless it was renamed away."""

@@ -46,10 +46,16 @@ class _Strict(BaseModel):
 
 
 class Input(_Strict):
-    """The network's input: (1, height_px, width_px, 3) uint8 RGB, untouched camera bytes."""
+    """The network's input: (1, height_px, width_px, 3) RGB.
+
+    Models of this project take 0..255 and rescale inside, so that a camera's bytes go in untouched. One
+    from elsewhere may expect (byte - mean) / std.
+    """
 
     height_px: int = Field(ge=16, le=2048)
     width_px: int = Field(ge=16, le=2048)
+    mean: float = 0.0
+    std: float = Field(default=1.0, gt=0)
 
     def spec(self) -> InputSpec:
         """The same as preprocessing takes it."""
@@ -57,11 +63,15 @@ class Input(_Strict):
 
 
 class Outputs(_Strict):
-    """Position of each output among the model's outputs; `embedding` is None where there is none."""
+    """Position of each output among the model's outputs; `embedding` is None where there is none.
+
+    With `are_probabilities` the model from elsewhere ends in a softmax, whose logarithm serves as logits.
+    """
 
     logits: int = Field(ge=0)
     embedding: int | None = Field(default=None, ge=0)
     embedding_size: int | None = Field(default=None, ge=1)
+    are_probabilities: bool = False
 
 
 class Golden(_Strict):

@@ -16,6 +16,9 @@ from edge.classifiers.base import softmax
 from edge.errors import BundleError, MissingLibraryError
 from edge.messages import Image, InputSpec, Prediction
 
+_BYTES = np.arange(256, dtype=np.uint8)
+_SMALLEST_PROBABILITY = np.float32(1 / 512)  # half a step of a quantized softmax: what its zero may have been
+
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
 
@@ -60,6 +63,15 @@ class _Tensor:
         flat = stored.reshape(-1).astype(np.float32)
         return (flat - np.float32(self.zero_point)) * np.float32(self.scale) if self.scale else flat
 
+    def stored_bytes(self, mean: float, std: float) -> NDArray[np.generic]:
+        """What each of the bytes 0..255 is stored as, (256,), where the network expects (byte - mean) / std."""
+        real = (np.arange(256) - mean) / std
+        if not self.scale:
+            return real.astype(self.dtype)
+        limits = np.iinfo(self.dtype.name)
+        steps: NDArray[np.float64] = np.rint(real / self.scale) + self.zero_point
+        return steps.clip(limits.min, limits.max).astype(self.dtype)
+
 
 class LiteRTClassifier:
     """A bundle's model on the CPU; `temperature` stands in for the bundle's own when it is given.
@@ -76,6 +88,9 @@ class LiteRTClassifier:
         self._temperature = manifest.temperature if temperature is None else temperature
         self._interpreter = load_interpreter(bundle.model_path, num_threads)
         self._input, outputs = _tensors(self._interpreter)
+        stored = self._input.stored_bytes(manifest.input.mean, manifest.input.std)
+        self._stored_bytes = None if np.array_equal(stored, _BYTES) and stored.dtype == np.uint8 else stored
+        self._are_probabilities = manifest.outputs.are_probabilities
         self._logits = _pick(outputs, manifest.outputs.logits, len(self._labels), bundle)
         embedding = manifest.outputs.embedding
         size = manifest.outputs.embedding_size
@@ -98,12 +113,14 @@ class LiteRTClassifier:
 
     def infer(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, float]:
         """Logits (C,), embedding (D,) or None, and the seconds spent in `invoke`."""
-        stored = image[None] if self._input.dtype == np.uint8 else image[None].astype(self._input.dtype)
-        self._interpreter.set_tensor(self._input.index, stored)
+        stored: NDArray[np.generic] = image if self._stored_bytes is None else self._stored_bytes[image]
+        self._interpreter.set_tensor(self._input.index, stored[None])
         began_s = time.perf_counter()
         self._interpreter.invoke()
         invoke_s = time.perf_counter() - began_s
         logits = self._logits.real(self._interpreter.get_tensor(self._logits.index))
+        if self._are_probabilities:
+            logits = np.log(np.maximum(logits, _SMALLEST_PROBABILITY))
         if self._embedding is None:
             return logits, None, invoke_s
         return logits, self._embedding.real(self._interpreter.get_tensor(self._embedding.index)), invoke_s

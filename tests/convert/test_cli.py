@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from convert.cli import TERMINATED, convert
 from edge.bundle import Bundle, load_bundle
+from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.errors import CheckFailedError, MissingInputError, UsageError
+from edge.preprocess import load_picture
 from edge.run import MODEL_FILE
 
 
@@ -56,6 +59,25 @@ def test_an_accepted_loss_stands_on_the_card(run_copy: Path, tmp_path: Path) -> 
 
     assert result.exit_code == 0, result.output
     assert "**Converted with --accept-loss:** accuracy fell by" in (tmp_path / "bundle" / "card.md").read_text()
+
+
+def test_a_plain_classifier_gives_the_scores_of_the_bundle(
+    finished_run: Path, int8_bundle: Bundle, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain.tflite"
+    result = call(finished_run, "--out", tmp_path / "bundle", "--single-output", plain)
+    assert result.exit_code == 0, result.output
+
+    interpreter, classifier = load_interpreter(plain, 1), LiteRTClassifier(int8_bundle)
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (taken["dtype"], given["dtype"]) == (np.uint8, np.uint8)
+    for golden in int8_bundle.manifest.golden:
+        picture = load_picture(int8_bundle.path / golden.picture)
+        interpreter.set_tensor(taken["index"], picture[None])
+        interpreter.invoke()
+        scores = interpreter.get_tensor(given["index"])[0] / 256
+        # Half a step of the logits, and one of the scores: what the second quantization may cost.
+        assert scores == pytest.approx(classifier.classify(picture).scores, abs=0.05)
 
 
 def test_a_missing_run_is_an_error_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,0 +1,135 @@
+"""Standard TFLite metadata: labels and normalization inside the .tflite, where other tools look for them.
+
+A flatbuffer of its own (metadata_schema.fbs of the TFLite metadata specification 1.5, identifier M001) goes
+into a buffer of the model named TFLITE_METADATA; the label file is appended to the model as a ZIP archive.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import flatbuffers  # type: ignore[import-untyped]
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+LABELS_FILE = "labels.txt"
+
+_METADATA_NAME = b"TFLITE_METADATA"
+_METADATA_IDENTIFIER, _MODEL_IDENTIFIER = b"M001", b"TFL3"
+_PARSER_VERSION = "1.0.0"  # nothing newer is used
+_BUFFER_ALIGNMENT = 16  # force_align of Buffer.data in the TFLite schema
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a ZIP can say: the same file every time
+
+_RGB, _AXIS_LABELS = 1, 2  # ColorSpaceType, AssociatedFileType
+_IMAGE_PROPERTIES, _FEATURE_PROPERTIES, _NORMALIZATION = 2, 1, 1  # members of the unions
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the metadata says. `output_names` are in the model's order; labels belong to `labelled_output`."""
+
+    name: str
+    description: str
+    version: str
+    labels: Sequence[str]
+    output_names: Sequence[str]
+    labelled_output: str
+
+
+def with_metadata(model: bytes, described: Described) -> bytes:
+    """The same network with metadata and label file; it runs as before, from weights aligned as before."""
+    unpacked = schema.ModelT.InitFromPackedBuf(model)
+    unpacked.buffers = [_AlignedBuffer(buffer.data, buffer.offset, buffer.size) for buffer in unpacked.buffers]
+    unpacked.buffers.append(_AlignedBuffer(np.frombuffer(_metadata(described), np.uint8)))
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = _METADATA_NAME, len(unpacked.buffers) - 1
+    unpacked.metadata = [*(unpacked.metadata or []), entry]
+    builder = flatbuffers.Builder(len(model) + 65536)
+    builder.Finish(unpacked.Pack(builder), file_identifier=_MODEL_IDENTIFIER)
+    return _with_file(bytes(builder.Output()), LABELS_FILE, "\n".join(described.labels).encode())
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+    """A buffer whose data keep the alignment of the schema, which the generated code forgets."""
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802  (the generated code's name)
+        position = None if self.data is None else self._write(builder)
+        schema.BufferStart(builder)
+        if position is not None:
+            schema.BufferAddData(builder, position)
+        return int(schema.BufferEnd(builder))
+
+    def _write(self, builder: flatbuffers.Builder) -> int:
+        content = np.asarray(self.data, np.uint8).tobytes()
+        builder.StartVector(1, len(content), _BUFFER_ALIGNMENT)
+        builder.head -= len(content)
+        builder.Bytes[builder.head : builder.head + len(content)] = content
+        return int(builder.EndVector())
+
+
+def _with_file(model: bytes, name: str, content: bytes) -> bytes:
+    appended = io.BytesIO(model)
+    with zipfile.ZipFile(appended, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), content)
+    return appended.getvalue()
+
+
+# A table of the schema: its fields by their place there.
+_Table = Mapping[int, "str | int | Sequence[float] | _Table | Sequence[_Table]"]
+
+
+def _metadata(described: Described) -> bytes:
+    labels: _Table = {0: LABELS_FILE, 1: "One class a line, in the order of the output.", 2: _AXIS_LABELS}
+    normalization: _Table = {0: _NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}  # mean, std: bytes go in as they are
+    image: _Table = {
+        0: "image",
+        1: "RGB picture of 0..255, squashed to the size of the input; rescaling happens inside.",
+        3: {0: _IMAGE_PROPERTIES, 1: {0: _RGB}},
+        4: [normalization],
+        5: {0: [255.0], 1: [0.0]},  # max, min
+    }
+    content: _Table = {0: _FEATURE_PROPERTIES, 1: {}}
+    outputs: list[_Table] = [
+        {0: name, 3: content, 6: [labels] if name == described.labelled_output else []}
+        for name in described.output_names
+    ]
+    root: _Table = {
+        0: described.name,
+        1: described.description,
+        2: described.version,
+        3: [{0: "classifier", 2: [image], 3: outputs}],
+        7: _PARSER_VERSION,
+    }
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(_write_table(builder, root), file_identifier=_METADATA_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _write_table(builder: flatbuffers.Builder, table: _Table) -> int:
+    """Write what a table points to, then the table; its position."""
+    positions = {place: _write_child(builder, value) for place, value in table.items() if not isinstance(value, int)}
+    builder.StartObject(max(table, default=-1) + 1)
+    for place, value in table.items():
+        if isinstance(value, int):
+            builder.PrependUint8Slot(place, value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(place, positions[place], 0)
+    return int(builder.EndObject())
+
+
+def _write_child(builder: flatbuffers.Builder, value: str | Sequence[float] | _Table | Sequence[_Table]) -> int:
+    if isinstance(value, str):
+        return int(builder.CreateString(value))
+    if isinstance(value, Mapping):
+        return _write_table(builder, value)
+    positions = [_write_table(builder, item) if isinstance(item, Mapping) else item for item in value]
+    builder.StartVector(4, len(positions), 4)
+    for position in reversed(positions):
+        if isinstance(position, float):
+            builder.PrependFloat32(position)
+        else:
+            builder.PrependUOffsetTRelative(position)
+    return int(builder.EndVector())
