@@ -1,0 +1,155 @@
+"""The whole bin as an owner runs it: the installed command, the shipped model, real files, a real broker."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+Sorter = Callable[..., CompletedProcess[str]]
+
+WALL_TIME = re.compile(r'"ts":"[^"]*"')
+CLIP = "bins/videos/built_dark_plastic"
+
+
+def lines(answer: CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def test_the_demo_decides_every_rendered_item_once_and_nearly_all_right(sorter: Sorter) -> None:
+    *decisions, score = lines(sorter("demo", "--fast", "--json"))
+    assert score["event_type"] == "score"
+    assert (score["num_missed"], score["num_invented"], score["num_doubled"]) == (0, 0, 0)
+    assert len(decisions) == score["num_events"] == 12
+    assert score["num_right"] >= 10, "nine in ten, of twelve"
+
+
+def test_the_demo_speaks_to_people_too(sorter: Sorter) -> None:
+    answer = sorter("demo", "--fast", "--items", "2")
+    assert answer.returncode == 0
+    assert "2 items: " in answer.stdout
+    assert " -> " in answer.stdout
+
+
+def test_a_replay_prints_the_same_bytes_again_but_for_the_wall_time(sorter: Sorter, shared_data: Path) -> None:
+    first, second = (sorter("replay", str(shared_data / f"{CLIP}.mp4"), "--json") for _ in range(2))
+    assert first.stdout
+    assert WALL_TIME.sub("", first.stdout) == WALL_TIME.sub("", second.stdout)
+
+
+def test_a_real_clip_gives_one_decision_for_each_item_and_none_in_between(sorter: Sorter, shared_data: Path) -> None:
+    clip, truth = (str(shared_data / f"{CLIP}.{suffix}") for suffix in ("mp4", "json"))
+    *decisions, score = lines(sorter("replay", clip, "--truth", truth, "--json"))
+    assert len(decisions) == score["num_events"] == score["num_found"] == 5
+    assert (score["num_invented"], score["num_doubled"]) == (0, 0)
+
+
+def test_the_shipped_model_is_as_good_as_its_card_says(sorter: Sorter, shared_data: Path) -> None:
+    (metrics,) = lines(sorter("evaluate", str(shared_data / "trashnet"), "--json"))
+    assert metrics["num_images"] > 350
+    assert metrics["accuracy"] >= 0.915
+
+
+def test_a_picture_is_classified_in_text_and_json(sorter: Sorter, shared_data: Path) -> None:
+    picture = str(next(iter(sorted((shared_data / "trashnet" / "cardboard").glob("*.jpg")))))
+    assert sorter("classify", picture).stdout.startswith(f"{picture}: ")
+    (answer,) = lines(sorter("classify", picture, "--json"))
+    assert answer["confidence"] == max(answer["scores"].values())
+    assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-3)  # each is rounded to 4 places
+
+
+@pytest.fixture
+def broker(mosquitto: str, tmp_path: Path) -> Iterator[int]:
+    """The port of a broker of our own on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
+    process = subprocess.Popen([mosquitto, "-c", config], stderr=subprocess.DEVNULL)
+    yield port
+    process.terminate()
+    process.wait(10)
+
+
+class Listener:
+    """Everything that was said below `sorter/`, by topic."""
+
+    def __init__(self, port: int) -> None:
+        self.heard: dict[str, list[str]] = {}
+        self._news = threading.Condition()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe("sorter/#", 1)
+        self._client.on_message = self._hear
+        self._client.connect_async("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        with self._news:
+            self.heard.setdefault(message.topic, []).append(message.payload.decode())
+            self._news.notify_all()
+
+    def wait_for(self, topic: str, count: int) -> list[str]:
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.heard.get(topic, ())) >= count, 60), self.heard
+        return self.heard[topic]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def test_a_running_bin_journals_and_publishes_each_decision_and_stops_on_sigterm(broker: int, tmp_path: Path) -> None:
+    config = tmp_path / "sorter.toml"
+    config.write_text(
+        f"""
+        [device]
+        id = "hall"
+        [camera]
+        backend = "simulated"
+        num_items = 100
+        [bins.recycling]
+        labels = ["glass", "metal", "plastic"]
+        [bins.paper]
+        labels = ["cardboard", "paper"]
+        [bins.rest]
+        labels = ["trash"]
+        takes_unknown = true
+        [mqtt]
+        host = "127.0.0.1"
+        port = {broker}
+        [journal]
+        path = "{tmp_path}/journal.sqlite"
+        """,
+        encoding="utf-8",
+    )
+    listener = Listener(broker)
+    command = [Path(sys.executable).with_name("sorter"), "run", "--config", config, "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    published = [json.loads(payload) for payload in listener.wait_for("sorter/hall/decision", 2)]
+    process.send_signal(signal.SIGTERM)
+    printed, complaints = process.communicate(timeout=20)
+    assert process.returncode == 0, complaints
+    assert listener.wait_for("sorter/hall/availability", 2)[-1] == "offline"
+    listener.close()
+    said = [json.loads(line) for line in printed.splitlines()]
+    with sqlite3.connect(tmp_path / "journal.sqlite") as journal:
+        written = [json.loads(record) for (record,) in journal.execute("SELECT record FROM decisions ORDER BY seq")]
+    assert written == said
+    assert [record["seq"] for record in said] == list(range(1, len(said) + 1))
+    assert [record["id"] for record in published[:2]] == [record["id"] for record in said[:2]]
+    assert all(record["bin"] in ("recycling", "paper", "rest") for record in said if record["outcome"] == "accepted")
