@@ -8,6 +8,8 @@ from convert.parity import Parity
 from edge.bundle import Manifest
 from edge.run import Run
 
+_NUM_LABELS_SHOWN = 20
+
 
 def write_card(run: Run, manifest: Manifest, parities: Sequence[Parity], accepted_losses: Sequence[str]) -> str:
     """The card as Markdown; the last parity is the bundle's own model against the network as trained."""
@@ -74,4 +76,22 @@ def _limits(run: Run) -> str:
         "- The figures above are for pictures like those it was trained on. Another camera, light or background "
         "costs accuracy: calibrate the site, and measure with `sorter evaluate` on its own pictures.\n"
         "- Held-out pictures also chose the temperature, so scores are honest for such pictures only.\n"
+    )
+
+
+def write_foreign_card(manifest: Manifest, origin: str) -> str:
+    """The card of a classifier from elsewhere, of which little is known."""
+    size = manifest.input
+    is_untouched = manifest.precision == "int8" or (size.mean, size.std) == (0, 1)
+    expects = "bytes as they are" if is_untouched else f"(byte - {size.mean:g}) / {size.std:g}"
+    return (
+        f"# {manifest.name}\n\n"
+        f"Wrapped from `{origin}`, trained elsewhere: what it was trained on and how good it is, this bundle "
+        "does not know. Measure it with `sorter evaluate` on your own pictures before trusting it.\n\n"
+        f"- {len(manifest.labels)} classes: {', '.join(manifest.labels[:_NUM_LABELS_SHOWN])}"
+        f"{', …' if len(manifest.labels) > _NUM_LABELS_SHOWN else ''}\n"
+        f"- {manifest.precision}, input {size.width_px} x {size.height_px} px RGB, {expects}\n"
+        f"- Gives {'probabilities' if manifest.outputs.are_probabilities else 'logits'}; no embedding, so it "
+        "cannot be taught new classes\n"
+        "- Temperature 1: its scores were not calibrated\n"
     )

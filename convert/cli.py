@@ -10,16 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeVar, Unpack
 
 import click
 
-from edge.commands.options import json_option, path_argument, verbosity, verbosity_options
-from edge.errors import CheckFailedError
+from edge.commands.options import json_option, verbosity, verbosity_options
+from edge.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
-    from convert.export import Draft
+    from convert.draft import Draft
+    from convert.parity import Limits
     from edge.bundle import Bundle, Precision
+    from edge.preprocess import InputSpec
 
 T = TypeVar("T")
 
@@ -27,8 +29,23 @@ NUM_CHANGES_SHOWN = 10
 TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 
+class _How(TypedDict):
+    """Options that say how to convert, and not what or whereto."""
+
+    precision: Precision
+    name: str | None
+    size_px: int | None
+    data_root: Path | None
+    num_representative: int
+    seed: int
+    labels: Path | None
+    mean: float | None
+    std: float | None
+    pictures: Path | None
+
+
 @click.command()
-@path_argument("run")
+@click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory of the new bundle.")
 @click.option(
     "--precision", type=click.Choice(["int8", "float16", "float32", "dynamic"]), default="int8", show_default=True
@@ -66,51 +83,50 @@ TERMINATED = 143  # 128 + SIGTERM, as shells report it
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write a .tflite with scores as its only output, for other tools.",
 )
+@click.option(
+    "--from", "foreign", type=click.Path(path_type=Path), help="A model from elsewhere: .tflite, .keras, SavedModel."
+)
+@click.option("--labels", type=click.Path(path_type=Path), help="Its label file; by default inside the .tflite.")
+@click.option("--mean", type=float, help="With --std: it expects (byte - mean) / std.")
+@click.option("--std", type=click.FloatRange(min=0, min_open=True), help="With --mean.")
+@click.option("--pictures", type=click.Path(path_type=Path), help="Folder that sets the ranges of a foreign int8.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the representative pictures.")
 @json_option
 @verbosity_options
 def convert(
     *,
-    run: Path,
+    run: Path | None,
     out: Path,
-    precision: Precision,
-    name: str | None,
-    size_px: int | None,
-    data_root: Path | None,
-    num_representative: int,
     max_accuracy_loss: float,
     min_agreement: float,
-    seed: int,
     single_output: Path | None,
     accept_loss: bool,
+    foreign: Path | None,
     force: bool,
     as_json: bool,
+    **how: Unpack[_How],
 ) -> None:
     """Turn a training RUN into a bundle for the device, and show that it changed nothing that matters.
 
     The model is held against the network as trained on the run's held-out pictures, through the device's
-    own preprocessing and runtime; beyond the limits nothing is written and the exit code is 1.
+    own preprocessing and runtime; beyond the limits nothing is written and the exit code is 1. With --from,
+    a classifier trained elsewhere is wrapped instead.
     """
     _quiet_tensorflow()
-    from convert.export import ConvertSettings, draft_bundle
     from convert.parity import Limits
     from convert.writer import check_target, write_bundle, write_file
-    from edge.preprocess import InputSpec
 
-    settings = ConvertSettings(
-        precision=precision,
-        name=name,
-        spec=InputSpec(size_px, size_px) if size_px else None,
-        data_root=data_root,
-        num_representative=num_representative,
-        seed=seed,
-        has_plain_classifier=single_output is not None,
-        limits=Limits(max_accuracy_loss / 100, min_agreement / 100),
-    )
     with _stoppable():
         check_target(out, should_replace=force)
-        draft = draft_bundle(run, settings, _bar)
+        match run, foreign:
+            case Path(), None:
+                limits = Limits(max_accuracy_loss / 100, min_agreement / 100)
+                draft = _draft_of_run(run, limits, how, has_plain_classifier=single_output is not None)
+            case None, Path():
+                draft = _draft_of_foreign(foreign, how)
+            case _:
+                raise UsageError("expected either a RUN, as `sorter train` writes it, or --from a model from elsewhere")
         is_refused = bool(draft.losses) and not accept_loss
         bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
         if single_output is not None and draft.plain_classifier is not None and not is_refused:
@@ -121,6 +137,47 @@ def convert(
             f"no bundle written: {'; '.join(draft.losses)}. Train longer, give more --representative pictures, "
             "try --precision float16, or go on with --accept-loss"
         )
+
+
+def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier: bool) -> Draft:
+    from convert.export import ConvertSettings, draft_bundle
+
+    settings = ConvertSettings(
+        precision=how["precision"],
+        name=how["name"],
+        spec=_spec(how["size_px"]),
+        data_root=how["data_root"],
+        num_representative=how["num_representative"],
+        seed=how["seed"],
+        has_plain_classifier=has_plain_classifier,
+        limits=limits,
+    )
+    return draft_bundle(run, settings, _bar)
+
+
+def _draft_of_foreign(path: Path, how: _How) -> Draft:
+    from convert.foreign import ForeignSettings, draft_foreign
+
+    mean, std = how["mean"], how["std"]
+    if (mean is None) != (std is None):
+        raise UsageError("--mean and --std go together: the model expects (byte - mean) / std")
+    settings = ForeignSettings(
+        labels=how["labels"],
+        name=how["name"],
+        normalization=None if mean is None or std is None else (mean, std),
+        precision=how["precision"],
+        spec=_spec(how["size_px"]),
+        pictures=how["pictures"],
+        num_representative=how["num_representative"],
+        seed=how["seed"],
+    )
+    return draft_foreign(path, settings)
+
+
+def _spec(size_px: int | None) -> InputSpec | None:
+    from edge.preprocess import InputSpec
+
+    return None if size_px is None else InputSpec(size_px, size_px)
 
 
 COMMANDS: list[click.Command] = [convert]
@@ -170,6 +227,16 @@ def _as_json(draft: Draft, bundle: Bundle | None) -> str:
 
 
 def _as_text(draft: Draft, bundle: Bundle | None) -> str:
+    lines = _parity_lines(draft)
+    if bundle is not None:
+        size_mb = sum(map(len, draft.files.values())) / 1e6
+        lines.append(f"{bundle.path}: {bundle.short_name}, {draft.manifest.precision}, {size_mb:.1f} MB")
+    return "\n".join(lines)
+
+
+def _parity_lines(draft: Draft) -> list[str]:
+    if not draft.parities:
+        return []
     last = draft.parities[-1]
     lines = [f"{last.reference}: accuracy {last.reference_accuracy}"]
     lines += [
@@ -184,7 +251,4 @@ def _as_text(draft: Draft, bundle: Bundle | None) -> str:
     ]
     if len(last.changes) > NUM_CHANGES_SHOWN:
         lines.append(f"  and {len(last.changes) - NUM_CHANGES_SHOWN} more; --json lists all")
-    if bundle is not None:
-        size_mb = sum(map(len, draft.files.values())) / 1e6
-        lines.append(f"{bundle.path}: {bundle.short_name}, {draft.manifest.precision}, {size_mb:.1f} MB")
-    return "\n".join(lines)
+    return lines

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.card import write_card
-from convert.golden import encode_png, golden_pictures
+from convert.draft import CARD, Draft, GoldenFile, Model, golden_files, open_classifier, with_digests, with_golden
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
 from convert.metadata import Described, with_metadata
 from convert.network import LOGITS, load_network
-from convert.parity import DEFAULT_LIMITS, Limits, Parity, compare
+from convert.parity import DEFAULT_LIMITS, Limits, compare
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from convert.tflite import SCORES, to_plain_classifier, to_tflite
 from convert.writer import digests
-from edge.bundle import MODEL, SCHEMA, Bundle, Golden, Input, Manifest, Precision
-from edge.classifiers.litert import LiteRTClassifier
+from edge.bundle import MODEL, SCHEMA, Input, Manifest, Precision
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
@@ -29,7 +28,6 @@ from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 if TYPE_CHECKING:
     import keras
 
-CARD = "card.md"
 REPRESENTATIVE = "representative.txt"
 
 # The models that are held against each other, as the card and the report call them.
@@ -50,29 +48,6 @@ class ConvertSettings:
     seed: int = 0
     limits: Limits = DEFAULT_LIMITS
     has_plain_classifier: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """All that a bundle will hold, and what became of the answers on the way.
-
-    Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
-    limits that it breaks. `plain_classifier` is a .tflite file for other tools, where it was asked for.
-    """
-
-    manifest: Manifest
-    files: Mapping[str, bytes]
-    parities: tuple[Parity, ...]
-    losses: tuple[str, ...]
-    plain_classifier: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Golden:
-    """A golden picture's file, and what the model says of it."""
-
-    content: bytes
-    logits: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +72,6 @@ class _Source:
         return Described(self.name, description, self.version, self.run.labels, output_names, labelled_output)
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """A converted model with a manifest that lacks all that must be measured first."""
-
-    content: bytes
-    manifest: Manifest
-
-
 def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = silently) -> Draft:
     """The bundle of the run in `folder`, in memory: nothing is written but scratch files.
 
@@ -120,15 +87,15 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
         _converted(source, network, precision, representative) for precision in ("float32", settings.precision)
     )
     with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
-        classifier = _classifier(chosen, Path(scratch) / "chosen")
+        classifier = open_classifier(chosen, Path(scratch) / "chosen")
         scorers = {
             _KERAS: network_scorer(network),
-            _PLAIN: classifier_scorer(_classifier(plain, Path(scratch) / "plain")),
+            _PLAIN: classifier_scorer(open_classifier(plain, Path(scratch) / "plain")),
             _CHOSEN: classifier_scorer(classifier),
         }
         held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
         held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
-        golden = _golden(classifier)
+        golden = golden_files(classifier)
     temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
     draft = _described(source, chosen, held_out, golden, temperature, settings.limits)
     if not settings.has_plain_classifier:
@@ -156,7 +123,7 @@ def _name(run: Run) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
 
 
-def _converted(source: _Source, network: keras.Model, precision: Precision, representative: Sequence[Image]) -> _Model:
+def _converted(source: _Source, network: keras.Model, precision: Precision, representative: Sequence[Image]) -> Model:
     converted = to_tflite(network, source.spec, precision, representative)
     content = with_metadata(converted.model, source.described(converted.output_names, LOGITS))
     _log.info("converted to %s: %.2f MB", precision, len(content) / 1e6)
@@ -170,29 +137,14 @@ def _converted(source: _Source, network: keras.Model, precision: Precision, repr
         temperature=1.0,
         files=digests({MODEL: content}),
     )
-    return _Model(content, manifest)
-
-
-def _classifier(model: _Model, folder: Path) -> LiteRTClassifier:
-    """The device's own classifier, on a model that is not in a bundle yet."""
-    folder.mkdir()
-    (folder / MODEL).write_bytes(model.content)
-    return LiteRTClassifier(Bundle(folder, model.manifest, bundle_id=""))
-
-
-def _golden(classifier: LiteRTClassifier) -> Mapping[str, _Golden]:
-    pictures = golden_pictures(classifier.input_spec)
-    return {
-        f"golden/{name}.png": _Golden(encode_png(picture), tuple(map(float, classifier.infer(picture)[0])))
-        for name, picture in pictures.items()
-    }
+    return Model(content, manifest)
 
 
 def _described(
     source: _Source,
-    model: _Model,
+    model: Model,
     held_out: HeldOut,
-    golden: Mapping[str, _Golden],
+    golden: Mapping[str, GoldenFile],
     temperature: float,
     limits: Limits,
 ) -> Draft:
@@ -201,17 +153,13 @@ def _described(
     parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
     losses = parities[-1].broken_limits(limits)
     nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, temperature)
-    manifest = model.manifest.model_copy(
-        update={
-            "temperature": temperature,
-            "metrics": {**parities[-1].metrics(), "nll": round(nll, 5)},
-            "golden": tuple(Golden(picture=name, logits=picture.logits) for name, picture in golden.items()),
-        }
-    )
+    metrics = {**parities[-1].metrics(), "nll": round(nll, 5)}
+    measured = model.manifest.model_copy(update={"temperature": temperature, "metrics": metrics})
+    manifest = with_golden(measured, golden)
     files = {
         MODEL: model.content,
         CARD: write_card(source.run, manifest, parities, losses).encode(),
         REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
         **{name: picture.content for name, picture in golden.items()},
     }
-    return Draft(manifest.model_copy(update={"files": digests(files)}), files, parities, losses)
+    return Draft(with_digests(manifest, files), files, parities, losses)

@@ -15,9 +15,11 @@ import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from convert.anatomy import METADATA_NAME
+
 LABELS_FILE = "labels.txt"
 
-_METADATA_NAME = b"TFLITE_METADATA"
+
 _METADATA_IDENTIFIER, _MODEL_IDENTIFIER = b"M001", b"TFL3"
 _PARSER_VERSION = "1.0.0"  # nothing newer is used
 _BUFFER_ALIGNMENT = 16  # force_align of Buffer.data in the TFLite schema
@@ -45,7 +47,7 @@ def with_metadata(model: bytes, described: Described) -> bytes:
     unpacked.buffers = [_AlignedBuffer(buffer.data, buffer.offset, buffer.size) for buffer in unpacked.buffers]
     unpacked.buffers.append(_AlignedBuffer(np.frombuffer(_metadata(described), np.uint8)))
     entry = schema.MetadataT()
-    entry.name, entry.buffer = _METADATA_NAME, len(unpacked.buffers) - 1
+    entry.name, entry.buffer = METADATA_NAME, len(unpacked.buffers) - 1
     unpacked.metadata = [*(unpacked.metadata or []), entry]
     builder = flatbuffers.Builder(len(model) + 65536)
     builder.Finish(unpacked.Pack(builder), file_identifier=_MODEL_IDENTIFIER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,19 @@ def load_network(folder: Path, run: Run, spec: InputSpec) -> keras.Model:
         UsageError: Keras runs on a backend that cannot be exported to TFLite.
         InvalidDataError: the file does not load without foreign code, or its outputs are not the run's.
     """
+    path = folder / MODEL_FILE
+    model = load_keras_file(path)
+    _check_outputs(path, model, len(run.labels))
+    return model if spec == _spec_of(model) else _resized(model, spec)
+
+
+def load_keras_file(path: Path) -> keras.Model:
+    """The model in a .keras or .h5 file.
+
+    Raises:
+        UsageError: Keras runs on a backend that cannot be exported to TFLite.
+        InvalidDataError: the file does not load without foreign code.
+    """
     with native_stderr_logged():
         import keras  # noqa: PLC0415  (seconds to import)
 
@@ -30,16 +44,20 @@ def load_network(folder: Path, run: Run, spec: InputSpec) -> keras.Model:
         raise UsageError(f"conversion needs KERAS_BACKEND=tensorflow, found {keras.backend.backend()}")
     # Names of tensors count up within a session and end up in the file: begin at one each time.
     keras.utils.clear_session()
-    path = folder / MODEL_FILE
     try:
-        model = keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InvalidDataError(
-            f"{path} does not load: {reason}; expected a Keras 3 model of built-in layers, as `sorter train` saves it"
+            f"{path} does not load: {_reason(error)}; expected a Keras model of built-in layers"
         ) from error
-    _check_outputs(path, model, len(run.labels))
-    return model if spec == _spec_of(model) else _resized(model, spec)
+
+
+def _reason(error: Exception) -> str:
+    """The one telling part of a Keras message, which can be a page long."""
+    custom = re.search(r"Could not locate class '(\w+)'", str(error))
+    if custom:
+        return f"{custom[1]} is not a layer of Keras"
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _check_outputs(path: Path, model: keras.Model, num_labels: int) -> None:

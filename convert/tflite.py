@@ -55,7 +55,7 @@ def to_tflite(
     def logits_and_embedding(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return network(image, training=False)  # type: ignore[no-any-return]
 
-    model = _convert(network, logits_and_embedding, spec, precision, representative)
+    model = convert_graph(network, logits_and_embedding, spec, precision, representative)
     return Converted(model, _outputs(model, precision))
 
 
@@ -71,17 +71,22 @@ def to_plain_classifier(
     def scores(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {SCORES: tf.nn.softmax(network(image, training=False)[LOGITS] / temperature)}
 
-    return _convert(network, scores, spec, precision, representative, output_type="uint8")
+    return convert_graph(network, scores, spec, precision, representative, output_type="uint8")
 
 
-def _convert(
-    network: keras.Model,
+def convert_graph(
+    network: tf.Module,
     serve: Callable[[tf.Tensor], dict[str, tf.Tensor]],
     spec: InputSpec,
     precision: Precision,
     representative: Sequence[Image],
     output_type: str = "int8",
 ) -> bytes:
+    """The graph `serve`, from float32 (1, H, W, 3) in 0..255 to named outputs, over the network's weights.
+
+    Raises:
+        InvalidDataError: the converter refuses an operator.
+    """
     import tensorflow as tf  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="sorter-convert-") as folder, native_stderr_logged():
@@ -104,7 +109,7 @@ def _convert(
 
 
 def _export(
-    network: keras.Model, serve: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: InputSpec, folder: str
+    network: tf.Module, serve: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: InputSpec, folder: str
 ) -> None:
     """Write a SavedModel with a batch of one: what the converter reads without losing weights or names."""
     import keras  # noqa: PLC0415

@@ -1,0 +1,73 @@
+"""A bundle in the making, in memory, until all of it is measured and may be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.golden import encode_png, golden_pictures
+from convert.parity import Parity
+from convert.writer import digests
+from edge.bundle import MODEL, Bundle, Golden, Manifest
+from edge.classifiers.litert import LiteRTClassifier
+
+CARD = "card.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that a bundle will hold, and what became of the answers on the way.
+
+    Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
+    limits that it breaks. `plain_classifier` is a .tflite file for other tools, where it was asked for.
+    """
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    parities: tuple[Parity, ...]
+    losses: tuple[str, ...]
+    plain_classifier: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenFile:
+    """A golden picture's file, and what the model says of it."""
+
+    content: bytes
+    logits: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A converted model with a manifest that lacks all that must be measured first."""
+
+    content: bytes
+    manifest: Manifest
+
+
+def open_classifier(model: Model, folder: Path) -> LiteRTClassifier:
+    """The device's own classifier, on a model that is not in a bundle yet."""
+    folder.mkdir()
+    (folder / MODEL).write_bytes(model.content)
+    return LiteRTClassifier(Bundle(folder, model.manifest, bundle_id=""))
+
+
+def golden_files(classifier: LiteRTClassifier) -> Mapping[str, GoldenFile]:
+    """The golden pictures by their place in the bundle, with what this very model answers."""
+    pictures = golden_pictures(classifier.input_spec)
+    return {
+        f"golden/{name}.png": GoldenFile(encode_png(picture), tuple(map(float, classifier.infer(picture)[0])))
+        for name, picture in pictures.items()
+    }
+
+
+def with_golden(manifest: Manifest, golden: Mapping[str, GoldenFile]) -> Manifest:
+    """The manifest, naming the golden pictures and what to expect of them."""
+    expected = tuple(Golden(picture=name, logits=picture.logits) for name, picture in golden.items())
+    return manifest.model_copy(update={"golden": expected})
+
+
+def with_digests(manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
+    """The manifest, listing the digest of every file."""
+    return manifest.model_copy(update={"files": digests(files)})

@@ -1,0 +1,54 @@
+"""Label files of classifiers from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from edge.errors import InvalidDataError, MissingInputError
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """One class a line, in the order of the model's output.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InvalidDataError: it is not text, or has fewer than two lines.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"no label file at {path}: expected one class a line, in the order of the output")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidDataError(f"{path} is not UTF-8 text: expected one class a line") from None
+    return parse_labels(text, path)
+
+
+def parse_labels(text: str, origin: Path) -> tuple[str, ...]:
+    r"""The labels in `text`; `origin` only names it in errors.
+
+    Numbers that only count the lines, as Teachable Machine writes them, are dropped; names that occur
+    twice, as in ImageNet, get a number, since a label must name one class.
+
+    >>> parse_labels("0 can\n1 cup\n", Path("labels.txt"))
+    ('can', 'cup')
+    >>> parse_labels("crane\ncup\ncrane\n", Path("labels.txt"))
+    ('crane', 'cup', 'crane (2)')
+    """
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if len(lines) < 2 or not all(lines):  # noqa: PLR2004  (one class is no choice)
+        raise InvalidDataError(f"{origin}: expected at least two classes, one a line and none empty")
+    numbered = [re.fullmatch(r"(\d+)[\s,:]+(.+)", line) for line in lines]
+    if all(match and int(match[1]) == index for index, match in enumerate(numbered)):
+        lines = [match[2] for match in numbered if match]
+    return tuple(_distinct(lines))
+
+
+def _distinct(labels: list[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    distinct = []
+    for label in labels:
+        seen[label] += 1
+        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return distinct
