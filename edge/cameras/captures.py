@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -84,16 +83,7 @@ def frozen(image: MatLike) -> Image:
 def _open(source: str, backend: int, parameters: Sequence[int]) -> Capture | None:
     for name, value in (_SELECT_TIMEOUT, _FFMPEG_LOG_LEVEL):
         os.environ.setdefault(name, value)
-    with _quiet():
-        capture = cv2.VideoCapture(source, backend, parameters)
+    # What OpenCV warns of, the caller says in its own words.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    capture = cv2.VideoCapture(source, backend, parameters)
     return capture if capture.isOpened() else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without OpenCV's own warnings: the caller says in its own words what went wrong."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)

@@ -103,6 +103,7 @@ class LiveCamera:
         self._max_age_s = max_age_s
         self._sequence = count()
         self._reader: _Reader | None = None
+        self._told: tuple[str, ...] = ()
 
     @property
     def report(self) -> SettingsReport | None:
@@ -117,9 +118,15 @@ class LiveCamera:
     def open(self) -> None:
         self.close()
         source = self._open_source()
-        for difference in source.report.differences:
-            log.warning("camera: %s", difference)
+        self._tell(source.report)
         self._reader = _Reader(source, self._clock, self._sequence)
+
+    def _tell(self, report: SettingsReport) -> None:
+        """Log what the driver changed, once and not at every reopening."""
+        if report.differences != self._told:
+            for difference in report.differences:
+                log.warning("camera: %s", difference)
+        self._told = report.differences
 
     def next_frame(self, timeout_s: float) -> Frame | None:
         if self._reader is None:
@@ -158,7 +165,7 @@ class _Reader:
                 raise _again(self._problem)
             frame = self._slot
             if frame is None or self._age_s() > max_age_s:
-                raise StaleFrameError(f"no new picture from the camera within {timeout_s:g} s: is it stalled?")
+                raise StaleFrameError(f"no new picture from the camera within {timeout_s:.1f} s: is it stalled?")
             self._slot = None
             return frame
 

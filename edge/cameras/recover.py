@@ -32,7 +32,8 @@ _LONGEST_DELAY_S = 30.0
 # Bins that lost one hub together must not come back together.
 _JITTER = 0.2
 
-# A camera without a frame for this long is stalled; one late frame is not.
+# A camera without a frame for this long is stalled; one late frame is not. Longer than a stuck picture
+# needs to be known for one, since none of its repeats is given.
 _STALLED_AFTER_S = 1.5
 
 # Longer than a stuck or dark picture needs to show itself again after reopening, so that a fault that
@@ -118,10 +119,11 @@ class ReopeningCamera:
     def next_frame(self, timeout_s: float) -> Frame | None:
         if self._retry_at_s is not None:
             self._reopen(timeout_s, self._retry_at_s)
+        left_s = self._last_frame_s + _STALLED_AFTER_S - self._clock.now_s()
         try:
-            frame = self._camera.next_frame(timeout_s)
+            frame = self._camera.next_frame(max(0.0, min(timeout_s, left_s)))
         except StaleFrameError as error:
-            if self._clock.now_s() - self._last_frame_s >= _STALLED_AFTER_S:
+            if left_s <= timeout_s:
                 self._fail(error)
             raise
         except CameraError as error:
@@ -157,17 +159,17 @@ class ReopeningCamera:
         self._begin()
 
     def _fail(self, error: Exception) -> None:
-        self._camera.close()
-        fault = _FAULTS[type(error)]
-        now_s = self._clock.now_s()
+        now_s, fault = self._clock.now_s(), _FAULTS[type(error)]
         delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
         self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._num_tries = min(self._num_tries + 1, 16)
         if fault == self._health.fault:
             log.debug("camera still %s: %s", fault, error)
-            return
-        log.warning("camera %s: %s", fault, error)
-        self._change(CameraHealth(fault, str(error), now_s))
+        else:
+            log.warning("camera %s: %s", fault, error)
+            self._change(CameraHealth(fault, str(error), now_s))
+        # Last, because a read that hangs holds it up for some seconds.
+        self._camera.close()
 
     def _prove(self) -> None:
         """A frame came: after some seconds of them the fault is over."""

@@ -17,7 +17,7 @@ from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsRep
 from edge.cameras.v4l2 import KernelNodes, Node, Nodes
 from edge.cameras.watch import WatchLimits
 from edge.clock import Clock
-from edge.errors import CameraError, CameraLostError, StalledCameraError
+from edge.errors import AccessDeniedError, CameraError, CameraLostError, StalledCameraError, TryAgainError
 
 log = logging.getLogger(__name__)
 
@@ -169,9 +169,14 @@ class UsbSource:
         return age_s if 0 <= age_s < _MAX_PLAUSIBLE_AGE_S else 0.0
 
     def _fault(self) -> CameraError:
+        """Why there was no frame: a camera that is still there is busy, since this process has it."""
         camera = f"{self._node.path} ({self._node.card})"
-        if not self._nodes.exists(self._node.path):
-            return CameraLostError(f"the camera {camera} went away: plug it in again")
+        try:
+            self._nodes.inspect(self._node.path)
+        except CameraLostError as error:
+            return CameraLostError(f"the camera {camera} went away: {error}")
+        except (AccessDeniedError, TryAgainError):
+            pass
         return StalledCameraError(f"the camera {camera} stopped giving pictures: check its cable and its hub")
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import getpass
 import os
+import pwd
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,10 +54,6 @@ class Nodes(Protocol):
         """
         ...
 
-    def exists(self, path: str) -> bool:
-        """Whether the node is there, in whatever state."""
-        ...
-
     def cameras(self) -> list[Node]:
         """All that can be opened now, in the order of their numbers."""
         ...
@@ -78,9 +74,6 @@ class KernelNodes:
             os.close(descriptor)
         return node
 
-    def exists(self, path: str) -> bool:
-        return Path(path).exists()
-
     def cameras(self) -> list[Node]:
         paths = sorted(self._device_folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
         return list(self._usable(str(path) for path in paths))
@@ -97,9 +90,9 @@ def _open(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError as error:
+        user = _user()
         raise AccessDeniedError(
-            f"{getpass.getuser()} may not open the camera {path}: sudo usermod -aG video {getpass.getuser()},"
-            " then log in again"
+            f"{user} may not open the camera {path}: sudo usermod -aG video {user}, then log in again"
         ) from error
     except FileNotFoundError as error:
         raise CameraLostError(f"no camera at {path}: is it plugged in?") from error
@@ -134,6 +127,14 @@ def _check_free(descriptor: int, node: Node) -> None:
             if error.errno == errno.EBUSY:
                 raise _busy(node.path) from error
             raise CameraLostError(f"{node.path} ({node.card}) does not start: {error.strerror}") from error
+
+
+def _user() -> str:
+    """The name by which the kernel judges; environment variables may tell of another."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
 
 
 def _busy(path: str) -> TryAgainError:

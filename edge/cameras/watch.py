@@ -25,8 +25,8 @@ class WatchLimits:
     scene at rest; sensors have noise, and there a repeat is not a new picture.
     """
 
-    frozen_after_s: float = 1.5
-    dark_after_s: float = 1.5
+    frozen_after_s: float = 1.2
+    dark_after_s: float = 1.2
     black_level: int = 16
     dark_level: int = 40
     hands_out_repeats: bool = False

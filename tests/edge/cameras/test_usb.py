@@ -40,9 +40,6 @@ class PluggedIn:
                 return node
         raise CameraLostError(f"no camera at {path}: is it plugged in?")
 
-    def exists(self, path: str) -> bool:
-        return any(node.path == path for node in self.nodes)
-
     def cameras(self) -> list[Node]:
         return self.nodes
 
@@ -159,6 +156,9 @@ def test_a_camera_whose_node_is_gone_was_unplugged() -> None:
 def test_a_camera_that_is_there_and_gives_nothing_has_stalled() -> None:
     with pytest.raises(StalledCameraError, match="stopped giving pictures"):
         source(ScriptedCapture([Step.LOST])).read()
+    held_by_us = PluggedIn(WEBCAM, faults={WEBCAM.path: TryAgainError("another program has it")})
+    with pytest.raises(StalledCameraError, match="stopped giving pictures"):
+        UsbSource(ScriptedCapture([]), WEBCAM, SMALL, held_by_us).read()
 
 
 def test_closing_releases_the_device() -> None:
@@ -232,7 +232,6 @@ def test_another_camera_is_never_taken_for_it(left: list[Node]) -> None:
 def test_the_kernel_says_that_nothing_is_there(tmp_path: Path) -> None:
     with pytest.raises(CameraLostError, match=r"no camera at .*video9: is it plugged in"):
         KernelNodes().inspect(str(tmp_path / "video9"))
-    assert not KernelNodes().exists(str(tmp_path / "video9"))
     assert KernelNodes(tmp_path).cameras() == []
 
 

@@ -61,7 +61,7 @@ def test_two_seconds_too_dark_are_a_fault_of_their_own() -> None:
 
 
 def test_a_short_shadow_over_the_lens_is_no_fault() -> None:
-    covered = [noisy(3, seed) for seed in range(round(1.4 * RATE_HZ))]
+    covered = [noisy(3, seed) for seed in range(round(1.1 * RATE_HZ))]
     lit = [noisy(120, 1000)]
     show(PictureWatch(LIMITS), [*covered, *lit, *covered, *lit])
 
