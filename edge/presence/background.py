@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.presence.light import LightSurface
-from edge.presence.settings import PresenceSettings
+from edge.presence.planes import (
+    SQUARE3,
+    Floats,
+    Mask,
+    brightness,
+    energy,
+    gradient,
+    minus,
+    plus,
+    positive,
+    squared,
+)
 
-Floats = NDArray[np.float32]
-Mask = NDArray[np.uint8]
-
-# Added to pixel values before the logarithm: keeps the noise of dark pixels from exploding.
-_DARK_LEVEL = 10.0
 # Sensor and JPEG noise after averaging 16 camera pixels, in grey levels, never taken for smaller.
 _NOISE_LEVELS = 1.2
 # What the smooth light surface cannot explain: log units, and share of the change of light.
@@ -25,81 +30,69 @@ _LIGHT_ERROR_SHARE = 0.12
 _MAX_NOISE = 0.1
 # A shadow without an object of its own darkens down to this, log units: 0.5 is 60 % of the light.
 _SHADOW_DEPTH = 0.5
-_BRIGHTNESS = np.full((1, 3), 1 / 3, np.float32)
-_SUM = np.ones((1, 3), np.float32)
-_SQUARE3 = np.ones((3, 3), np.uint8)
-_LOG_TABLE = np.log(np.arange(256, dtype=np.float32) + _DARK_LEVEL)
-
-
-def to_log(work: NDArray[np.uint8]) -> Floats:
-    """(H, W, 3) float32 log picture of an (H, W, 3) uint8 one."""
-    return cv2.LUT(work, _LOG_TABLE)  # type: ignore[return-value]
-
-
-def brightness(log_picture: Floats) -> Floats:
-    """(H, W) mean over the channels."""
-    return cv2.transform(log_picture, _BRIGHTNESS)  # type: ignore[return-value]
-
-
-def gradient(plane: Floats) -> Floats:
-    """(H, W) gradient magnitude per pixel of an (H, W) plane."""
-    across = cv2.Sobel(plane, cv2.CV_32F, 1, 0, scale=1 / 8)
-    down = cv2.Sobel(plane, cv2.CV_32F, 0, 1, scale=1 / 8)
-    return cv2.magnitude(across, down)  # type: ignore[return-value]
+# The empty scene is brought up to date this often, seconds: what follows from it costs as much as a frame.
+_UPDATE_S = 0.3
+# Of 255: a grid cell with less foreground than this counts as empty.
+_EMPTY_CELL = 26
+# The rim of a ghost was this much stronger an edge in the empty scene than it is now; log units a pixel.
+_GHOST_RATIO, _GHOST_EDGE = 2.0, 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """One frame held against the empty scene, all (H, W) float32.
+    """One frame held against the empty scene.
 
-    `score` is in standard deviations of the empty scene; `relit` (H, W, 3) is the frame as it would
-    look under the empty scene's light, log units; `edges` is its gradient magnitude.
+    `score` (H, W) is in standard deviations of the empty scene; `relit` (H, W, 3) is the frame as it
+    would look under the empty scene's light, log units; `shade` (H, W) is its brightness and `edges`
+    (H, W) the gradient magnitude of that.
     """
 
     score: Floats
     relit: Floats
+    shade: Floats
     edges: Floats
 
 
 class Background:
-    """The learned empty scene under a light that changes."""
+    """The learned empty scene under a light that changes.
 
-    def __init__(self, log_picture: Floats, variance: Floats | None, settings: PresenceSettings) -> None:
-        height, width = log_picture.shape[:2]
-        self._settings = settings
-        self._mean = log_picture.copy()
-        self._variance = np.zeros((height, width), np.float32) if variance is None else variance
-        self._light = LightSurface(height, width)
-        self._surface = np.zeros_like(self._mean)
-        self._residual = np.zeros_like(self._mean)
+    Args:
+        mean: (H, W, 3) log picture of the empty scene.
+        variance: (H, W) of its noise in squared log units, zeros when it is not known.
+        adapt_s: time constant with which the scene is kept up to date, seconds.
+    """
+
+    def __init__(self, mean: Floats, variance: Floats, adapt_s: float) -> None:
+        self._mean, self._variance, self._adapt_s = mean.copy(), variance.copy(), adapt_s
+        self._light = LightSurface(*mean.shape[:2])
+        self._surface = np.zeros_like(mean)
+        self._residual = np.zeros_like(mean)
+        self._waiting_s = 0.0
         self._derive()
-
-    @property
-    def edges(self) -> Floats:
-        """(H, W) gradient magnitude of the empty scene."""
-        return self._edges
 
     def compare(self, log_picture: Floats, foreground: Mask) -> Difference:
         """Hold a frame against the empty scene; `foreground` is what was seen in the frame before."""
         size = self._light.size
-        raw = cv2.subtract(log_picture, self._mean)
-        grid = cv2.resize(raw, size, interpolation=cv2.INTER_AREA)
-        is_empty = cv2.resize(foreground, size, interpolation=cv2.INTER_AREA) < 26
-        self._surface = self._light.fit(grid, is_empty)  # type: ignore[arg-type]
-        self._residual = cv2.subtract(raw, self._surface)  # type: ignore[assignment]
-        relit: Floats = cv2.subtract(log_picture, self._surface)  # type: ignore[assignment]
-        inside = cv2.min(cv2.max(relit, self._low), self._high)
-        excess: Floats = cv2.subtract(relit, inside)  # type: ignore[assignment]
-        edges = gradient(brightness(relit))
-        return Difference(self._score(excess, edges), relit, edges)
+        change = minus(log_picture, self._mean)
+        is_empty = cv2.resize(foreground, size, interpolation=cv2.INTER_AREA) < _EMPTY_CELL
+        self._surface = self._light.fit(cv2.resize(change, size, interpolation=cv2.INTER_AREA), is_empty)  # type: ignore[arg-type]
+        self._residual = minus(change, self._surface)
+        relit = minus(log_picture, self._surface)
+        shade = brightness(relit)
+        edges = gradient(shade)
+        return Difference(self._score(relit, edges), relit, shade, edges)
 
     def follow(self, elapsed_s: float, foreground: Mask) -> None:
         """Take over the light everywhere, and the picture where nothing lies."""
-        share = min(1.0, elapsed_s / self._settings.adapt_s)
+        self._waiting_s += elapsed_s
+        if self._waiting_s < _UPDATE_S:
+            return
+        share = min(0.5, self._waiting_s / self._adapt_s)
+        self._waiting_s = 0.0
         outside = cv2.bitwise_not(foreground)
-        cv2.accumulateWeighted(cv2.add(self._mean, self._residual), self._mean, share, mask=outside)
-        squared = cv2.multiply(brightness(self._residual), brightness(self._residual))
-        cv2.accumulateWeighted(cv2.min(squared, _MAX_NOISE**2), self._variance, share / 2, mask=outside)
+        cv2.accumulateWeighted(plus(self._mean, self._residual), self._mean, share, mask=outside)
+        spread: Floats = np.minimum(squared(brightness(self._residual)), _MAX_NOISE**2)
+        cv2.accumulateWeighted(spread, self._variance, share / 2, mask=outside)
         cv2.scaleAdd(self._surface, share, self._mean, self._mean)
         self._light.rebase(share)
         self._derive()
@@ -109,37 +102,37 @@ class Background:
         cv2.copyTo(relit, foreground, self._mean)
         self._derive()
 
-    def is_ghost(self, foreground: Mask, difference: Difference) -> bool:
+    def is_ghost(self, foreground: Mask, edges: Floats) -> bool:
         """Whether the rim of the foreground is an edge of the empty scene rather than of the frame.
 
         So it is when something that was learned as part of the empty scene has been taken away.
         """
-        rim = cv2.morphologyEx(foreground, cv2.MORPH_GRADIENT, _SQUARE3)
-        before, now = cv2.mean(self._edges, rim)[0], cv2.mean(difference.edges, rim)[0]
-        return before > 2.0 * now + 0.01
+        rim = cv2.morphologyEx(foreground, cv2.MORPH_GRADIENT, SQUARE3)
+        before, now = cv2.mean(self._edges, rim)[0], cv2.mean(edges, rim)[0]
+        return before > _GHOST_RATIO * now + _GHOST_EDGE
 
-    def _score(self, excess: Floats, edges: Floats) -> Floats:
-        mean = brightness(excess)
-        total = cv2.transform(cv2.multiply(excess, excess), _SUM)
-        brightness_part = cv2.multiply(mean, mean, scale=3)
-        color = cv2.subtract(total, brightness_part)
-        not_shadow = cv2.max(mean, cv2.subtract(-_SHADOW_DEPTH, mean))
-        not_shadow = cv2.max(not_shadow, 0)
-        lit = cv2.multiply(not_shadow, not_shadow, scale=3)
-        new_edges = cv2.max(cv2.subtract(edges, self._edges_near), 0)
-        edge_part = cv2.multiply(new_edges, new_edges, scale=3)
-        evidence = cv2.add(cv2.add(color, lit), edge_part)
-        change = brightness(cv2.absdiff(self._surface, 0.0))
-        noise = cv2.add(self._noise, cv2.multiply(change, change, scale=_LIGHT_ERROR_SHARE**2))
+    def _score(self, relit: Floats, edges: Floats) -> Floats:
+        """Color, light and edges that the empty scene has not, over its noise.
+
+        Darkening down to _SHADOW_DEPTH counts for nothing by itself: a shadow does that.
+        """
+        excess: Floats = minus(relit, cv2.min(cv2.max(relit, self._low), self._high))  # type: ignore[arg-type]
+        shift = brightness(excess)
+        color = minus(energy(excess), squared(shift, 3))
+        lit = positive(np.maximum(shift, -_SHADOW_DEPTH - shift))
+        new_edges = positive(minus(edges, self._edges_near))
+        evidence = plus(plus(color, squared(lit, 3)), squared(new_edges, 3))
+        light = brightness(np.abs(self._surface))
+        noise = plus(self._noise, squared(light, _LIGHT_ERROR_SHARE**2))
         return cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))  # type: ignore[return-value]
 
     def _derive(self) -> None:
-        """What follows from mean and variance: bounds that forgive a shift by one work pixel, edges, noise."""
-        self._low = cv2.erode(self._mean, _SQUARE3)
-        self._high = cv2.dilate(self._mean, _SQUARE3)
-        plane = brightness(self._mean)
-        self._edges: Floats = gradient(plane)
-        self._edges_near = cv2.dilate(self._edges, _SQUARE3)
-        floor = cv2.exp(cv2.multiply(plane, -1.0), None)
-        noise = cv2.multiply(floor, floor, scale=_NOISE_LEVELS**2)
-        self._noise = cv2.add(cv2.add(noise, self._variance), _LIGHT_ERROR**2)
+        """Bounds that forgive a shift by one work pixel, edges and noise, from mean and variance."""
+        self._low = cv2.erode(self._mean, SQUARE3)
+        self._high = cv2.dilate(self._mean, SQUARE3)
+        shade = brightness(self._mean)
+        self._edges = gradient(shade)
+        self._edges_near: Floats = cv2.dilate(self._edges, SQUARE3)  # type: ignore[assignment]
+        # One grey level in log units is one over the pixel's value.
+        levels: Floats = np.exp(-2 * shade)
+        self._noise: Floats = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))

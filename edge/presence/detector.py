@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.messages import Box, Frame, Image, Phase, Presence
-from edge.presence.background import Background, Difference, brightness, to_log
+from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
-from edge.presence.regions import Foreground, find_things, touches_border, union
+from edge.presence.planes import Mask, share_of, to_log
+from edge.presence.regions import Foreground, find_things, union
 from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
 from edge.presence.view import View
+
+# Around what is seen, so that its faint rim is not learned as part of the empty scene.
+_GUARD = np.ones((5, 5), np.uint8)
+# Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
+_ROUNDING_S = 1e-3
 
 
 class PresenceDetector:
@@ -20,86 +25,100 @@ class PresenceDetector:
 
     Args:
         settings: what counts as an item.
-        background: the empty scene, (H, W, 3) uint8 RGB of any size with the frames' shape; without it
-            the detector learns it from the first still moments and says EMPTY until then.
+        background: the empty scene, (H, W, 3) uint8 RGB, as a frame shows it; without it the detector
+            learns it from the first still moments, and says EMPTY until then.
     """
 
     def __init__(self, settings: PresenceSettings | None = None, background: Image | None = None) -> None:
         self._settings = settings or PresenceSettings()
         self._reference = background
-        self._view: View | None = None
-        self._learner = SceneLearner(self._settings)
-        self._background: Background | None = None
-        self._stillness = Stillness()
-        self._mask: NDArray[np.uint8] = np.zeros((1, 1), np.uint8)
-        self._difference: Difference | None = None
-        self._last_s: float | None = None
+        self._watch: _Watch | None = None
 
     @property
     def has_background(self) -> bool:
         """Whether the empty scene is known; while it is not, everything is EMPTY."""
-        return self._background is not None
+        return self._watch is not None and self._watch.has_background
 
     def update(self, frame: Frame) -> Presence:
-        """What `frame` shows. Frames come in the order of their times and are all of one size."""
-        view = self._view_of(frame.image)
-        log_picture = to_log(view.shrink(frame.image))
-        elapsed_s = 0.0 if self._last_s is None else max(0.0, frame.captured_at_s - self._last_s)
-        self._last_s = frame.captured_at_s
-        if self._background is None:
-            self._background = self._learner.learn(log_picture, frame.captured_at_s)
-            return Presence(Phase.EMPTY)
-        difference = self._background.compare(log_picture, self._mask)
-        self._difference = difference
-        min_area_px = self._settings.min_area * view.width_px * view.height_px
-        foreground = find_things(difference.score, min_area_px, self._settings.sensitivity)
-        self._mask = cv2.dilate(foreground.mask, np.ones((5, 5), np.uint8)) if foreground.things else foreground.mask
-        self._background.follow(elapsed_s, self._mask)
-        return self._judge(foreground, difference, frame.captured_at_s)
+        """What `frame` shows. Frames come in the order of their times; a new size begins anew."""
+        if self._watch is None or self._watch.view.frame_shape != frame.image.shape:
+            self._watch = _Watch(View.of(frame.image, self._settings), self._settings, self._reference)
+        return self._watch.update(frame)
 
     def absorb(self) -> None:
         """Make what lies there now part of the empty scene, on the owner's word."""
+        if self._watch is not None:
+            self._watch.absorb()
+
+
+class _Watch:
+    """The detector for frames of one size."""
+
+    def __init__(self, view: View, settings: PresenceSettings, reference: Image | None) -> None:
+        self.view = view
+        self._settings = settings
+        self._learner = SceneLearner(settings)
+        self._stillness = Stillness(settings.settle_s)
+        self._mask: Mask = np.zeros((view.height_px, view.width_px), np.uint8)
+        self._background: Background | None = None
+        self._difference: Difference | None = None
+        self._last_s: float | None = None
+        self._is_settled = False
+        if reference is not None:
+            unknown = np.zeros(self._mask.shape, np.float32)
+            self._background = Background(to_log(view.shrink_reference(reference)), unknown, settings.adapt_s)
+
+    @property
+    def has_background(self) -> bool:
+        return self._background is not None
+
+    def update(self, frame: Frame) -> Presence:
+        log_picture = to_log(self.view.shrink(frame.image))
+        now_s = frame.captured_at_s
+        elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
+        self._last_s = now_s
+        if self._background is None:
+            lesson = self._learner.learn(log_picture, now_s)
+            if lesson is not None:
+                self._background = Background(lesson.mean, lesson.variance, self._settings.adapt_s)
+            return Presence(Phase.EMPTY)
+        self._difference = self._background.compare(log_picture, self._mask)
+        foreground = find_things(
+            self._difference.score, self._settings.min_area * self._mask.size, self._settings.sensitivity
+        )
+        self._mask = cv2.dilate(foreground.mask, _GUARD) if foreground.things else foreground.mask  # type: ignore[assignment]
+        self._background.follow(elapsed_s, self._mask)
+        return self._judge(self._background, foreground, self._difference, now_s)
+
+    def absorb(self) -> None:
         if self._background is not None and self._difference is not None:
             self._background.absorb(self._difference.relit, self._mask)
             self._mask = np.zeros_like(self._mask)
+            self._stillness.reset()
 
-    def _view_of(self, image: Image) -> View:
-        if self._view is None or self._view.frame_shape != image.shape:
-            self._view = View.of(image, self._settings)
-            self._mask = np.zeros((self._view.height_px, self._view.width_px), np.uint8)
-            self._background = None
-            if self._reference is not None:
-                self._background = Background(
-                    to_log(self._view.shrink_reference(self._reference)), None, self._settings
-                )
-        return self._view
-
-    def _judge(self, foreground: Foreground, difference: Difference, now_s: float) -> Presence:
-        assert self._view is not None and self._background is not None
+    def _judge(self, background: Background, foreground: Foreground, difference: Difference, now_s: float) -> Presence:
         if not foreground.things:
             self._stillness.reset()
+            self._is_settled = False
             return Presence(Phase.EMPTY)
         still_s = self._stillness.update(difference, self._mask, now_s)
-        phase, work_box = self._phase(foreground, still_s)
-        if phase is not Phase.MOVING and self._background.is_ghost(foreground.mask, difference):
-            self._background.absorb(difference.relit, self._mask)
-            self._mask = np.zeros_like(self._mask)
-            self._stillness.reset()
+        phase, box = self._phase(foreground, still_s)
+        if phase is not Phase.MOVING and background.is_ghost(foreground.mask, difference.edges):
+            self.absorb()
             return Presence(Phase.EMPTY)
-        area = cv2.countNonZero(foreground.mask) / foreground.mask.size
-        return Presence(phase, self._view.to_frame(work_box), area, _sharpness(difference, work_box))
+        return Presence(phase, self.view.to_frame(box), share_of(foreground.mask), _sharpness(difference, box))
 
     def _phase(self, foreground: Foreground, still_s: float) -> tuple[Phase, Box]:
-        assert self._view is not None
-        settings, view = self._settings, self._view
         boxes = [thing.box for thing in foreground.things]
-        reaches_out = any(touches_border(box, view.width_px, view.height_px) for box in boxes)
-        needed_s = settings.border_settle_s if reaches_out else settings.settle_s
-        if still_s < needed_s - 1e-6:
+        has_arm = any(thing.is_arm_like for thing in foreground.things)
+        needed_s = self._settings.arm_settle_s if has_arm else self._settings.settle_s
+        # What came to rest stays so until it moves: a rim that flickers makes no arm of an item.
+        self._is_settled = still_s > 0 and (self._is_settled or still_s >= needed_s - _ROUNDING_S)
+        if not self._is_settled:
             return Phase.MOVING, boxes[0]
         return (Phase.MANY if foreground.is_several else Phase.SETTLED), union(boxes)
 
 
 def _sharpness(difference: Difference, box: Box) -> float:
-    inside = brightness(difference.relit[box.y : box.y + box.height, box.x : box.x + box.width])
-    return float(cv2.Laplacian(inside, cv2.CV_32F).var())
+    inside = difference.shade[box.y : box.y + box.height, box.x : box.x + box.width]
+    return float(cv2.meanStdDev(cv2.Laplacian(inside, cv2.CV_32F))[1][0, 0]) ** 2

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.presence.background import Background, brightness
+from edge.presence.planes import Floats, brightness, minus
 from edge.presence.settings import PresenceSettings
-
-Floats = NDArray[np.float32]
 
 # Fewer frames than this say nothing about noise.
 _MIN_FRAMES = 4
@@ -18,6 +16,14 @@ _CHANGED = 0.12
 _MAX_CHANGED = 0.005
 # How many frames, spread over the time-out, the median of a scene that never rests is taken of.
 _NUM_SAMPLES = 24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What was learned: the mean (H, W, 3) log picture and its variance (H, W)."""
+
+    mean: Floats
+    variance: Floats
 
 
 class SceneLearner:
@@ -30,7 +36,7 @@ class SceneLearner:
         self._samples: list[Floats] = []
         self._began_s: float | None = None
 
-    def learn(self, log_picture: Floats, now_s: float) -> Background | None:
+    def learn(self, log_picture: Floats, now_s: float) -> Lesson | None:
         """Take one more frame, (H, W, 3) log units; the empty scene once it is known."""
         if self._began_s is None:
             self._began_s = now_s
@@ -38,25 +44,26 @@ class SceneLearner:
             self._still, self._still_since_s = [], now_s
         self._still.append(log_picture)
         if len(self._still) >= _MIN_FRAMES and now_s - self._still_since_s >= self._settings.learn_s:
-            return self._make(self._still)
+            return _summary(self._still)
         waited_s = now_s - self._began_s
         if waited_s >= len(self._samples) * self._settings.learn_timeout_s / _NUM_SAMPLES:
             self._samples.append(log_picture)
         if waited_s >= self._settings.learn_timeout_s:
-            return Background(np.median(self._samples, axis=0).astype(np.float32), None, self._settings)
+            median = np.asarray(np.median(self._samples, axis=0), np.float32)
+            return Lesson(median, np.zeros(median.shape[:2], np.float32))
         return None
 
-    def _make(self, frames: list[Floats]) -> Background:
-        stack = np.stack(frames)
-        mean = stack.mean(axis=0)
-        deviation = stack - mean
-        # A flicker of the whole picture is the light's, not a pixel's.
-        deviation -= deviation.mean(axis=(1, 2), keepdims=True)
-        variance = np.square(deviation).mean(axis=(0, 3))
-        return Background(mean, np.ascontiguousarray(variance, np.float32), self._settings)
+
+def _summary(frames: list[Floats]) -> Lesson:
+    stack = np.stack(frames)
+    mean = stack.mean(axis=0)
+    deviation = stack - mean
+    # A flicker of the whole picture is the light's, not a pixel's.
+    deviation -= deviation.mean(axis=(1, 2), keepdims=True)
+    return Lesson(mean, np.square(deviation).mean(axis=(0, 3)))
 
 
 def _has_changed(before: Floats, now: Floats) -> bool:
-    change: Floats = cv2.subtract(brightness(now), brightness(before))  # type: ignore[assignment]
+    change = minus(brightness(now), brightness(before))
     change -= np.median(change)
     return bool(np.mean(np.abs(change) > _CHANGED) > _MAX_CHANGED)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grid = NDArray[np.float32]
+from edge.presence.planes import Floats
 
 # Side of a grid cell in work pixels.
 CELL_PX = 5
@@ -22,18 +22,21 @@ CELL_PX = 5
 _CUTOFF = 0.12
 # The search after a jump starts wide, since the surface is not known yet.
 _ANNEALED_CUTOFFS = (0.5, 0.3, 0.2, _CUTOFF, _CUTOFF)
+# When the cells agree this well with the surface of the frame before, one step of the fit is enough.
+_AGREED = 0.9
 # With fewer inliers than this the light may have jumped: try a fresh search too.
 _FEW_INLIERS = 0.7
 # A fresh surface must explain this much more than the followed one: a large item is no jump of light.
 _CLEARLY_MORE = 1.25
-_NUM_BASIS = 6
-# Weights against the surface of the frame before: tilt and bend of the light change slowly, its
-# strength may flicker from frame to frame.
+# Weights against the surface of the frame before, for the terms 1, x, y, xy, x2, y2: tilt and bend of
+# the light change slowly, its strength may flicker from frame to frame.
 _INERTIA = np.diag([0.001, 0.05, 0.05, 0.1, 0.1, 0.1]).astype(np.float32)
-_RIDGE = np.diag([1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2]).astype(np.float32)
+_FREEDOM = np.diag([1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2]).astype(np.float32)
 # Share of the quadratic change that the local remainder may reach, and its reach in cells.
 _LOCAL_SHARE = 0.5
 _LOCAL_REACH = 4.0
+# Below this many log units the local remainder is not worth its time.
+_LOCAL_WORTH = 0.01
 
 
 class LightSurface:
@@ -46,10 +49,10 @@ class LightSurface:
         columns, rows = self.size
         y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
         basis = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
-        self._basis: Grid = basis.reshape(-1, _NUM_BASIS).astype(np.float32)
-        self._coefficients = np.zeros((_NUM_BASIS, 3), np.float32)
+        self._basis: Floats = basis.reshape(rows * columns, -1).astype(np.float32)
+        self._coefficients = np.zeros((self._basis.shape[1], 3), np.float32)
 
-    def fit(self, difference: Grid, is_empty: NDArray[np.bool_]) -> Grid:
+    def fit(self, difference: Floats, is_empty: NDArray[np.bool_]) -> Floats:
         """The light of this frame as (H, W, 3) float32 log units.
 
         Args:
@@ -57,73 +60,73 @@ class LightSurface:
             is_empty: (rows, columns) where nothing was seen in the frame before.
         """
         cells = difference.reshape(-1, 3)
-        support = is_empty.ravel().astype(np.float32)
-        followed = self._coefficients
-        for _ in range(2):
-            followed = self._refine(cells, support, followed, _CUTOFF, _INERTIA)
-        explained = float(self._weights(cells, followed, _CUTOFF).mean())
-        self._coefficients = followed
-        if explained < _FEW_INLIERS:
-            fresh = self._search(cells)
-            if float(self._weights(cells, fresh, _CUTOFF).mean()) > _CLEARLY_MORE * explained:
-                self._coefficients = fresh
+        weights = self._weights(cells, self._coefficients, _CUTOFF)
+        support = is_empty.reshape(-1)
+        followed = self._solve(cells, weights * support, self._coefficients, _INERTIA)
+        if float(weights.mean()) < _AGREED:
+            weights = self._weights(cells, followed, _CUTOFF)
+            followed = self._solve(cells, weights * support, self._coefficients, _INERTIA)
+        self._coefficients = self._or_fresh(cells, followed, float(weights.mean()))
         return self._surface(cells)
 
     def rebase(self, share: float) -> None:
         """Take `share` of the light away, since the empty scene has taken it over."""
         self._coefficients *= 1 - share
 
-    def _surface(self, cells: Grid) -> Grid:
+    def _or_fresh(self, cells: Floats, followed: Floats, explained: float) -> Floats:
+        """The followed surface, or one found anew when that explains clearly more of the picture."""
+        if explained >= _FEW_INLIERS:
+            return followed
+        fresh = self._coefficients * 0
+        fresh[0] = _mode(cells)
+        for cutoff in _ANNEALED_CUTOFFS:
+            fresh = self._solve(cells, self._weights(cells, fresh, cutoff), fresh, _FREEDOM)
+        explained = float(self._weights(cells, followed, _CUTOFF).mean())
+        fresh_explained = float(self._weights(cells, fresh, _CUTOFF).mean())
+        return fresh if fresh_explained > _CLEARLY_MORE * explained else followed
+
+    def _surface(self, cells: Floats) -> Floats:
         columns, rows = self.size
-        quadratic = self._basis @ self._coefficients
-        grid = quadratic + self._local(cells - quadratic, np.abs(quadratic) * _LOCAL_SHARE)
+        grid = self._basis @ self._coefficients
+        limit = np.abs(grid) * _LOCAL_SHARE
+        if float(limit.max()) > _LOCAL_WORTH:
+            grid += self._local(cells - grid, limit)
         height, width = self._shape
         return cv2.resize(grid.reshape(rows, columns, 3), (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
-    def _local(self, residual: Grid, limit: Grid) -> Grid:
+    def _local(self, residual: Floats, limit: Floats) -> Floats:
+        """What the cells nearby say beyond the quadratic, up to `limit`; both (N, 3)."""
         columns, rows = self.size
         local = np.zeros_like(residual)
+        stacked = np.empty((len(residual), 4), np.float32)
         for cutoff in (3 * _CUTOFF, 2 * _CUTOFF, _CUTOFF):
-            weights = _tukey(residual - local, cutoff)[:, None]
-            stacked = np.concatenate([residual * weights, weights], axis=1, dtype=np.float32).reshape(rows, columns, 4)
-            smooth = cv2.GaussianBlur(stacked, (0, 0), _LOCAL_REACH, borderType=cv2.BORDER_REFLECT).reshape(-1, 4)
-            local = smooth[:, :3] / (smooth[:, 3:] + 0.02)
-            local = np.clip(local, -limit, limit)
+            stacked[:, 3] = _tukey(residual - local, cutoff)
+            np.multiply(residual, stacked[:, 3:], out=stacked[:, :3])
+            smooth = cv2.GaussianBlur(stacked.reshape(rows, columns, 4), (0, 0), _LOCAL_REACH).reshape(-1, 4)
+            # Where hardly a cell agrees, the remainder fades to nothing.
+            local = np.clip(smooth[:, :3] / (smooth[:, 3:] + 0.02), -limit, limit)
         return local
 
-    def _search(self, cells: Grid) -> Grid:
-        found = np.zeros_like(self._coefficients)
-        found[0] = _mode(cells)
-        everywhere = np.ones(len(cells), np.float32)
-        for cutoff in _ANNEALED_CUTOFFS:
-            found = self._refine(cells, everywhere, found, cutoff, _RIDGE)
-        return found
+    def _solve(self, cells: Floats, weights: Floats, anchor: Floats, inertia: Floats) -> Floats:
+        """The surface of least weighted squares, held towards `anchor` by `inertia`."""
+        weighted = (self._basis * weights[:, None]).T
+        held = inertia * np.float32(len(cells))
+        return np.asarray(np.linalg.solve(weighted @ self._basis + held, weighted @ cells + held @ anchor), np.float32)
 
-    def _refine(self, cells: Grid, support: Grid, start: Grid, cutoff: float, inertia: Grid) -> Grid:
-        """One step of reweighted least squares, held back towards the followed surface by `inertia`."""
-        weights = support * self._weights(cells, start, cutoff)
-        weighted = self._basis * weights[:, None]
-        held = inertia * len(cells)
-        normal = weighted.T @ self._basis + held
-        anchor = self._coefficients if inertia is _INERTIA else start
-        solved: Grid = np.linalg.solve(normal, weighted.T @ cells + held @ anchor)
-        return solved
-
-    def _weights(self, cells: Grid, coefficients: Grid, cutoff: float) -> Grid:
+    def _weights(self, cells: Floats, coefficients: Floats, cutoff: float) -> Floats:
         return _tukey(cells - self._basis @ coefficients, cutoff)
 
 
-def _tukey(residual: Grid, cutoff: float) -> Grid:
+def _tukey(residual: Floats, cutoff: float) -> Floats:
     """Tukey's biweight of each cell, (N,) 0..1, from its (N, 3) residual."""
-    squared = np.einsum("nc,nc->n", residual, residual) / (3 * cutoff**2)
-    return np.square(np.maximum(0, 1 - squared), dtype=np.float32)
+    squared = np.einsum("nc,nc->n", residual, residual) / np.float32(3 * cutoff**2)
+    return np.asarray(np.square(np.maximum(0, 1 - squared)), np.float32)
 
 
-def _mode(residual: Grid) -> Grid:
-    """The commonest offset, (3,): the median of the cells around the peak of the brightness histogram."""
-    brightness = residual.mean(axis=1)
-    counts, edges = np.histogram(brightness, bins=96, range=(-2.4, 2.4))
+def _mode(difference: Floats) -> Floats:
+    """The commonest change of light, (3,): the median of the cells around the peak of the histogram."""
+    change = difference.mean(axis=1)
+    counts, edges = np.histogram(change, bins=96, range=(-2.4, 2.4))
     peak = int(np.argmax(np.convolve(counts, np.ones(3), "same")))
-    near = (brightness >= edges[max(0, peak - 1)]) & (brightness <= edges[min(96, peak + 2)])
-    offset: Grid = np.median(residual[near] if near.any() else residual, axis=0)
-    return offset
+    near = (change >= edges[max(0, peak - 1)]) & (change <= edges[min(96, peak + 2)])
+    return np.asarray(np.median(difference[near] if near.any() else difference, axis=0), np.float32)

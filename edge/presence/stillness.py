@@ -4,53 +4,57 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.presence.background import Difference, brightness
+from edge.presence.background import Difference
+from edge.presence.planes import Floats, Mask, exceeds
 
-# Log units: what noise and flicker change from frame to frame.
-_NOISE = 0.06
-# Work pixels: an item that moved less than this since the anchor frame lies still.
+# Work pixels: what moved less than this since the anchor frame lies still.
 _MAX_SHIFT_PX = 0.25
+# Once still, it takes this much more to count as moving: noise must not end a rest.
+_HYSTERESIS = 1.6
+# Log units a pixel, added to the mean gradient: below it there is nothing to measure movement by.
+_FLAT = 0.005
 # Log units: a pixel that changed this much shows something else now.
 _CHANGED = 0.3
-# Share of the foreground that may change and still be a glint.
-_MAX_CHANGED = 0.02
+# Share of the foreground that may change and still be a glint, and the least number of work pixels.
+_MAX_CHANGED, _MIN_CHANGED_PX = 0.02, 4
 
 
 class Stillness:
     """Compares each frame with the first one that looked like it.
 
     Holding a frame against that anchor rather than against the one before finds slow movement too.
-    The change of a moving picture is its gradient times the way it went, so the sum of one over the
-    sum of the other is the movement in pixels, whatever the contrast of the item.
+    The change of a moving picture is its gradient times the way it went, so the mean of one over the
+    mean of the other is the movement in pixels, whatever the contrast of the item. What noise and
+    flicker change is measured where nothing lies, and taken off.
     """
 
-    def __init__(self) -> None:
-        self._anchor: NDArray[np.float32] | None = None
-        self._anchor_mask: NDArray[np.uint8] | None = None
+    def __init__(self, settle_s: float) -> None:
+        self._settle_s = settle_s
+        self._anchor: Floats | None = None
+        self._anchor_mask: Mask = np.zeros((1, 1), np.uint8)
         self._since_s = 0.0
+        self._still_s = 0.0
 
     def reset(self) -> None:
         """Nothing is there."""
-        self._anchor = self._anchor_mask = None
+        self._anchor = None
 
-    def update(self, difference: Difference, mask: NDArray[np.uint8], now_s: float) -> float:
+    def update(self, difference: Difference, mask: Mask, now_s: float) -> float:
         """Seconds since what lies under `mask` (H, W) last moved."""
-        plane = brightness(difference.relit)
-        if self._has_moved(plane, difference.edges, mask):
-            self._anchor, self._anchor_mask, self._since_s = plane, mask, now_s
-        return now_s - self._since_s
+        shade: Floats = cv2.blur(difference.shade, (3, 3))  # type: ignore[assignment]
+        if self._anchor is None or self._has_moved(self._anchor, shade, difference.edges, mask):
+            self._anchor, self._anchor_mask, self._since_s = shade, mask, now_s
+        self._still_s = now_s - self._since_s
+        return self._still_s
 
-    def _has_moved(self, plane: NDArray[np.float32], edges: NDArray[np.float32], mask: NDArray[np.uint8]) -> bool:
-        if self._anchor is None or self._anchor_mask is None:
-            return True
+    def _has_moved(self, anchor: Floats, shade: Floats, edges: Floats, mask: Mask) -> bool:
         either = cv2.bitwise_or(mask, self._anchor_mask)
-        change = cv2.absdiff(plane, self._anchor)
-        num_pixels = max(1, cv2.countNonZero(mask))
-        changed = cv2.bitwise_and(cv2.compare(change, _CHANGED, cv2.CMP_GT), either)
-        if cv2.countNonZero(changed) > max(4, _MAX_CHANGED * num_pixels):
+        change: Floats = cv2.absdiff(shade, anchor)  # type: ignore[assignment]
+        num_changed = cv2.countNonZero(cv2.bitwise_and(exceeds(change, _CHANGED), either))
+        if num_changed > max(_MIN_CHANGED_PX, _MAX_CHANGED * cv2.countNonZero(mask)):
             return True
-        beyond_noise = cv2.max(cv2.subtract(change, _NOISE), 0)
-        moved = cv2.mean(beyond_noise, either)[0]
-        return moved > _MAX_SHIFT_PX * (cv2.mean(edges, either)[0] + 0.01)
+        noise = cv2.mean(change, cv2.bitwise_not(either))[0]
+        shift_px = (cv2.mean(change, either)[0] - noise) / (cv2.mean(edges, either)[0] + _FLAT)
+        is_still = self._still_s >= self._settle_s
+        return shift_px > _MAX_SHIFT_PX * (_HYSTERESIS if is_still else 1.0)
