@@ -1,4 +1,4 @@
-"""Actuators on GPIO lines through gpiozero: a relay, a solenoid, a lamp."""
+"""GPIO lines through gpiozero, and what needs only one of them: a relay, a solenoid, a lamp."""
 
 from __future__ import annotations
 
@@ -17,17 +17,23 @@ if TYPE_CHECKING:
     from gpiozero import Factory
 
 
+# Above what an eye sees flicker, below what a MOSFET on a breadboard minds.
+_PWM_HZ = 100
+
+
 @dataclass(frozen=True, slots=True)
 class PulseSettings:
-    """A line that is switched on for a while.
+    """A line that is switched on for a while: a relay, a solenoid, a lamp.
 
     `pin` as gpiozero names it: a Broadcom number (17), or "GPIO17", "BOARD11", "J8:11". Many relay
-    boards switch on when the line is low: `active_high=False`.
+    boards switch on when the line is low: `active_high=False`. With `power` below 1 (0..1, by pulse
+    width at 100 Hz) a solenoid stays cool and a lamp is dim; a relay needs 1.
     """
 
     pin: int | str
     pulse_s: float = 0.5
     active_high: bool = True
+    power: float = 1.0
 
 
 class PulseActuator:
@@ -39,19 +45,22 @@ class PulseActuator:
     """
 
     def __init__(self, settings: PulseSettings, factory: Factory) -> None:
-        gpiozero = _import_gpiozero()
-        self._pulse_s = settings.pulse_s
+        gpiozero = import_gpiozero()
+        self._settings = settings
         self._halted = threading.Event()
         with line_errors(settings.pin):
-            self._line = gpiozero.OutputDevice(
-                settings.pin, active_high=settings.active_high, initial_value=False, pin_factory=factory
-            )
+            if settings.power < 1.0:
+                self._line = gpiozero.PWMOutputDevice(
+                    settings.pin, active_high=settings.active_high, frequency=_PWM_HZ, pin_factory=factory
+                )
+            else:
+                self._line = gpiozero.OutputDevice(settings.pin, active_high=settings.active_high, pin_factory=factory)
 
     def actuate(self) -> None:
         self._halted.clear()
         try:
-            self._line.on()
-            self._halted.wait(self._pulse_s)
+            self._line.value = self._settings.power
+            self._halted.wait(self._settings.pulse_s)
         finally:
             self._line.off()
 
@@ -67,27 +76,29 @@ class PulseActuator:
 
 
 def open_pin_factory(chip: int | None = None) -> Factory:
-    """The board's lines through lgpio; `chip` is the number of /dev/gpiochip, None for the Pi's own.
+    """The board's lines through lgpio; close it after its actuators.
 
-    Close it after its actuators.
+    Without `chip` the board must be a Raspberry Pi, and pins have all their names. With it, the lines
+    are those of /dev/gpiochip<chip> on any board, and a pin is the number of a line.
 
     Raises:
         MissingLibraryError: gpiozero or lgpio is not installed.
         UnavailableError: there is no such chip, or the board is no Raspberry Pi.
         AccessDeniedError: the user may not open the chip.
     """
-    _import_gpiozero()
+    import_gpiozero()
     try:
         import lgpio  # noqa: PLC0415 - only where there are lines to drive
         from gpiozero.exc import PinUnknownPi  # noqa: PLC0415
-        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415
+
+        from edge.actuators.chip import ChipFactory, FinePwmFactory  # noqa: PLC0415
     except ImportError as error:
         raise MissingLibraryError(
             "GPIO needs lgpio, which is not installed: pip install 'edge-sorter[gpio]'"
             " (on Python 3.13 for arm64: apt install python3-lgpio)"
         ) from error
     try:
-        return LGPIOFactory(chip=chip)
+        return FinePwmFactory() if chip is None else ChipFactory(chip)
     except PinUnknownPi as error:
         raise UnavailableError(
             f"GPIO expected a Raspberry Pi, found none ({error}); name the chip, or use the log actuator"
@@ -105,7 +116,7 @@ def _chip_error(device: Path, error: Exception) -> AccessDeniedError | Unavailab
 @contextlib.contextmanager
 def line_errors(pin: int | str) -> Iterator[None]:
     """Name the pin and what to do when a line cannot be had."""
-    gpiozero = _import_gpiozero()
+    gpiozero = import_gpiozero()
     try:
         yield
     except gpiozero.GPIOPinInUse as error:
@@ -121,7 +132,8 @@ def line_errors(pin: int | str) -> Iterator[None]:
         raise UnavailableError(f"pin {pin}: cannot be claimed: {error}; see gpioinfo for who holds it") from error
 
 
-def _import_gpiozero() -> ModuleType:
+def import_gpiozero() -> ModuleType:
+    """The library, or the line that installs it."""
     try:
         import gpiozero  # noqa: PLC0415 - a bin without GPIO does not need it
     except ImportError as error:

@@ -10,6 +10,15 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 @pytest.fixture
 def pins() -> Iterator[MockFactory]:
+    factory = MockFactory()
+    yield factory
+    factory.reset()
+    factory.close()
+
+
+@pytest.fixture
+def pwm_pins() -> Iterator[MockFactory]:
+    """The same for pins that are pulsed: their states are shares of a period, 0..1."""
     factory = MockFactory(pin_class=MockPWMPin)
     yield factory
     factory.reset()

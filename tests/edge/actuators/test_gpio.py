@@ -51,6 +51,17 @@ def test_the_line_is_off_from_the_first_moment(pins: MockFactory) -> None:
     relay.close()
 
 
+def test_a_pulse_of_less_power_is_switched_fast_and_ends_dark(pwm_pins: MockFactory) -> None:
+    solenoid = PulseActuator(PulseSettings(17, pulse_s=0.001, power=0.4), pwm_pins)
+    assert pwm_pins.pin(17).frequency == 100
+    pwm_pins.pin(17).clear_states()
+
+    solenoid.actuate()
+
+    assert [state.state for state in pwm_pins.pin(17).states] == [0.0, 0.4, 0.0]
+    solenoid.close()
+
+
 def test_make_safe_cuts_a_long_pulse_short_from_another_thread(pins: MockFactory) -> None:
     relay = PulseActuator(PulseSettings(17, pulse_s=3600.0), pins)
     pin = pins.pin(17)

@@ -1,0 +1,59 @@
+"""gpiozero's lgpio lines, with two things that gpiozero 2.0.1 lacks: fine PWM, and boards that are no Pi.
+
+Imports lgpio when it is loaded: take it through `edge.actuators.gpio.open_pin_factory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lgpio
+from gpiozero import PinInfo
+from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+
+
+class FinePwmPin(LGPIOPin):  # type: ignore[misc]
+    """A pin whose duty cycle is not cut to whole percent.
+
+    gpiozero does cut it (its issue 1209), which leaves a servo five positions: one percent of a 20 ms
+    frame is a fifth of its whole travel.
+    """
+
+    _pwm: tuple[int, float] | None
+
+    def _set_state(self, value: float) -> None:
+        if self._pwm is None:
+            super()._set_state(value)
+            return
+        frequency_hz, _ = self._pwm
+        self._pwm = (frequency_hz, value * 100)
+        lgpio.tx_pwm(self.factory._handle, self._number, *self._pwm)  # noqa: SLF001 - it has no public name
+
+
+class FinePwmFactory(LGPIOFactory):  # type: ignore[misc]
+    """The lines of a Raspberry Pi."""
+
+    def __init__(self, chip: int | None = None) -> None:
+        super().__init__(chip)
+        self.pin_class = FinePwmPin
+
+
+class ChipFactory(FinePwmFactory):
+    """The lines of one /dev/gpiochip on any board, by number."""
+
+    def _get_board_info(self) -> ChipLines:
+        return ChipLines()
+
+
+class ChipLines:
+    """What gpiozero asks of a board: only which pin a name means. lgpio says whether the line exists."""
+
+    def find_pin(self, name: int | str) -> Iterator[tuple[None, PinInfo]]:
+        """The line called 5, "5" or "GPIO5", as the only match; nothing for other names."""
+        number = str(name).removeprefix("GPIO")
+        if number.isdecimal():
+            line = int(number)
+            yield (
+                None,
+                PinInfo(line, f"GPIO{line}", frozenset({line, number, f"GPIO{line}"}), "", 1, line + 1, {"gpio": ""}),
+            )
