@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -18,6 +24,8 @@ from edge.messages import Image, InputSpec, Prediction
 
 _BYTES = np.arange(256, dtype=np.uint8)
 _SMALLEST_PROBABILITY = np.float32(1 / 512)  # half a step of a quantized softmax: what its zero may have been
+
+log = logging.getLogger(__name__)
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -144,8 +152,9 @@ def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
             failures.append(f"{name}: {error}")
             continue
         try:
-            interpreter: Interpreter = module.Interpreter(model_path=str(model_path), num_threads=num_threads)
-            interpreter.allocate_tensors()
+            with _runtime_messages_logged():
+                interpreter: Interpreter = module.Interpreter(model_path=str(model_path), num_threads=num_threads)
+                interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{model_path} does not load: {str(error).splitlines()[0]}") from error
         except (ImportError, AttributeError) as error:
@@ -153,6 +162,25 @@ def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
             continue
         return interpreter
     raise MissingLibraryError(f"no TFLite runtime works here ({'; '.join(failures)}): pip install ai-edge-litert")
+
+
+@contextmanager
+def _runtime_messages_logged() -> Iterator[None]:
+    """Turn what the runtime writes to stderr, which nothing else can silence, into lines of the log."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as said:
+            os.dup2(said.fileno(), 2)
+            try:
+                yield
+            finally:
+                os.dup2(stderr, 2)
+                said.seek(0)
+                for line in said.read().decode(errors="replace").splitlines():
+                    log.debug("%s", line)
+    finally:
+        os.close(stderr)
 
 
 def _tensors(interpreter: Interpreter) -> tuple[_Tensor, list[_Tensor]]:
