@@ -1,0 +1,117 @@
+"""Network cameras: RTSP and MJPEG over HTTP, through FFmpeg."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import cv2
+
+from edge.cameras.captures import Capture, open_stream, to_rgb
+from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport
+from edge.cameras.watch import WatchLimits
+from edge.clock import Clock
+from edge.errors import CameraLostError, ConfigError, StalledCameraError
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+
+# In FFmpeg's own form; TCP, because over UDP a lost packet smears the picture until the next key frame.
+_TRANSPORT = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
+
+# Codecs that send each picture whole. The others repeat a picture to the bit where nothing moves, and
+# only a longer repeat tells that the camera is stuck.
+_INTRA_CODECS = frozenset({"MJPG", "mjpg"})
+_INTER_LIMITS = WatchLimits(frozen_after_s=10.0, hands_out_repeats=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """Where the camera streams; `url` may carry user and password, which are never logged."""
+
+    url: str
+    open_timeout_s: float = 3.0
+    read_timeout_s: float = 2.0
+
+
+def stream_camera(settings: StreamSettings, clock: Clock, max_age_s: float = 2.0) -> LiveCamera:
+    """The camera at `settings.url`.
+
+    Raises:
+        ConfigError: the address is none that FFmpeg streams from.
+    """
+    check_url(settings.url)
+    return LiveCamera(lambda: StreamSource(settings), clock, max_age_s)
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no address of a stream.
+
+    Raises:
+        ConfigError: the scheme is another one, or there is no host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise ConfigError(f"{_without_password(url)} is no camera stream: expected {expected} with a host")
+
+
+class StreamSource:
+    """An opened stream. FFmpeg gives no frame after a read that timed out: then it must be opened anew.
+
+    Raises:
+        CameraLostError: nothing answers at the address, or what answers is no video.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        open_capture: Callable[[str, float, float], Capture | None] = open_stream,
+    ) -> None:
+        os.environ.setdefault(*_TRANSPORT)
+        self._address = _without_password(settings.url)
+        self._read_timeout_s = settings.read_timeout_s
+        capture = open_capture(settings.url, settings.open_timeout_s, settings.read_timeout_s)
+        if capture is None:
+            raise CameraLostError(
+                f"no video from {self._address} within {settings.open_timeout_s:g} s:"
+                " is the camera on, and are address, user and password right?"
+            )
+        self._capture = capture
+        found = _settings_of(capture)
+        self.report = SettingsReport(found, found)
+        self.limits = WatchLimits() if found.fourcc in _INTRA_CODECS else _INTER_LIMITS
+
+    def read(self) -> Captured | None:
+        if not self._capture.grab():
+            raise StalledCameraError(
+                f"{self._address} stopped sending (nothing for {self._read_timeout_s:g} s, or it hung up):"
+                " is it on the network?"
+            )
+        is_decoded, image = self._capture.retrieve()
+        return Captured(to_rgb(image)) if is_decoded else None
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def _settings_of(capture: Capture) -> CaptureSettings:
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    return CaptureSettings(
+        round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+        round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+        capture.get(cv2.CAP_PROP_FPS),
+        code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ") if code > 0 else "",
+    )
+
+
+def _without_password(url: str) -> str:
+    """The address as it may stand in a log.
+
+    >>> _without_password("rtsp://bin:secret@10.0.0.7:554/main?token=abc")
+    'rtsp://10.0.0.7:554/main'
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
