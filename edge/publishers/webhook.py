@@ -1,0 +1,120 @@
+"""One HTTP POST for each decision, in order, tried again until the server takes it."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from edge.errors import ConfigError, MissingInputError, UnavailableError
+from edge.journal import Entry, Outbox
+from edge.publishers.courier import Courier
+from edge.publishers.retry import Retry, RetrySettings
+from edge.records import DecisionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Where to POST; `token` goes into the Authorization header as a bearer token.
+
+    `ca_file` checks an https server against that certificate instead of the system's. `timeout_s`
+    bounds each of connecting, sending and answering.
+    """
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    timeout_s: float = 10.0
+    retry: RetrySettings = field(default_factory=RetrySettings)
+
+
+class WebhookPublisher:
+    """A Publisher to one address. Any answer of 2xx is a receipt; everything else is tried again.
+
+    Redirects are not followed: a decision goes to the host that the owner named, or nowhere. The
+    record's id is sent as Idempotency-Key, so that a server can fold the rare repeat.
+
+    Raises:
+        ConfigError: the address is not http or https, or the certificate cannot be used.
+        MissingInputError: the certificate is not there.
+    """
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        outbox: Outbox,
+        wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+    ) -> None:
+        self._settings = settings
+        self._address = urlsplit(settings.url)
+        if self._address.scheme not in ("http", "https") or not self._address.hostname:
+            raise ConfigError(f"webhook {settings.url}: expected http://host/path or https://host/path")
+        self._tls = _tls_context(settings) if self._address.scheme == "https" else None
+        self._retry = Retry(settings.retry, wait)
+        self._courier = Courier(outbox, self._deliver)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last POST failed; None when it did not."""
+        return self._retry.problem
+
+    def start(self) -> None:
+        self._courier.start()
+
+    def tell(self, record: DecisionRecord) -> None:  # noqa: ARG002 - the outbox has it
+        self._courier.wake()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until the server has everything; whether it has. Not for the loop's thread."""
+        return self._courier.flush(timeout_s)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._courier.stop(timeout_s)
+
+    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
+        return self._retry.until_done(lambda: self._post(entry), stopping)
+
+    def _post(self, entry: Entry) -> None:
+        headers = {"Content-Type": "application/json", "Idempotency-Key": entry.id, "User-Agent": "sorter"}
+        if self._settings.token is not None:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
+        connection = self._connection()
+        try:
+            connection.request("POST", _path(self._address), entry.record.encode(), headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise UnavailableError(
+                f"webhook {self._place}: cannot be reached: {error or type(error).__name__}"
+            ) from error
+        finally:
+            connection.close()
+        if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
+            raise UnavailableError(f"webhook {self._place}: expected an answer of 2xx, found {status}")
+
+    @property
+    def _place(self) -> str:
+        # Without the query, which often holds a secret.
+        return f"{self._address.scheme}://{self._address.hostname}{self._address.path}"
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._address.hostname or "", self._address.port
+        if self._tls is not None:
+            return http.client.HTTPSConnection(host, port, timeout=self._settings.timeout_s, context=self._tls)
+        return http.client.HTTPConnection(host, port, timeout=self._settings.timeout_s)
+
+
+def _path(address: SplitResult) -> str:
+    return (address.path or "/") + (f"?{address.query}" if address.query else "")
+
+
+def _tls_context(settings: WebhookSettings) -> ssl.SSLContext:
+    if settings.ca_file is not None and not settings.ca_file.is_file():
+        raise MissingInputError(f"{settings.ca_file}: expected a certificate in PEM form, found no file")
+    try:
+        return ssl.create_default_context(cafile=None if settings.ca_file is None else str(settings.ca_file))
+    except ssl.SSLError as error:
+        raise ConfigError(f"webhook: the certificate {settings.ca_file} cannot be used: {error}") from error

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.journal import Journal
+from edge.publishers.retry import RetrySettings
+from edge.publishers.webhook import WebhookPublisher, WebhookSettings
+from tests.edge.publishers.broker import PATIENCE_S, free_port
+from tests.edge.records import a_record
+
+
+class Server(ThreadingHTTPServer):
+    """A real HTTP server that answers as it is told, and with 204 when it was told nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Requests)
+        self.answers: queue.Queue[int] = queue.Queue()
+        self.requests: queue.Queue[tuple[str, dict[str, str], bytes]] = queue.Queue()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook?key=secret"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+class _Requests(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.put((self.path, dict(self.headers), body))
+        self.send_response(self.server.answers.get() if self.server.answers.qsize() else 204)
+        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class Pauses:
+    """Records how long a publisher wanted to wait, and does not wait."""
+
+    def __init__(self) -> None:
+        self.asked_s: list[float] = []
+
+    def __call__(self, stopping: threading.Event, pause_s: float) -> bool:
+        self.asked_s.append(pause_s)
+        return stopping.is_set()
+
+
+def _decide(journal: Journal, publisher: WebhookPublisher, num_decisions: int) -> None:
+    for _ in range(num_decisions):
+        record = a_record(journal.next_seq)
+        journal.append(record)
+        publisher.tell(record)
+
+
+def test_each_decision_is_posted_once_in_order_with_token_and_key(server: Server, journal: Journal) -> None:
+    publisher = WebhookPublisher(WebhookSettings(server.url, token="let-me-in"), journal.outbox("webhook"))  # noqa: S106
+    publisher.start()
+    _decide(journal, publisher, 5)
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+
+    posted = [server.requests.get_nowait() for _ in range(5)]
+    assert [json.loads(body)["seq"] for _, _, body in posted] == [1, 2, 3, 4, 5]
+    path, headers, body = posted[0]
+    assert path == "/hook?key=secret"
+    assert headers["Authorization"] == "Bearer let-me-in"
+    assert headers["Idempotency-Key"] == json.loads(body)["id"]
+    assert server.requests.empty()
+
+
+def test_what_the_server_refuses_is_posted_again_with_growing_pauses(server: Server, journal: Journal) -> None:
+    for status in (500, 429, 301, 404):
+        server.answers.put(status)
+    pauses = Pauses()
+    settings = WebhookSettings(server.url, retry=RetrySettings(min_s=1.0, max_s=4.0))
+    publisher = WebhookPublisher(settings, journal.outbox("webhook"), pauses)
+    publisher.start()
+    _decide(journal, publisher, 2)
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+
+    assert [json.loads(body)["seq"] for _, _, body in server.requests.queue] == [1, 1, 1, 1, 1, 2]
+    bounds_s = [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (2.0, 4.0)]
+    assert all(low <= asked <= high for asked, (low, high) in zip(pauses.asked_s, bounds_s, strict=True))
+    assert publisher.problem is None
+
+
+def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick(journal: Journal) -> None:
+    has_failed = threading.Event()
+
+    def wait(stopping: threading.Event, _pause_s: float) -> bool:
+        has_failed.set()
+        return stopping.wait(PATIENCE_S)
+
+    url = f"http://127.0.0.1:{free_port()}/hook?key=secret"
+    publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), wait)
+    publisher.start()
+    _decide(journal, publisher, 1)
+    assert has_failed.wait(PATIENCE_S)
+
+    assert publisher.problem is not None
+    assert "cannot be reached" in publisher.problem
+    assert "secret" not in publisher.problem
+    publisher.stop()
+    assert journal.outbox("webhook").backlog() == 1
+
+
+def test_a_server_that_never_answers_is_given_up_after_the_timeout(journal: Journal) -> None:
+    has_failed = threading.Event()
+
+    def wait(stopping: threading.Event, _pause_s: float) -> bool:
+        has_failed.set()
+        return stopping.wait(PATIENCE_S)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = WebhookSettings(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
+        publisher = WebhookPublisher(settings, journal.outbox("webhook"), wait)
+        publisher.start()
+        _decide(journal, publisher, 1)
+        assert has_failed.wait(PATIENCE_S)
+        assert publisher.problem is not None
+        assert "timed out" in publisher.problem
+        publisher.stop()
+
+
+@pytest.mark.parametrize("url", ["ftp://host/", "host/path", "http://", "file:///etc/passwd"])
+def test_an_address_that_is_not_http_is_a_mistake_in_the_config(url: str, journal: Journal) -> None:
+    with pytest.raises(ConfigError, match="expected http"):
+        WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"))
