@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from train.foreground import Cutout
 from train.recipes import Augment
 
 Rng = np.random.Generator
+
+# How much of the lamps' range a plain picture gets.
+_PLAIN_LIGHT = 0.4
 
 # The cut's edge is softened over a two-hundredth of the picture: the network would learn to see sharp ones.
 _MASK_FEATHER = 200
@@ -33,6 +37,9 @@ class Source:
 
 def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augment, rng: Rng) -> Image:
     """One new (size_px, size_px, 3) picture of the source's item; `others` lend their grounds."""
+    if _chance(rng, ranges.plain_share):
+        plain = plain_ranges(ranges)
+        return relight(warp(source.image, None, size_px, plain, rng), plain, rng)
     image = source.image
     if source.cutout is not None and _chance(rng, ranges.background_share):
         ground = random_ground(image.shape[0], image.shape[1], others, rng)
@@ -40,6 +47,14 @@ def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augm
     image = warp(image, source.cutout, size_px, ranges, rng)
     image = relight(image, ranges, rng)
     return degrade(image, ranges, rng)
+
+
+@cache
+def plain_ranges(ranges: Augment) -> Augment:
+    """The ranges for a picture as its photographer took it: whole, its own ground, nearly its own light."""
+    light = ("white_balance", "exposure_stops", "contrast", "gamma", "saturation")
+    milder = {name: _PLAIN_LIGHT * getattr(ranges, name) for name in light}
+    return ranges.model_copy(update={**milder, "square_share": 0.0, "aspect": 0.0, "shadow_share": 0.0})
 
 
 def lay_on(source: Source, ground: Image, ranges: Augment, rng: Rng) -> Image:

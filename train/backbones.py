@@ -176,7 +176,7 @@ def load_torch_weights(model: keras.Model, path: Path) -> None:
         layer = model.get_layer(layer_name)
         values = [_take(tensors, name, path) for name in _tensor_names(layer, torch_name)]
         values = [_to_keras_layout(layer, value) for value in values]
-        expected, found = [weight.shape for weight in layer.weights], [value.shape for value in values]
+        expected, found = [tuple(weight.shape) for weight in layer.weights], [value.shape for value in values]
         if expected != found:
             raise InvalidDataError(f"{path} does not fit {model.name}: {torch_name} expected {expected}, found {found}")
         layer.set_weights(values)

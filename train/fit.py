@@ -17,10 +17,10 @@ from edge.preprocess import InputSpec
 from edge.run import RUN_FILE, TRAIN_SPLIT, VAL_SPLIT
 from train.augment import Source
 from train.average import WeightAverage
-from train.backbones import build_backbone, freeze_stages, imagenet_weights_path, load_torch_weights
 from train.batches import TrainingBatches, load_inputs, load_sources
 from train.data import Dataset, leave_out_unreadable, scan, with_splits
 from train.metrics import Evaluation, measure
+from train.network import build_model, load_weights
 from train.recipes import Data, Head, Recipe
 from train.run_directory import (
     CHECKPOINT_FILE,
@@ -72,7 +72,7 @@ def train(
 ) -> Evaluation:
     """Train on the train split of `root`, write the run directory `out`, and return the metrics on the val split.
 
-    `weights` is `imagenet`, `none`, or the path of a legacy torch file. A CPU run with the same seed,
+    `weights` is `imagenet`, `none`, or a file as `train.network.load_weights` takes it. A CPU run with the same seed,
     data, recipe and versions gives the same weights. Blocks for as long as it takes.
 
     Raises:
@@ -86,13 +86,15 @@ def train(
     for left_out in dataset.left_out:
         _log.warning("left out %s: %s", left_out.path, left_out.reason)
     keras.utils.set_random_seed(seed)
-    model, network = _build(recipe, len(dataset.labels), weights)
+    model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
+    has_head = load_weights(model, recipe, weights)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_splits(out, dataset)
         material = _load_material(dataset, recipe)
-        _fit_head(model, material, recipe, seed)
-        _fit_network(model, network, material, recipe, seed=seed, out=out, on_epoch=on_epoch)
+        if not has_head:
+            _fit_head(model, material, recipe, seed)
+        _fit_network(model, material, recipe, seed=seed, out=out, on_epoch=on_epoch)
         shipped = build_model(recipe, len(dataset.labels), recipe.network.input_px)
         shipped.set_weights(model.get_weights())
         evaluation = _evaluate(shipped, material, dataset.labels, recipe_name)
@@ -101,25 +103,6 @@ def train(
     except OSError as error:
         raise StorageError(f"cannot write the run directory {out}: {error}") from error
     return evaluation
-
-
-def build_model(recipe: Recipe, num_labels: int, size_px: int) -> keras.Model:
-    """The recipe's network for squares of `size_px`, random weights; outputs `logits` and `embedding`."""
-    backbone = build_backbone(recipe.network.backbone, size_px, size_px)
-    dropped = keras.layers.Dropout(recipe.network.dropout, name="dropout")(backbone.output)
-    logits = keras.layers.Dense(num_labels, name="logits")(dropped)
-    return keras.Model(backbone.input, {"logits": logits, "embedding": backbone.output}, name=backbone.name)
-
-
-def _build(recipe: Recipe, num_labels: int, weights: str) -> tuple[keras.Model, keras.Model]:
-    """The model, and the part of it that is trained: pictures to logits, its first stages frozen."""
-    model = build_model(recipe, num_labels, recipe.network.train_px)
-    if weights != "none":
-        backbone = keras.Model(model.input, model.output["embedding"], name=model.name)
-        name = recipe.network.backbone
-        load_torch_weights(backbone, imagenet_weights_path(name) if weights == "imagenet" else Path(weights))
-        freeze_stages(model, recipe.network.frozen_stages)
-    return model, keras.Model(model.input, model.output["logits"])
 
 
 def _load_material(dataset: Dataset, recipe: Recipe) -> _Material:
@@ -203,7 +186,6 @@ def _optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimiz
 
 def _fit_network(
     model: keras.Model,
-    network: keras.Model,
     material: _Material,
     recipe: Recipe,
     *,
@@ -212,6 +194,7 @@ def _fit_network(
     on_epoch: Callable[[Progress], None] | None,
 ) -> None:
     """Fine-tune; at the end the model holds the averaged weights. A checkpoint of them is written every epoch."""
+    network = keras.Model(model.input, model.output["logits"])
     num_epochs = recipe.fit.epochs
     steps = len(_batches(material, recipe, seed, 0))
     network.compile(_optimizer(recipe, steps), _loss(recipe), weighted_metrics=["accuracy"], jit_compile=False)

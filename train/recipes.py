@@ -62,6 +62,7 @@ class Fit(_Section):
 class Augment(_Section):
     """Ranges of `train.augment`; a `_share` is the part of the pictures that a change is applied to."""
 
+    plain_share: Share
     square_share: Share
     square_margin_min: float
     square_margin_max: float

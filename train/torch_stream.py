@@ -100,4 +100,4 @@ def _view(tensor: _Tensor, storage: NDArray[np.generic]) -> NDArray[np.generic]:
     if reach >= storage.size:
         raise InvalidDataError(f"tensor of shape {tensor.shape} reaches beyond its {storage.size} elements")
     strides = tuple(stride * storage.itemsize for stride in tensor.strides)
-    return np.ascontiguousarray(np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides))
+    return np.array(np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.shape, strides))

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import InvalidDataError, UsageError
+from edge.preprocess import InputSpec, load_picture, to_input
+from train.backbones import (
+    BACKBONES,
+    STAGES,
+    build_backbone,
+    freeze_stages,
+    imagenet_weights_path,
+    load_torch_weights,
+    scaled_groups,
+)
+from train.torch_stream import load_tensors
+
+NAME = "efficientnet-lite0"
+
+
+@pytest.fixture(scope="module")
+def imagenet():
+    backbone = build_backbone(NAME, 224, 224)
+    load_torch_weights(backbone, imagenet_weights_path(NAME))
+    return backbone
+
+
+def test_lite0_has_the_published_number_of_parameters(imagenet) -> None:
+    # 4,652,008 are published; the ImageNet head has 1000 x 1280 + 1000 of them, and batch norm statistics do not count.
+    num_statistics = sum(layer.moving_mean.shape[0] * 2 for layer in imagenet.layers if hasattr(layer, "moving_mean"))
+    assert imagenet.count_params() - num_statistics == 4_652_008 - 1_281_000
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "blocks"),
+    [
+        ("efficientnet-lite0", (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
+        ("efficientnet-lite1", (16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
+        ("efficientnet-lite2", (16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
+    ],
+)
+def test_larger_variants_follow_by_scaling(name: str, channels: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+    groups = scaled_groups(BACKBONES[name])
+    assert tuple(group.channels for group in groups) == channels
+    assert tuple(group.num_blocks for group in groups) == blocks
+
+
+def test_every_tensor_lands_in_the_layer_of_its_name(imagenet) -> None:
+    tensors = load_tensors(imagenet_weights_path(NAME))
+    stem = imagenet.get_layer("stem_conv").get_weights()[0]
+    np.testing.assert_array_equal(stem[:, :, 2, 5], tensors["_conv_stem.weight"][5, 2])
+    depthwise = imagenet.get_layer("group7_block0_depthwise_conv").get_weights()[0]
+    np.testing.assert_array_equal(depthwise[:, :, 9, 0], tensors["_blocks.15._depthwise_conv.weight"][9, 0])
+    variance = imagenet.get_layer("head_bn").get_weights()[3]
+    np.testing.assert_array_equal(variance, tensors["_bn1.running_var"])
+
+
+def test_imagenet_names_a_bottle(imagenet, shared_data: Path) -> None:
+    # The ImageNet classifier lives in the file only; with it the network must know beer and wine bottles again.
+    tensors = load_tensors(imagenet_weights_path(NAME))
+    pictures = sorted((shared_data / "trashnet" / "glass").glob("*.jpg"))[:40]
+    images = np.stack([to_input(load_picture(path), InputSpec()) for path in pictures]).astype(np.float32)
+    features = np.asarray(imagenet.predict_on_batch(images))
+    answers = (features @ tensors["_fc.weight"].T + tensors["_fc.bias"]).argmax(axis=1)
+    beer_bottle, pop_bottle, wine_bottle, water_jug, perfume = 440, 737, 907, 899, 711
+    # 40 of 1000 classes at random would be none; measured 19 of 40 with the closest five names.
+    assert np.isin(answers, [beer_bottle, pop_bottle, wine_bottle, water_jug, perfume]).sum() >= 15
+
+
+def test_frozen_stages_neither_learn_nor_follow_their_batches(imagenet) -> None:
+    freeze_stages(imagenet, 2)
+    trainable = {layer.name.split("_")[0] for layer in imagenet.layers if layer.weights and layer.trainable}
+    assert trainable == set(STAGES[2:])
+    freeze_stages(imagenet, 0)
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(
+        InvalidDataError, match=r"does not fit efficientnet_lite1: _blocks\.3\._depthwise_conv expected"
+    ):
+        load_torch_weights(build_backbone("efficientnet-lite1", 64, 64), imagenet_weights_path(NAME))
+
+
+def test_an_unknown_backbone_names_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"expected one of efficientnet-lite0, .* found 'resnet'"):
+        build_backbone("resnet", 64, 64)

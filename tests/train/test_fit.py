@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from edge.errors import DatasetError, MissingInputError, StorageError, UsageError
+from edge.run import load_run, load_splits
+from tests.train.shapes import LABELS
+from train.batches import load_inputs
+from train.data import scan
+from train.fit import class_weights, predict, train
+from train.metrics import Evaluation
+from train.recipes import Data, Recipe, load_recipe
+
+Trained = tuple[Path, Evaluation]
+
+
+def test_two_epochs_from_imagenet_tell_three_shapes_apart(trained: Trained) -> None:
+    _, evaluation = trained
+    assert evaluation.num_images == 12
+    # Chance is a third; the head alone gets all twelve, and one slip may come from another machine's rounding.
+    assert evaluation.accuracy >= 11 / 12
+
+
+def test_the_run_directory_is_complete_and_holds_nothing_else(trained: Trained) -> None:
+    out, _ = trained
+    names = ["history.csv", "metrics.json", "model.keras", "run.json", "splits.csv"]
+    assert sorted(path.name for path in out.iterdir()) == names
+
+
+def test_the_run_says_how_to_do_it_again(trained: Trained, shapes: Path, small_recipe: Recipe) -> None:
+    run = load_run(trained[0])
+    assert run.labels == LABELS
+    assert (run.input.height_px, run.input.width_px, run.seed, run.weights) == (64, 64, 1, "imagenet")
+    assert Recipe.model_validate(run.settings) == small_recipe
+    assert Path(run.data.root) == shapes
+    assert {"keras", "numpy"} <= set(run.versions)
+
+
+def test_the_saved_model_gives_the_recorded_metrics(trained: Trained, shapes: Path) -> None:
+    out, evaluation = trained
+    rows = [row for row in load_splits(out) if row.split == "val"]
+    model, run = keras.models.load_model(out / "model.keras"), load_run(out)
+    inputs = load_inputs(scan(shapes), rows, run.input.spec())
+    right = predict(model, inputs).argmax(axis=1) == [run.labels.index(row.label) for row in rows]
+    recorded = json.loads((out / "metrics.json").read_text())
+    assert recorded["accuracy"] == evaluation.accuracy == right.mean() == run.metrics["accuracy"]
+
+
+def test_the_model_has_the_outputs_that_conversion_reads(trained: Trained) -> None:
+    model = keras.models.load_model(trained[0] / "model.keras")
+    outputs = model.predict_on_batch(np.zeros((2, 64, 64, 3), np.float32))
+    assert {name: value.shape for name, value in outputs.items()} == {"logits": (2, 3), "embedding": (2, 1280)}
+
+
+def test_the_curves_have_a_line_an_epoch(trained: Trained) -> None:
+    with (trained[0] / "history.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["epoch"] for line in lines] == ["1", "2"]
+    assert float(lines[1]["loss"]) < float(lines[0]["loss"])
+
+
+def test_a_finished_run_is_never_overwritten(trained: Trained, shapes: Path, small_recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="already holds a run"):
+        train(shapes, trained[0], small_recipe, recipe_name="again")
+
+
+def test_nothing_is_written_for_data_that_cannot_be_trained_on(tmp_path: Path, small_recipe: Recipe) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(DatasetError):
+        train(tmp_path / "data", tmp_path / "run", small_recipe, recipe_name="x")
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_weights_are_named_before_anything_is_written(
+    tmp_path: Path, shapes: Path, small_recipe: Recipe
+) -> None:
+    with pytest.raises(MissingInputError, match=r"no weights at .*none\.pth"):
+        train(shapes, tmp_path / "run", small_recipe, recipe_name="x", weights=str(tmp_path / "none.pth"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_directory_that_cannot_be_made_is_a_storage_error(
+    tmp_path: Path, shapes: Path, small_recipe: Recipe
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write the run directory"):
+        train(shapes, tmp_path / "file" / "run", small_recipe, recipe_name="x")
+
+
+def test_the_same_seed_gives_the_same_weights(
+    trained: Trained, shapes: Path, tmp_path: Path, small_recipe: Recipe
+) -> None:
+    train(shapes, tmp_path / "again", small_recipe, recipe_name="again", seed=1)
+    folders = (trained[0], tmp_path / "again")
+    first, again = (keras.models.load_model(folder / "model.keras").get_weights() for folder in folders)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("none", (1, 1)), ("balanced", (2 / 3, 2)), ("sqrt", (0.845, 1.464))],  # n / (k n_j) for 6 and 2 of 8 pictures
+)
+def test_class_weights_favor_the_rare_and_average_one(kind: str, expected: tuple[float, float]) -> None:
+    labels = np.array([0] * 6 + [1] * 2)
+    settings: Data = load_recipe("efficientnet-lite0", [f"data.class_weights={kind}"]).data
+    weights = class_weights(labels, settings)
+    assert weights == pytest.approx(expected, abs=1e-3)
+    assert weights[labels].mean() == pytest.approx(1)
