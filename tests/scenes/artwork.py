@@ -1,0 +1,137 @@
+"""Printed pictures for cans, labels, pages and packets: our own invented brands, drawn with Pillow.
+
+Every function returns (H, W, 3) uint8 sRGB and draws the same picture for the same generator state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Picture = NDArray[np.uint8]
+WORDS = "fresh water light since press ripe field garden morning taste recipe open here best before store cool dry market offer only today more page".split()
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _text(draw: ImageDraw.ImageDraw, center: tuple[float, float], words: str, size: int, color: str, stroke: int = 0) -> None:
+    draw.text(center, words, font=_font(size), fill=color, anchor="mm", stroke_width=stroke, stroke_fill=color)
+
+
+def _lines(draw: ImageDraw.ImageDraw, rng: np.random.Generator, box: tuple[int, int, int, int], size: int, color: str) -> None:
+    left, top, right, bottom = box
+    for y in range(top, bottom - size, round(size * 1.35)):
+        row = " ".join(rng.choice(WORDS, size=40))
+        while draw.textlength(row, font=_font(size)) > right - left and row:
+            row = row[:-1]
+        draw.text((left, y), row, font=_font(size), fill=color)
+
+
+def _barcode(draw: ImageDraw.ImageDraw, rng: np.random.Generator, box: tuple[int, int, int, int]) -> None:
+    left, top, right, bottom = box
+    draw.rectangle(box, fill="#ffffff")
+    x = left + 6
+    while x < right - 6:
+        width = int(rng.integers(1, 5))
+        draw.rectangle((x, top + 5, x + width, bottom - 5), fill="#111111")
+        x += width + int(rng.integers(2, 6))
+
+
+def can_print(rng: np.random.Generator, ground: str, accent: str, light: str, brand: str) -> Picture:
+    """The unrolled print of a drink can, brand twice around."""
+    image = Image.new("RGB", (1600, 800), ground)
+    draw = ImageDraw.Draw(image)
+    x = np.arange(0, 1601, 8)
+    for level, height, color in ((560, 70, accent), (610, 60, light), (660, 60, accent)):
+        wave = level + height * np.sin(x / 1600 * 4 * np.pi)
+        draw.polygon([*zip(x.tolist(), wave.tolist(), strict=True), (1600, 800), (0, 800)], fill=color)
+    for start in (0, 800):
+        draw.ellipse((start + 130, 130, start + 550, 470), fill=light, outline=accent, width=14)
+        _text(draw, (start + 340, 270), brand, 120, ground, 4)
+        _text(draw, (start + 340, 385), "sparkling", 52, accent, 1)
+        _barcode(draw, rng, (start + 620, 150, start + 760, 330))
+        _lines(draw, rng, (start + 615, 360, start + 775, 540), 15, light)
+    for y in (30, 60, 760):
+        draw.line((0, y, 1600, y), fill=light, width=8)
+    return np.asarray(image)
+
+
+def bottle_label(rng: np.random.Generator, ground: str, ink: str, accent: str, brand: str, size: tuple[int, int] = (1000, 520)) -> Picture:
+    """A paper label with border, emblem, brand and small print."""
+    width, height = size
+    image = Image.new("RGB", size, ground)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((14, 14, width - 14, height - 14), outline=accent, width=10)
+    draw.rectangle((0, round(height * 0.68), width, round(height * 0.86)), fill=accent)
+    draw.ellipse((width / 2 - 90, 40, width / 2 + 90, 40 + height * 0.3), fill=accent)
+    _text(draw, (width / 2, 40 + height * 0.15), "No 7", 48, ground, 2)
+    _text(draw, (width / 2, height * 0.52), brand, round(height * 0.2), ink, 4)
+    _text(draw, (width / 2, height * 0.77), "brewed and bottled in town", round(height * 0.07), ground, 1)
+    _lines(draw, rng, (40, 50, round(width * 0.24), round(height * 0.6)), 16, ink)
+    _barcode(draw, rng, (round(width * 0.8), 60, width - 40, round(height * 0.5)))
+    return np.asarray(image)
+
+
+def newspaper(rng: np.random.Generator) -> Picture:
+    """A page of offers: headline, columns of text, colored boxes with prices."""
+    image = Image.new("RGB", (1200, 1500), "#e9e5da")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((30, 30, 1170, 170), fill="#a3231f")
+    _text(draw, (600, 100), "TOWN MARKET", 110, "#f3ecd8", 4)
+    tones = ["#c8502c", "#d9a52c", "#5b7f3a", "#34618c", "#7b3f5b", "#b8b2a2"]
+    for row in range(4):
+        for column in range(3):
+            left, top = 40 + column * 380, 200 + row * 320
+            if (row + column) % 3 == 0:
+                _lines(draw, rng, (left, top, left + 350, top + 300), 19, "#2b2a28")
+                continue
+            draw.rectangle((left, top, left + 350, top + 190), fill=tones[(row * 3 + column) % 6])
+            for _ in range(9):
+                x, y, r = left + rng.uniform(60, 290), top + rng.uniform(50, 140), rng.uniform(18, 46)
+                draw.ellipse((x - r, y - r, x + r, y + r), fill=str(rng.choice(tones)))
+            _text(draw, (left + 90, top + 245), f"{rng.integers(1, 9)}.{rng.integers(10, 99)}", 84, "#a3231f", 3)
+            _lines(draw, rng, (left + 190, top + 205, left + 350, top + 300), 16, "#2b2a28")
+    return np.asarray(image)
+
+
+def letter(rng: np.random.Generator) -> Picture:
+    """A printed office page."""
+    image = Image.new("RGB", (1000, 1400), "#f2f1ec")
+    draw = ImageDraw.Draw(image)
+    _text(draw, (330, 120), "Notice of delivery", 56, "#20242c", 1)
+    for top in (220, 520, 860):
+        _lines(draw, rng, (110, top, 890, top + 250), 24, "#2c2f36")
+    draw.rectangle((110, 1180, 890, 1290), outline="#2c2f36", width=4)
+    return np.asarray(image)
+
+
+def packet(rng: np.random.Generator, ground: str, accent: str, light: str, brand: str, size: tuple[int, int] = (1200, 800)) -> Picture:
+    """The front of a snack packet."""
+    width, height = size
+    image = Image.new("RGB", size, ground)
+    draw = ImageDraw.Draw(image)
+    for i in range(12):
+        x = width * i / 11
+        draw.polygon([(x - 30, 0), (x + 30, 0), (width / 2, height / 2)], fill=accent)
+    draw.ellipse((width * 0.14, height * 0.16, width * 0.86, height * 0.7), fill=light, outline=accent, width=16)
+    _text(draw, (width / 2, height * 0.42), brand, round(height * 0.24), ground, 8)
+    _text(draw, (width / 2, height * 0.6), "salted crunch", round(height * 0.075), accent, 2)
+    for _ in range(14):
+        x, y, r = rng.uniform(0.1, 0.9) * width, rng.uniform(0.76, 0.9) * height, rng.uniform(30, 60)
+        draw.ellipse((x - r, y - r * 0.7, x + r, y + r * 0.7), fill="#e2b04a", outline="#a8742a", width=6)
+    draw.rectangle((0, 0, width, 24), fill=light)
+    draw.rectangle((0, height - 24, width, height), fill=light)
+    return np.asarray(image)
+
+
+def shipping_label(rng: np.random.Generator) -> Picture:
+    """A white address label with barcode."""
+    image = Image.new("RGB", (600, 400), "#f6f5f1")
+    draw = ImageDraw.Draw(image)
+    _lines(draw, rng, (30, 30, 330, 190), 26, "#1c1c1c")
+    _text(draw, (480, 100), "X7", 110, "#1c1c1c", 4)
+    _barcode(draw, rng, (30, 220, 570, 370))
+    return np.asarray(image)
