@@ -7,7 +7,9 @@ import click
 from edge.commands.classify import classify
 from edge.commands.config import config
 from edge.commands.demo import demo
+from edge.commands.model import model
 from edge.commands.replay import replay
 from edge.commands.run import run
+from edge.commands.simulate import simulate
 
-COMMANDS: list[click.Command] = [classify, config, demo, replay, run]
+COMMANDS: list[click.Command] = [classify, config, demo, model, replay, run, simulate]

@@ -1,0 +1,46 @@
+"""`sorter simulate`: a clip like a bin's camera would see, with its truth, from photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.commands.options import verbosity_options
+
+
+@click.command()
+@click.option(
+    "--items",
+    "items_path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of photographs, one subfolder a class; each item is cut out of its plain ground.",
+)
+@click.option(
+    "--background",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Picture of an empty scene, or a folder of them.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The clip, .mp4 or .avi; truth beside it.")
+@click.option("--limit", type=click.IntRange(1), default=12, show_default=True, help="How many items, classes in turn.")
+@click.option("--pairs", "pair_share", type=click.FloatRange(0, 1), default=0.0, help="Share of visits of two at once.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, another clip.")
+@verbosity_options
+def simulate(items_path: Path, background: Path, out: Path, limit: int, pair_share: float, seed: int) -> None:
+    """Build a clip in which photographed items fall, slide or are laid before a camera, rest, and go.
+
+    Light drifts, the sensor is noisy, hands come without items; OUT.json says what happens when. With
+    several backgrounds the seed chooses one.
+    """
+    from edge.simulation.clip import load_cutouts, load_grounds, write_clip
+    from edge.simulation.lens import Conditions
+    from edge.simulation.scene import Plan, Scene
+
+    grounds = load_grounds(background)
+    scene = Scene(
+        load_cutouts(items_path, limit), grounds[seed % len(grounds)], Plan(pair_share=pair_share), Conditions(), seed
+    )
+    truth = write_clip(scene, out)
+    click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: sorter replay {out} --truth {truth}")
