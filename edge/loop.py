@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.decision import DecisionPolicy
 from edge.messages import Box, Decision, Frame, Image, InputSpec, Presence
-from edge.smoothing import ItemTracker
 from edge.telemetry import Stage, Telemetry
+from edge.tracking import Target, Tracker
 
 
 class PresenceDetector(Protocol):
@@ -35,7 +37,7 @@ class Loop:
         presence: PresenceDetector,
         prepare: Callable[[Image, InputSpec, Box | None], Image],
         classifier: Classifier,
-        tracker: ItemTracker,
+        tracker: Tracker,
         policy: DecisionPolicy,
         on_decision: Callable[[Decision], None],
         telemetry: Telemetry,
@@ -66,10 +68,10 @@ class Loop:
         self._last_frame_s = frame.captured_at_s
         with self._telemetry.timed(Stage.PRESENCE):
             presence = self._presence.update(frame)
-        decision = self._follow(frame, presence)
-        if decision is not None:
-            self._tracker.close()
-            self._on_decision(decision)
+        target = self._tracker.follow(presence, frame.captured_at_s)
+        if target is not None:
+            self._classify(frame, target)
+        self._decide(frame.captured_at_s)
         self._telemetry.saw(presence.phase)
         return True
 
@@ -81,21 +83,22 @@ class Loop:
 
     def finish(self) -> None:
         """The source has ended: an item that still waits has left undecided. Call it once, after the last step."""
-        item = self._tracker.end()
-        decision = None if item is None else self._policy.decide(item, self._last_frame_s)
-        if decision is not None:
-            self._on_decision(decision)
+        self._tracker.end()
+        self._decide(self._last_frame_s)
 
-    def _follow(self, frame: Frame, presence: Presence) -> Decision | None:
-        now_s = frame.captured_at_s
-        item = self._tracker.follow(presence, now_s)
-        if item is None:
-            return None
-        if self._tracker.wants(presence):
-            with self._telemetry.timed(Stage.CROP):
-                picture = self._prepare(frame.image, self._classifier.input_spec, presence.box)
-            with self._telemetry.timed(Stage.CLASSIFY):
-                prediction = self._classifier.classify(picture)
-            item = self._tracker.add(prediction)
-        with self._telemetry.timed(Stage.DECIDE):
-            return self._policy.decide(item, now_s)
+    def _classify(self, frame: Frame, target: Target) -> None:
+        with self._telemetry.timed(Stage.CROP):
+            picture = self._prepare(frame.image, self._classifier.input_spec, target.box)
+            if target.is_mirrored:
+                picture = np.ascontiguousarray(picture[:, ::-1])
+        with self._telemetry.timed(Stage.CLASSIFY):
+            prediction = self._classifier.classify(picture)
+        self._tracker.add(target, prediction)
+
+    def _decide(self, now_s: float) -> None:
+        for item in self._tracker.waiting():
+            with self._telemetry.timed(Stage.DECIDE):
+                decision = self._policy.decide(item, now_s)
+            if decision is not None:
+                self._tracker.close(item.item_id)
+                self._on_decision(decision)

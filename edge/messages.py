@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +79,48 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """The most that further frames could make of each class, all (C,).
+
+    `confidence` is its smoothed score, `margin` that score's lead over the next class, `agreeing` how
+    many frames would have it on top.
+    """
+
+    confidence: NDArray[np.floating]
+    margin: NDArray[np.floating]
+    agreeing: NDArray[np.integer]
+
+
+class Evidence(Protocol):
+    """Scores of one item over time, from one frame on; a value, never changed."""
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """The smoothed scores, (C,), which sum to 1."""
+        ...
+
+    @property
+    def wins(self) -> NDArray[np.int64]:
+        """Of the frames that count, how many have each class on top, (C,)."""
+        ...
+
+    def add(self, scores: NDArray[np.float32]) -> Evidence:
+        """The evidence with one more frame's scores, (C,)."""
+        ...
+
+    def reach(self, num_more: int) -> Reach:
+        """The most that up to `num_more` further frames could make of each class."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Item:
     """One thing from entry to exit, with the evidence gathered so far.
 
     `scores` (C,) float32 is the smoothed evidence, None before the first usable frame; `agreeing` is
-    how many of the used frames have the smoothed winner on top.
+    how many of the used frames have the smoothed winner on top, `held` how many frames ago it took
+    the lead; `embedding` (D,) is the mean over the used frames. `has_passed`: the item has come to where
+    the decision must fall, and no frame will follow.
     """
 
     item_id: int
@@ -94,6 +132,10 @@ class Item:
     scores: NDArray[np.float32] | None = None
     is_many: bool = False
     has_left: bool = False
+    has_passed: bool = False
+    held: int = 0
+    evidence: Evidence | None = None
+    embedding: NDArray[np.float32] | None = None
 
 
 class Outcome(StrEnum):

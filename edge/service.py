@@ -47,8 +47,8 @@ from edge.publishers.mqtt import MqttPublisher, MqttSettings
 from edge.records import LiveIds, Recorder, ReplayedIds
 from edge.routing import route
 from edge.site import NO_SITE, Site, load_site
-from edge.smoothing import ItemTracker
 from edge.telemetry import Telemetry
+from edge.tracking import RestTracker
 
 if TYPE_CHECKING:
     from gpiozero import Factory
@@ -179,7 +179,7 @@ def _assemble(
         presence=PresenceDetector(presence, parts.site.background),
         prepare=to_input,
         classifier=parts.classifier,
-        tracker=ItemTracker(config.smoothing),
+        tracker=RestTracker(config.smoothing),
         policy=parts.policy,
         on_decision=consequences,
         telemetry=Telemetry(),

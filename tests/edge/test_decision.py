@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from edge.decision import ClassThresholds, DecisionPolicy, DecisionSettings
 from edge.errors import ConfigError
-from edge.messages import Item, Outcome
+from edge.messages import Decision, Item, Outcome, Prediction
 from edge.routing import route
+from edge.smoothing import Gathering, Method, SmoothingSettings
 
 LABELS = ("can", "paper", "trash")
 ROUTING = route({"dry": ["can", "paper"], "rest": ["trash"]}, LABELS, "rest")
@@ -73,7 +74,7 @@ def test_an_item_without_a_usable_frame_times_out() -> None:
     decision = POLICY.decide(blurred, 15.0)
     assert decision is not None
     assert (decision.outcome, decision.label, decision.bin) == (Outcome.TIMEOUT, None, "rest")
-    assert "40 too blurred" in decision.reason
+    assert "40 rejected" in decision.reason
 
 
 def test_several_items_move_nothing() -> None:
@@ -126,3 +127,93 @@ def test_nothing_is_accepted_below_a_threshold_and_nothing_waits_beyond_the_dead
         assert decision.outcome is Outcome.UNKNOWN
         assert decision.bin == "rest"
     assert decision == POLICY.decide(waiting, 10.5 + waited_s), "the policy must have no memory"
+
+
+def test_a_winner_must_have_kept_the_lead_where_that_is_asked_for() -> None:
+    policy = DecisionPolicy(DecisionSettings(hold_frames=2), LABELS, ROUTING)
+    assert policy.decide(item(0.9, 0.06, 0.04, used=5, held=1), 10.8) is None
+    assert policy.decide(item(0.9, 0.06, 0.04, used=5, held=2), 10.8) is not None
+
+
+def test_an_item_that_has_passed_is_decided_at_once() -> None:
+    unsure = POLICY.decide(item(0.5, 0.3, 0.2, has_passed=True), 10.6)
+    assert unsure is not None
+    assert (unsure.outcome, unsure.bin) == (Outcome.UNKNOWN, "rest")
+    unseen = POLICY.decide(item(used=0, has_passed=True), 10.6)
+    assert unseen is not None
+    assert unseen.outcome is Outcome.TIMEOUT
+
+
+COSTS = DecisionSettings(costs={"dry": {"trash": 20.0}, "rest": {"can": 0.3, "paper": 0.3}}, leave_cost=0.5)
+
+
+def test_the_bin_with_the_least_expected_cost_is_chosen_though_another_class_leads() -> None:
+    policy = DecisionPolicy(COSTS, LABELS, ROUTING)
+    careful = policy.decide(item(0.8, 0.1, 0.1), 10.8)
+    assert careful is not None
+    assert (careful.outcome, careful.label, careful.bin) == (Outcome.ACCEPTED, "can", "rest")
+    assert careful.reason == "least cost: rest at 0.27 expected (dry 2.00, leaving it 0.50): 3 of 3 frames say can"
+    sure = policy.decide(item(0.9, 0.095, 0.005), 10.8)
+    assert sure is not None
+    assert sure.bin == "dry"
+
+
+def test_what_costs_less_when_it_is_left_alone_is_unknown() -> None:
+    policy = DecisionPolicy(DecisionSettings(costs={"rest": {"can": 5}}, leave_cost=0.1, max_frames=3), LABELS, ROUTING)
+    decision = policy.decide(item(0.7, 0.1, 0.2), 10.8)
+    assert decision is not None
+    assert decision.outcome is Outcome.UNKNOWN
+    assert decision.reason.endswith("leaving it costs 0.10, dry 0.20 expected")
+
+
+def test_costs_of_what_does_not_exist_are_refused_all_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"decision\.costs\.wet .*decision\.costs\.dry\.glass"):
+        DecisionPolicy(DecisionSettings(costs={"wet": {"can": 1}, "dry": {"glass": 1}}), LABELS, ROUTING)
+
+
+def decided(settings: DecisionSettings, method: Method, frames: list[np.ndarray]) -> tuple[Decision | None, int]:
+    """The decision over these frames and how many of them it took."""
+    policy, gathering = DecisionPolicy(settings, LABELS, ROUTING), Gathering(SmoothingSettings(method=method))
+    waiting = Item(1, 0.0, 0.0)
+    for frame in frames:
+        waiting = gathering.add(waiting, Prediction(frame))
+        decision = policy.decide(waiting, 0.1)
+        if decision is not None:
+            return decision, waiting.frames_used
+    return None, waiting.frames_used
+
+
+def test_it_stops_early_when_no_further_frame_can_change_the_answer() -> None:
+    settings = DecisionSettings(min_confidence=0.9, min_margin=0.0, max_frames=10)
+    torn = [np.array(one, np.float32) for one in ((0.9, 0.1, 0), (0.1, 0.9, 0)) * 5]
+    decision, num_frames = decided(settings, Method.VOTE, torn)
+    assert decision is not None
+    assert (decision.outcome, num_frames) == (Outcome.UNKNOWN, 4), "8 of 10 votes are the most that is left"
+
+
+@pytest.mark.parametrize("method", Method)
+@pytest.mark.parametrize("costs", [{}, COSTS.costs])
+@given(
+    frames=st.lists(st.lists(st.floats(0.001, 1), min_size=3, max_size=3), min_size=12, max_size=12),
+    min_confidence=st.floats(0.3, 1),
+    leave_cost=st.floats(0, 1),
+)
+def test_nothing_that_was_given_up_early_would_have_been_accepted_later(
+    method: Method,
+    costs: dict[str, dict[str, float]],
+    frames: list[list[float]],
+    min_confidence: float,
+    leave_cost: float,
+) -> None:
+    settings = DecisionSettings(min_confidence=min_confidence, costs=costs, leave_cost=leave_cost)
+    scores = [np.array(frame, np.float32) / np.float32(sum(frame)) for frame in frames]
+    decision, num_frames = decided(settings, method, scores)
+    assert decision is not None
+    if decision.outcome is Outcome.ACCEPTED:
+        return
+    patient, gathering = DecisionPolicy(settings, LABELS, ROUTING), Gathering(SmoothingSettings(method=method))
+    waiting = Item(1, 0.0, 0.0)
+    for index, frame in enumerate(scores):
+        waiting = gathering.add(waiting, Prediction(frame))
+        later = patient.decide(waiting, 0.1)
+        assert index < num_frames - 1 or later is None or later.outcome is Outcome.UNKNOWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,9 @@ from edge.preprocess import to_input
 from edge.presence import PresenceDetector
 from edge.records import DecisionRecord, Recorder, ReplayedIds
 from edge.routing import route
-from edge.smoothing import ItemTracker, SmoothingSettings
+from edge.smoothing import SmoothingSettings
 from edge.telemetry import Telemetry
+from edge.tracking import RestTracker
 
 LABELS = ("can", "paper")
 RATE_HZ = 12
@@ -40,7 +41,7 @@ class DrawnFilm:
         self.num_frames = num_frames
         self._visits = visits
 
-    def play(self) -> Iterator[tuple[float, Image]]:
+    def play(self) -> Generator[tuple[float, Image]]:
         chance = np.random.default_rng(7)
         for index in range(self.num_frames):
             image = np.full((120, 160, 3), 120, np.uint8)
@@ -82,7 +83,7 @@ def loop_over(
         presence=PresenceDetector(),
         prepare=to_input,
         classifier=classifier,
-        tracker=ItemTracker(SmoothingSettings()),
+        tracker=RestTracker(SmoothingSettings()),
         policy=DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None)),
         on_decision=Consequences(journal, recorder, dispatcher, [told.append]),
         telemetry=Telemetry(),

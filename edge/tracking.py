@@ -1,0 +1,130 @@
+"""Which item is which from frame to frame: the seam, and items that come to rest.
+
+An item at rest begins when something has come to rest and ends when the scene is empty (presence says so
+only after a moment of emptiness). A hand that passes never comes to rest, so it never becomes an item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from edge.messages import Box, Item, Phase, Prediction, Presence
+from edge.smoothing import Gathering, SmoothingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be classified in the newest frame."""
+
+    item_id: int
+    box: Box | None
+    is_mirrored: bool = False
+
+
+class Tracker(Protocol):
+    """Holds the items that wait for a decision. For every frame: `follow`, classify `target`, decide `waiting`."""
+
+    def follow(self, presence: Presence, now_s: float) -> Target | None:
+        """Take what presence saw; what to classify in this very frame, None when nothing is worth it."""
+        ...
+
+    def add(self, target: Target, prediction: Prediction) -> None:
+        """The answer for the target that `follow` just named."""
+        ...
+
+    def waiting(self) -> tuple[Item, ...]:
+        """The items for which a decision may fall now, in the order in which they came."""
+        ...
+
+    def close(self, item_id: int) -> None:
+        """That item was decided: it is never given again."""
+        ...
+
+    def end(self) -> None:
+        """The source has ended: whatever still waits has left."""
+        ...
+
+
+class RestTracker:
+    """The one item that lies still.
+
+    A decided item is not given again before the scene was empty. After several at once it is enough
+    that something moved: somebody took the others away.
+    """
+
+    def __init__(self, settings: SmoothingSettings) -> None:
+        self._settings = settings
+        self._gathering = Gathering(settings)
+        self._item: Item | None = None
+        self._num_items = 0
+        self._is_decided = False
+        self._wakes_on_motion = False
+        self._seen_since_s: float | None = None
+        self._many_since_s: float | None = None
+        self._best_sharpness = 0.0
+
+    def follow(self, presence: Presence, now_s: float) -> Target | None:
+        if presence.phase is Phase.EMPTY:
+            self._forget_scene()
+            self.end()
+            return None
+        self._seen_since_s = now_s if self._seen_since_s is None else self._seen_since_s
+        if self._wakes_on_motion and presence.phase is Phase.MOVING:
+            self._is_decided = self._wakes_on_motion = False
+            self._seen_since_s = now_s
+        is_many = self._is_many(presence, now_s)
+        if self._item is None and not self._is_decided and (presence.phase is Phase.SETTLED or is_many):
+            self._begin(self._seen_since_s)
+        if self._item is None:
+            return None
+        if is_many:
+            self._item = replace(self._item, is_many=True)
+        if presence.phase is Phase.SETTLED and self._item.settled_s is None:
+            self._item = replace(self._item, settled_s=now_s)
+        return self._target(self._item, presence)
+
+    def add(self, target: Target, prediction: Prediction) -> None:
+        if self._item is None or self._item.item_id != target.item_id:
+            raise RuntimeError(f"a prediction for item {target.item_id}, which does not wait: follow() must come first")
+        self._item = self._gathering.add(self._item, prediction)
+
+    def waiting(self) -> tuple[Item, ...]:
+        return () if self._item is None else (self._item,)
+
+    def close(self, item_id: int) -> None:
+        if self._item is None or self._item.item_id != item_id:
+            return
+        self._is_decided = not self._item.has_left
+        self._wakes_on_motion = self._item.is_many
+        self._item = None
+
+    def end(self) -> None:
+        if self._item is not None:
+            self._item = replace(self._item, has_left=True)
+
+    def _begin(self, first_seen_s: float) -> None:
+        self._num_items += 1
+        self._best_sharpness = 0.0
+        self._item = Item(self._num_items, first_seen_s)
+
+    def _target(self, item: Item, presence: Presence) -> Target | None:
+        """A single item at rest, when it is sharp enough."""
+        if item.is_many or presence.phase is not Phase.SETTLED:
+            return None
+        if presence.sharpness < self._settings.min_relative_sharpness * self._best_sharpness:
+            self._item = replace(item, frames_rejected=item.frames_rejected + 1)
+            return None
+        self._best_sharpness = max(self._best_sharpness, presence.sharpness)
+        return Target(item.item_id, presence.box, self._gathering.is_mirrored(item))
+
+    def _forget_scene(self) -> None:
+        self._many_since_s = self._seen_since_s = None
+        self._is_decided = self._wakes_on_motion = False
+
+    def _is_many(self, presence: Presence, now_s: float) -> bool:
+        if presence.phase is not Phase.MANY:
+            self._many_since_s = None
+            return False
+        self._many_since_s = now_s if self._many_since_s is None else self._many_since_s
+        return now_s - self._many_since_s >= self._settings.many_after_s
