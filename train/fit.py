@@ -38,7 +38,7 @@ _PREDICT_BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One finished epoch; `left_s` is how long the rest will take at this pace."""
+    """One finished epoch, counted from 1; `accuracy` is on augmented training pictures."""
 
     epoch: int
     num_epochs: int
@@ -46,7 +46,21 @@ class Progress:
     accuracy: float
     val_accuracy: float
     epoch_s: float
-    left_s: float
+
+    @property
+    def left_s(self) -> float:
+        """How long the rest takes at the pace of this epoch."""
+        return self.epoch_s * (self.num_epochs - self.epoch)
+
+    def curves(self) -> Mapping[str, float]:
+        """The line of history.csv."""
+        return {
+            "epoch": self.epoch,
+            "loss": self.loss,
+            "accuracy": self.accuracy,
+            "val_accuracy": self.val_accuracy,
+            "epoch_s": self.epoch_s,
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,9 +108,7 @@ def train(
         material = _load_material(dataset, recipe)
         if not has_head:
             _fit_head(model, material, recipe, seed)
-        _fit_network(model, material, recipe, seed=seed, out=out, on_epoch=on_epoch)
-        shipped = build_model(recipe, len(dataset.labels), recipe.network.input_px)
-        shipped.set_weights(model.get_weights())
+        shipped = _fit_network(model, material, recipe, seed=seed, out=out, on_epoch=on_epoch)
         evaluation = _evaluate(shipped, material, dataset.labels, recipe_name)
         run = describe_run(dataset, recipe, recipe_name=recipe_name, weights=weights, seed=seed, evaluation=evaluation)
         write_results(out, shipped, evaluation, run)
@@ -192,33 +204,31 @@ def _fit_network(
     seed: int,
     out: Path,
     on_epoch: Callable[[Progress], None] | None,
-) -> None:
-    """Fine-tune; at the end the model holds the averaged weights. A checkpoint of them is written every epoch."""
+) -> keras.Model:
+    """Fine-tune, and return the model to ship: at its own input size, with the averaged weights.
+
+    It is tried on the validation pictures and written as a checkpoint after every epoch.
+    """
     network = keras.Model(model.input, model.output["logits"])
-    num_epochs = recipe.fit.epochs
     steps = len(_batches(material, recipe, seed, 0))
     network.compile(_optimizer(recipe, steps), _loss(recipe), weighted_metrics=["accuracy"], jit_compile=False)
     average = WeightAverage(network, recipe.fit.average_momentum)
-    trial = build_model(recipe, material.targets.shape[1], recipe.network.input_px)
-    history: list[Mapping[str, float]] = []
-    for epoch in range(num_epochs):
+    shipped = build_model(recipe, material.targets.shape[1], recipe.network.input_px)
+    history: list[Progress] = []
+    for epoch in range(recipe.fit.epochs):
         started_s = time.monotonic()
         fitted = network.fit(_batches(material, recipe, seed, epoch), epochs=1, verbose=0, callbacks=[average])
         with average.applied():
-            trial.set_weights(model.get_weights())
-        logits = predict(trial, material.val_inputs)
-        val_accuracy = float((logits.argmax(axis=1) == material.val_labels).mean())
-        save_model(trial, out / CHECKPOINT_FILE)
-        epoch_s = time.monotonic() - started_s
+            shipped.set_weights(model.get_weights())
+        is_right = predict(shipped, material.val_inputs).argmax(axis=1) == material.val_labels
+        save_model(shipped, out / CHECKPOINT_FILE)
         loss, accuracy = (float(fitted.history[key][-1]) for key in ("loss", "accuracy"))
-        left_s = epoch_s * (num_epochs - epoch - 1)
-        progress = Progress(epoch + 1, num_epochs, loss, accuracy, val_accuracy, epoch_s, left_s)
+        epoch_s = time.monotonic() - started_s
+        progress = Progress(epoch + 1, recipe.fit.epochs, loss, accuracy, float(is_right.mean()), epoch_s)
+        history.append(progress)
+        write_history(out, [finished.curves() for finished in history])
         _report(progress, on_epoch)
-        history.append(
-            {"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "val_accuracy": val_accuracy, "epoch_s": epoch_s}
-        )
-        write_history(out, history)
-    average.apply()
+    return shipped
 
 
 def _report(progress: Progress, on_epoch: Callable[[Progress], None] | None) -> None:

@@ -17,6 +17,11 @@ from train.fit import class_weights, predict, train
 from train.metrics import Evaluation
 from train.recipes import Data, Recipe, load_recipe
 
+# Keras 3.15 saves its variables by a NumPy 1 protocol: https://numpy.org/doc/2.0/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
 Trained = tuple[Path, Evaluation]
 
 

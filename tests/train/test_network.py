@@ -10,6 +10,11 @@ from train.backbones import imagenet_weights_path
 from train.network import build_model, load_weights
 from train.recipes import Recipe
 
+# Keras 3.15 saves its variables by a NumPy 1 protocol: https://numpy.org/doc/2.0/numpy_2_0_migration_guide.html
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
+
 
 def test_random_weights_freeze_nothing(small_recipe: Recipe) -> None:
     model = build_model(small_recipe, 3, 32)
