@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING
 
 from edge.errors import ConfigError, MissingInputError, MissingLibraryError
 from edge.journal import Entry, Outbox
+from edge.publishers.commands import COMMAND_TOPICS
 from edge.publishers.courier import Courier
 from edge.records import DecisionRecord
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
 _log = logging.getLogger(__name__)
 
 _QOS = 1
+_MAX_INCOMING_BYTES = 64 * 1024
+
 ONLINE = "online"
 OFFLINE = "offline"
 
 # How soon a waiting delivery notices that it should stop.
-_RECEIPT_POLL_S = 0.2
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class MqttSettings:
 
     `use_tls` checks the broker against the system's certificates, `ca_file` against that file;
     `certificate_file` with `key_file` adds the bin's own. Between attempts to connect lie `retry_min_s`
-    to `retry_max_s`, doubling.
+    to `retry_max_s`, doubling. MQTT 5 lets the bin refuse huge messages; `speaks_5=False`
+    is for brokers that know 3.1.1 only.
     """
 
     device_id: str
@@ -53,6 +57,7 @@ class MqttSettings:
     keepalive_s: int = 30
     retry_min_s: float = 1.0
     retry_max_s: float = 60.0
+    speaks_5: bool = True
 
     @property
     def prefix(self) -> str:
@@ -65,14 +70,25 @@ class MqttSettings:
         return f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A retained message outside the bin's own topics, sent again when `repeat_topic` says `repeat_payload`."""
+
+    topic: str
+    payload: str
+    repeat_topic: str
+    repeat_payload: str
+
+
 class MqttPublisher:
     """Everything below `sorter/<id>`; a Publisher.
 
     Each decision goes out with QoS 1 and is crossed off in the outbox when the broker has acknowledged
     its message id. The session is clean: the outbox remembers better than a broker does. Retained
     topics are kept here and sent again on every connect, since a broker without persistence forgets
-    them. `counts` gives the items of each bin (`Journal.counts`). Public methods may be called from any
-    thread and never block on the network.
+    them. `counts` gives the items of each bin (`Journal.counts`). `on_command` is given what arrives on
+    the command topics (topic without prefix, payload), from the network's thread; without it the bin
+    does not listen. Public methods may be called from any thread and never block on the network.
 
     Raises:
         MissingLibraryError: paho-mqtt is not installed.
@@ -80,11 +96,19 @@ class MqttPublisher:
     """
 
     def __init__(
-        self, settings: MqttSettings, outbox: Outbox, counts: Callable[[], Mapping[str, int]] = dict[str, int]
+        self,
+        settings: MqttSettings,
+        outbox: Outbox,
+        counts: Callable[[], Mapping[str, int]] = dict[str, int],
+        on_command: Callable[[str, bytes], None] | None = None,
+        announcement: Announcement | None = None,
     ) -> None:
         self._settings = settings
         self._counts = counts
+        self._on_command = on_command
+        self._announcement = announcement
         self._courier = Courier(outbox, self._deliver)
+        self._is_connected = threading.Event()
         self._receipts: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._retained: dict[str, str] = {}
         self._retained_lock = threading.Lock()
@@ -94,6 +118,7 @@ class MqttPublisher:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
 
     @property
     def problem(self) -> str | None:
@@ -101,7 +126,10 @@ class MqttPublisher:
         return self._problem
 
     def start(self) -> None:
-        self._client.connect_async(self._settings.host, self._settings.port, self._settings.keepalive_s)
+        settings = self._settings
+        self._client.connect_async(
+            settings.host, settings.port, settings.keepalive_s, properties=_limits() if settings.speaks_5 else None
+        )
         self._client.loop_start()
         self._courier.start()
 
@@ -116,10 +144,10 @@ class MqttPublisher:
         return self._courier.flush(timeout_s)
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        if self._client.is_connected():
+        if self._is_connected.is_set():
             self._courier.flush(timeout_s)
         self._courier.stop(timeout_s)
-        if self._client.is_connected():
+        if self._is_connected.is_set():
             # The last will speaks only for connections that break; one that ends well says so itself.
             farewell = self._client.publish(self._topic("availability"), OFFLINE, _QOS, retain=True)
             with contextlib.suppress(RuntimeError, ValueError):  # the broker went away meanwhile: the will speaks
@@ -147,11 +175,15 @@ class MqttPublisher:
         return f"{self._settings.prefix}/{topic}"
 
     def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
-        # While the broker is away paho keeps this one message and sends it, unchanged, when it is back.
+        # paho would send even before the broker has let the bin in, and so before it has introduced itself.
+        while not self._is_connected.wait(_POLL_S):
+            if stopping.is_set():
+                return False
+        # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
         message_id = self._client.publish(self._topic("decision"), entry.record, _QOS).mid
         while not stopping.is_set():
             with contextlib.suppress(queue.Empty):
-                if self._receipts.get(timeout=_RECEIPT_POLL_S) == message_id:
+                if self._receipts.get(timeout=_POLL_S) == message_id:
                     return True
         return False
 
@@ -164,12 +196,34 @@ class MqttPublisher:
         if reason.is_failure:
             self._away(f"refused: {reason}; check user, password and the broker's access list")
             return
+        self._problem = None
+        _log.info("broker %s: connected", self._settings.address)
+        if self._on_command is not None:
+            self._client.subscribe([(self._topic(topic), _QOS) for topic in COMMAND_TOPICS])
+        if self._announcement is not None:
+            self._client.subscribe(self._announcement.repeat_topic, _QOS)
+        self._introduce()
+        self._is_connected.set()
+
+    def _introduce(self) -> None:
+        """Say everything that is retained; whoever is told of the bin for the first time needs all of it."""
+        if self._announcement is not None:
+            self._client.publish(self._announcement.topic, self._announcement.payload, qos=0, retain=True)
         self._client.publish(self._topic("availability"), ONLINE, qos=0, retain=True)
         with self._retained_lock:
             for topic, payload in self._retained.items():
                 self._client.publish(self._topic(topic), payload, qos=0, retain=True)
-        self._problem = None
-        _log.info("broker %s: connected", self._settings.address)
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        announcement = self._announcement
+        if announcement is not None and message.topic == announcement.repeat_topic:
+            # Its retained copy came with the subscription, and _on_connect has just introduced the bin.
+            if not message.retain and message.payload == announcement.repeat_payload.encode():
+                self._introduce()
+        elif message.retain:
+            _log.warning("%s: a retained command is not obeyed; it would be again on every connect", message.topic)
+        elif self._on_command is not None:
+            self._on_command(message.topic.removeprefix(f"{self._settings.prefix}/"), bytes(message.payload))
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
         self._away("cannot be reached; check host, port and network")
@@ -182,6 +236,7 @@ class MqttPublisher:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        self._is_connected.clear()
         # paho also reports a refusal so, which has said better why.
         if reason.is_failure and self._problem is None:
             self._away(f"connection lost: {reason}")
@@ -196,12 +251,16 @@ class MqttPublisher:
 def _make_client(settings: MqttSettings) -> Client:
     try:
         from paho.mqtt.client import Client  # noqa: PLC0415 - only where a broker is configured
-        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: PLC0415
     except ImportError as error:
         raise MissingLibraryError(
             "MQTT needs paho-mqtt, which is not installed: pip install 'edge-sorter[mqtt]'"
         ) from error
-    client = Client(CallbackAPIVersion.VERSION2, client_id=f"sorter-{settings.device_id}", clean_session=True)
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=f"sorter-{settings.device_id}",
+        protocol=MQTTProtocolVersion.MQTTv5 if settings.speaks_5 else MQTTProtocolVersion.MQTTv311,
+    )
     # paho says int, but only doubles, caps and sleeps.
     client.reconnect_delay_set(settings.retry_min_s, settings.retry_max_s)  # type: ignore[arg-type]
     client.will_set(f"{settings.prefix}/availability", OFFLINE, _QOS, retain=True)
@@ -210,6 +269,16 @@ def _make_client(settings: MqttSettings) -> Client:
     if settings.use_tls or settings.ca_file is not None:
         _set_tls(client, settings)
     return client
+
+
+def _limits() -> Properties:
+    """The largest message that the broker may send: commands have a few bytes, and memory is scarce."""
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+    from paho.mqtt.properties import Properties  # noqa: PLC0415
+
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    limits.MaximumPacketSize = _MAX_INCOMING_BYTES
+    return limits
 
 
 def _set_tls(client: Client, settings: MqttSettings) -> None:

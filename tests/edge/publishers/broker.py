@@ -117,9 +117,15 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 class Listener:
-    """A subscriber to everything below one prefix; messages arrive in `messages`, in order."""
+    """A subscriber; messages arrive in `messages`, in order.
 
-    def __init__(self, port: int, topic: str, name: str = "listener", login: tuple[str, str] | None = None) -> None:
+    With QoS 0 it hears all that a broker sent before it was killed. With QoS 1 its own receipt, on its way
+    to a dead broker, can end the connection before the rest is read.
+    """
+
+    def __init__(
+        self, port: int, topic: str, name: str = "listener", login: tuple[str, str] | None = None, qos: int = 0
+    ) -> None:
         self.messages: queue.Queue[MQTTMessage] = queue.Queue()
         subscribed = threading.Event()
         self._is_cut_off = threading.Event()
@@ -127,7 +133,7 @@ class Listener:
         self._client.on_message = lambda _client, _data, message: self.messages.put(message)
         self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.on_disconnect = lambda *_: self._is_cut_off.set()
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos)
         if login is not None:
             self._client.username_pw_set(*login)
         self._client.connect("127.0.0.1", port)
@@ -140,6 +146,10 @@ class Listener:
             message = self.messages.get(timeout=PATIENCE_S)
             if message.topic.endswith(topic_end):
                 return message
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish, and wait until the broker has it."""
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
 
     def left_over(self) -> list[MQTTMessage]:
         """Everything that a broker, dead by now, had still sent; the listener is closed."""

@@ -13,7 +13,7 @@ from paho.mqtt.client import MQTTMessage
 
 from edge.errors import ConfigError, MissingInputError
 from edge.journal import Journal
-from edge.publishers.mqtt import MqttPublisher, MqttSettings
+from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
 from edge.records import DecisionRecord
 from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener, free_port
 from tests.edge.records import a_record
@@ -60,7 +60,7 @@ def _arrived(listener: Listener, num_decisions: int) -> list[int]:
 
 def test_a_decision_arrives_as_its_record_and_is_crossed_off(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/#")
+    listener = Listener(broker.port, "sorter/bin-7/#", qos=1)
     publisher = _publisher(journal, broker.port)
     publisher.start()
 
@@ -195,6 +195,69 @@ def test_a_broker_that_forgot_everything_is_told_the_retained_topics_again(
     publisher.stop()
 
 
+def test_commands_are_heard_but_not_retained_ones_nor_huge_ones(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/availability")
+    listener.say("sorter/bin-7/cmd/restart", b"left by somebody long ago", retain=True)
+    heard: queue.Queue[tuple[str, bytes]] = queue.Queue()
+    publisher = MqttPublisher(
+        MqttSettings("bin-7", host="127.0.0.1", port=broker.port),
+        journal.outbox("mqtt"),
+        on_command=lambda topic, payload: heard.put((topic, payload)),
+    )
+    publisher.start()
+    assert listener.next().payload == b"online"
+
+    listener.say("sorter/bin-7/unknown_threshold/set", b"x" * 1024 * 1024)
+    listener.say("sorter/bin-8/cmd/restart", b"another bin's")
+    listener.say("sorter/bin-7/unknown_threshold/set", b"0.7")
+
+    assert heard.get(timeout=PATIENCE_S) == ("unknown_threshold/set", b"0.7")
+    assert heard.empty()
+    assert publisher.problem is None
+    publisher.stop()
+    listener.close()
+
+
+def test_an_announcement_is_made_on_connecting_and_again_when_it_is_asked_for(
+    broker: Broker, gate: Gate, journal: Journal
+) -> None:
+    broker.start()
+    gate.open()
+    listener = Listener(broker.port, "#")
+    announcement = Announcement("homeassistant/device/sorter_bin-7/config", "{}", "homeassistant/status", "online")
+    settings = MqttSettings("bin-7", host="127.0.0.1", port=gate.port, retry_min_s=0.05)
+    publisher = MqttPublisher(settings, journal.outbox("mqtt"), announcement=announcement)
+    publisher.start()
+    assert listener.next("/config").payload == b"{}"
+    assert listener.next("/availability").payload == b"online"
+
+    listener.say("homeassistant/status", b"offline")
+    listener.say("homeassistant/status", b"online")
+    assert listener.next("/config").payload == b"{}"
+    assert listener.next("/availability").payload == b"online"
+
+    gate.cut()
+    assert listener.next("/availability").payload == b"offline"
+    gate.open()
+    assert listener.next("/config").payload == b"{}"
+    publisher.stop()
+    listener.close()
+
+
+def test_a_broker_of_the_old_protocol_is_served_as_well(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/decision")
+    settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.port, speaks_5=False)
+    publisher = MqttPublisher(settings, journal.outbox("mqtt"))
+    publisher.start()
+    _decide(journal, publisher, 3)
+
+    assert _arrived(listener, 3) == [1, 2, 3]
+    publisher.stop()
+    listener.close()
+
+
 def test_stop_is_quick_when_there_never_was_a_broker(journal: Journal) -> None:
     publisher = _publisher(journal, free_port())
     publisher.start()
@@ -206,24 +269,31 @@ def test_stop_is_quick_when_there_never_was_a_broker(journal: Journal) -> None:
     assert journal.outbox("mqtt").backlog() == 1
 
 
-def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
-    mosquitto: str, tmp_path: Path, journal: Journal
-) -> None:
+@pytest.fixture
+def locked_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
+    """A broker that lets in the user `bin` with the password `right`, and nobody else."""
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bin", "right"], check=True)
     broker = Broker(mosquitto, tmp_path, f"allow_anonymous false\npassword_file {passwords}\nuser root")
-    broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/decision", login=("bin", "right"))
+    yield broker
+    broker.kill()
+
+
+def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
+    locked_broker: Broker, journal: Journal
+) -> None:
+    locked_broker.start()
+    listener = Listener(locked_broker.port, "sorter/bin-7/decision", login=("bin", "right"))
     log: queue.Queue[logging.LogRecord] = queue.Queue()
     (handler := QueueHandler(log)).setLevel(logging.WARNING)
     logging.getLogger("edge.publishers.mqtt").addHandler(handler)
 
-    wrong = _publisher(journal, broker.port, username="bin", password="wrong")  # noqa: S106 - of this test's broker
+    wrong = _publisher(journal, locked_broker.port, username="bin", password="wrong")  # noqa: S106 - of this test's broker
     wrong.start()
     _decide(journal, wrong, 1)
     assert "refused: Not authorized; check user" in log.get(timeout=PATIENCE_S).message
     wrong.stop()
-    right = _publisher(journal, broker.port, username="bin", password="right")  # noqa: S106
+    right = _publisher(journal, locked_broker.port, username="bin", password="right")  # noqa: S106
     right.start()
 
     assert _arrived(listener, 1) == [1]
@@ -232,7 +302,6 @@ def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right
     logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
     right.stop()
     listener.close()
-    broker.kill()
 
 
 def test_a_password_never_shows_in_print() -> None:

@@ -1,0 +1,134 @@
+"""What may be asked of a bin over MQTT: a closed list, each value checked, and never more than a few at once."""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.errors import InvalidDataError
+
+_log = logging.getLogger(__name__)
+
+_MAX_PAYLOAD_BYTES = 256
+_MAX_WAITING = 16
+
+# What Home Assistant's button sends; an empty payload does as well.
+PRESS = "PRESS"
+_SWITCH = {"ON": True, "OFF": False}
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnabled:
+    """Sort (True) or only watch (False)."""
+
+    is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetUnknownThreshold:
+    """The confidence, 0..1, below which an item is unknown."""
+
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkWrong:
+    """The last decision was wrong; `label` is the right one, None when the sender did not say."""
+
+    label: str | None
+
+
+class Verb(StrEnum):
+    """Commands without a value; each is the last part of its topic."""
+
+    RESTART = "restart"
+    RESET_COUNTS = "reset_counts"
+    INSTALL = "install"
+
+
+RemoteCommand = SetEnabled | SetUnknownThreshold | MarkWrong | Verb
+
+ENABLED_TOPIC = "enabled/set"
+THRESHOLD_TOPIC = "unknown_threshold/set"
+MARK_WRONG_TOPIC = "cmd/mark_wrong"
+VERB_TOPICS: Mapping[str, Verb] = {f"cmd/{verb}": verb for verb in Verb}
+COMMAND_TOPICS = (ENABLED_TOPIC, THRESHOLD_TOPIC, MARK_WRONG_TOPIC, *VERB_TOPICS)
+
+
+def parse_command(topic: str, payload: bytes, labels: Collection[str]) -> RemoteCommand:
+    """The command that `payload` on `<prefix>/<topic>` means; `labels` are those that may be named.
+
+    Raises:
+        InvalidDataError: the topic is unknown or the payload is not one of its values.
+    """
+    text = _text(topic, payload)
+    if topic == ENABLED_TOPIC:
+        if text not in _SWITCH:
+            raise InvalidDataError(f"{topic}: expected ON or OFF, found {text[:32]!r}")
+        return SetEnabled(_SWITCH[text])
+    if topic == THRESHOLD_TOPIC:
+        return SetUnknownThreshold(_share(topic, text))
+    if topic == MARK_WRONG_TOPIC:
+        if text in ("", PRESS):
+            return MarkWrong(None)
+        if text not in labels:
+            raise InvalidDataError(f"{topic}: expected one of {', '.join(sorted(labels))}, found {text[:32]!r}")
+        return MarkWrong(text)
+    if topic not in VERB_TOPICS:
+        raise InvalidDataError(f"{topic[:64]}: expected one of {', '.join(COMMAND_TOPICS)}")
+    return VERB_TOPICS[topic]
+
+
+def _text(topic: str, payload: bytes) -> str:
+    if len(payload) > _MAX_PAYLOAD_BYTES:
+        raise InvalidDataError(f"{topic}: expected at most {_MAX_PAYLOAD_BYTES} bytes, found {len(payload)}")
+    try:
+        return payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDataError(f"{topic}: expected text in UTF-8, found other bytes") from error
+
+
+def _share(topic: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0.0 <= number <= 1.0:
+        raise InvalidDataError(f"{topic}: expected a number from 0 to 1, found {text[:32]!r}")
+    return number
+
+
+class Inbox:
+    """Commands on their way from a publisher's thread to the loop; at most a few wait, further ones are refused."""
+
+    def __init__(self, labels: Collection[str]) -> None:
+        self._labels = frozenset(labels)
+        self._waiting: queue.Queue[RemoteCommand] = queue.Queue(_MAX_WAITING)
+        self._has_refused = False
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Check a message and keep it for the loop; what is refused is logged. Any thread; never blocks."""
+        try:
+            self._waiting.put_nowait(parse_command(topic, payload, self._labels))
+        except InvalidDataError as error:
+            self._refuse(str(error))
+        except queue.Full:
+            self._refuse(f"{topic}: {_MAX_WAITING} commands wait already")
+        else:
+            self._has_refused = False
+
+    def take(self) -> RemoteCommand | None:
+        """The oldest waiting command; None when there is none. Never blocks."""
+        try:
+            return self._waiting.get_nowait()
+        except queue.Empty:
+            return None
+
+    def _refuse(self, why: str) -> None:
+        # Whoever sends rubbish in a loop must not fill the log.
+        _log.log(logging.DEBUG if self._has_refused else logging.WARNING, "command refused: %s", why)
+        self._has_refused = True
