@@ -50,7 +50,6 @@ def discovery(settings: HomeAssistantSettings, prefix: str, bins: Sequence[str])
                 "payload_not_available": OFFLINE,
             }
         ],
-        "qos": 1,
     }
     return Announcement(
         topic=f"{settings.discovery_prefix}/device/{device}/config",
@@ -73,6 +72,7 @@ def _about_items(prefix: str) -> dict[str, _Entity]:
             "icon": "mdi:recycle",
             "state_topic": f"{prefix}/decision",
             "event_types": [outcome.value for outcome in Outcome],
+            "qos": 1,
         },
         "last_item": {
             "platform": "sensor",
