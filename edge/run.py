@@ -20,6 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from edge.errors import InvalidDataError, MissingInputError
+from edge.messages import InputSpec
 
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
@@ -41,6 +42,10 @@ class RunInput(_Record):
 
     height_px: int = Field(gt=0)
     width_px: int = Field(gt=0)
+
+    def spec(self) -> InputSpec:
+        """The same as preprocessing takes it."""
+        return InputSpec(self.height_px, self.width_px)
 
 
 class DataFingerprint(_Record):
