@@ -103,6 +103,7 @@ def run(binary: str, folder: Path, num_decisions: int, num_kills: int, seed: int
         # Spread over the kills: one costs about 0.35 s, half of it the pause before it.
         time.sleep(chance.uniform(0, 0.7 * num_kills / num_decisions))
     breaker.join()
+    publisher.flush(PATIENCE_S)
     publisher.stop(PATIENCE_S)
     broker.stop()
     backlog = outbox.backlog()
