@@ -10,18 +10,25 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Picture = NDArray[np.uint8]
-WORDS = "fresh water light since press ripe field garden morning taste recipe open here best before store cool dry market offer only today more page".split()
+WORDS = (
+    "fresh", "water", "light", "since", "press", "ripe", "field", "garden", "morning", "taste", "recipe", "open",
+    "here", "best", "before", "store", "cool", "dry", "market", "offer", "only", "today", "more", "page",
+)  # fmt: skip
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _text(draw: ImageDraw.ImageDraw, center: tuple[float, float], words: str, size: int, color: str, stroke: int = 0) -> None:
+def _text(
+    draw: ImageDraw.ImageDraw, center: tuple[float, float], words: str, size: int, color: str, stroke: int = 0
+) -> None:
     draw.text(center, words, font=_font(size), fill=color, anchor="mm", stroke_width=stroke, stroke_fill=color)
 
 
-def _lines(draw: ImageDraw.ImageDraw, rng: np.random.Generator, box: tuple[int, int, int, int], size: int, color: str) -> None:
+def _lines(
+    draw: ImageDraw.ImageDraw, rng: np.random.Generator, box: tuple[int, int, int, int], size: int, color: str
+) -> None:
     left, top, right, bottom = box
     for y in range(top, bottom - size, round(size * 1.35)):
         row = " ".join(rng.choice(WORDS, size=40))
@@ -54,12 +61,15 @@ def can_print(rng: np.random.Generator, ground: str, accent: str, light: str, br
         _text(draw, (start + 340, 385), "sparkling", 52, accent, 1)
         _barcode(draw, rng, (start + 620, 150, start + 760, 330))
         _lines(draw, rng, (start + 615, 360, start + 775, 540), 15, light)
-    for y in (30, 60, 760):
-        draw.line((0, y, 1600, y), fill=light, width=8)
+    for top, bottom in ((0, 95), (725, 800)):  # the neck and the foot stay bare aluminium
+        draw.rectangle((0, top, 1600, bottom), fill="#dcdde0")
+    draw.line((0, 110, 1600, 110), fill=light, width=8)
     return np.asarray(image)
 
 
-def bottle_label(rng: np.random.Generator, ground: str, ink: str, accent: str, brand: str, size: tuple[int, int] = (1000, 520)) -> Picture:
+def bottle_label(
+    rng: np.random.Generator, ground: str, ink: str, accent: str, brand: str, size: tuple[int, int] = (1000, 520)
+) -> Picture:
     """A paper label with border, emblem, brand and small print."""
     width, height = size
     image = Image.new("RGB", size, ground)
@@ -108,7 +118,9 @@ def letter(rng: np.random.Generator) -> Picture:
     return np.asarray(image)
 
 
-def packet(rng: np.random.Generator, ground: str, accent: str, light: str, brand: str, size: tuple[int, int] = (1200, 800)) -> Picture:
+def packet(
+    rng: np.random.Generator, ground: str, accent: str, light: str, brand: str, size: tuple[int, int] = (1200, 800)
+) -> Picture:
     """The front of a snack packet."""
     width, height = size
     image = Image.new("RGB", size, ground)

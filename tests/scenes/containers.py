@@ -18,7 +18,14 @@ def rolled(angle: float) -> Points:
 
 
 def _can_body(radius: float = 3.3, height: float = 12.0) -> list[tuple[float, float]]:
-    corners = [(radius - 0.75, 0.0), (radius - 0.5, 0.15), (radius, 1.1), (radius, height - 1.7), (radius - 0.62, height - 0.35), (radius - 0.62, height)]
+    corners = [
+        (radius - 0.75, 0.0),
+        (radius - 0.5, 0.15),
+        (radius, 1.1),
+        (radius, height - 1.7),
+        (radius - 0.62, height - 0.35),
+        (radius - 0.62, height),
+    ]
     body = rounded(corners, 0.5, 6)
     straight = [(radius, float(z)) for z in np.linspace(1.6, height - 2.2, 40)]
     middle = [i for i, point in enumerate(body) if point[0] >= radius - 1e-9]
@@ -29,7 +36,19 @@ def _can_ends(radius: float = 3.3, height: float = 12.0) -> list[Grid]:
     """The domed bottom, and the lid with its rim."""
     inner = radius - 0.75
     dome = [(float(r), float(0.9 * (1 - (r / inner) ** 2))) for r in np.linspace(0.0, inner, 12)]
-    lid = rounded([(radius - 0.62, height - 0.05), (radius - 0.55, height + 0.12), (radius - 0.72, height + 0.14), (radius - 0.85, height - 0.45), (radius - 1.0, height - 0.5), (radius - 1.1, height - 0.25), (0.0, height - 0.25)], 0.08, 4)
+    lid = rounded(
+        [
+            (radius - 0.62, height - 0.05),
+            (radius - 0.55, height + 0.12),
+            (radius - 0.72, height + 0.14),
+            (radius - 0.85, height - 0.45),
+            (radius - 1.0, height - 0.5),
+            (radius - 1.1, height - 0.25),
+            (0.0, height - 0.25),
+        ],
+        0.08,
+        4,
+    )
     return [lathe(dome), lathe(lid)]
 
 
@@ -47,7 +66,7 @@ def _can_opening(height: float) -> list[tuple[Grid, str]]:
 def _can_parts(print_: artwork.Picture, deform: object = None) -> list[Part]:
     height = 12.0
     aluminium = materials.metal("#d4d5d8", roughness=0.2)
-    paint = materials.printed(print_, roughness=0.25, metallic=0.75, wrinkle=0.0)
+    paint = materials.printed(print_, roughness=0.16, metallic=0.8, wrinkle=0.006)
     inside = materials.plastic("#0b0a09", roughness=0.6, glow=0.0)
     parts = [Part(lathe(_can_body(), 128), paint)]
     parts += [Part(end, aluminium) for end in _can_ends()]
@@ -58,14 +77,19 @@ def _can_parts(print_: artwork.Picture, deform: object = None) -> list[Part]:
 
 
 def drink_can(rng: np.random.Generator) -> Item:
-    """A printed can on its side."""
+    """A printed can on its side, with a few dents."""
     print_ = artwork.can_print(rng, "#b3131f", "#e9c46a", "#f4f1e8", "RIVO")
-    return Item("metal", _can_parts(print_), rolled(rng.uniform(-0.5, 0.5)))
+    dents = np.random.default_rng(int(rng.integers(1 << 30)))
+    parts = _can_parts(print_)
+    body = parts[0].grid.mapped(lambda points: dented(points, dents, 7, 1.5, 0.35))
+    return Item("metal", [Part(body, parts[0].material), *parts[1:]], rolled(rng.uniform(-0.5, 0.5)))
 
 
 def standing_can(rng: np.random.Generator) -> Item:
     """An opened can that stands, seen on its lid."""
-    return Item("metal", _can_parts(artwork.can_print(rng, "#c9a227", "#5b3b12", "#f6efd8", "ALBA")), rotation((0, 0, 1), 0.4))
+    return Item(
+        "metal", _can_parts(artwork.can_print(rng, "#c9a227", "#5b3b12", "#f6efd8", "ALBA")), rotation((0, 0, 1), 0.4)
+    )
 
 
 def crushed_can(rng: np.random.Generator) -> Item:
@@ -100,11 +124,27 @@ def crushed_can(rng: np.random.Generator) -> Item:
 def tin_can(rng: np.random.Generator) -> Item:
     """An opened food tin without its label, on its side."""
     radius, height = 3.75, 10.8
-    ribs = [(radius + 0.07 * np.sin(2 * np.pi * z / 0.75) * (2.6 < z < 8.4), float(z)) for z in np.linspace(0.35, height - 0.35, 150)]
-    outer = [(0.0, 0.25), (radius - 0.35, 0.25), (radius - 0.3, 0.0), (radius + 0.12, 0.0), (radius + 0.12, 0.3), *ribs, (radius + 0.12, height - 0.3), (radius + 0.12, height)]
+    ribs = [
+        (radius + 0.07 * np.sin(2 * np.pi * z / 0.75) * (2.6 < z < 8.4), float(z))
+        for z in np.linspace(0.35, height - 0.35, 150)
+    ]
+    outer = [
+        (0.0, 0.25),
+        (radius - 0.35, 0.25),
+        (radius - 0.3, 0.0),
+        (radius + 0.12, 0.0),
+        (radius + 0.12, 0.3),
+        *ribs,
+        (radius + 0.12, height - 0.3),
+        (radius + 0.12, height),
+    ]
     inner = [(radius - 0.05, height), *[(r - 0.06, z) for r, z in reversed(ribs)], (0.0, 0.4)]
     steel = materials.metal("#c9c7c2", roughness=0.24, brush=0.006)
-    return Item("metal", [Part(lathe([*outer, *inner], 128), steel, 0.5)], rotation((1, 0, 0), np.pi / 2 - 0.0) @ rotation((0, 0, 1), rng.uniform(0, 6)))
+    return Item(
+        "metal",
+        [Part(lathe([*outer, *inner], 128), steel, 0.5)],
+        rotation((1, 0, 0), np.pi / 2 - 0.0) @ rotation((0, 0, 1), rng.uniform(0, 6)),
+    )
 
 
 def _bottle_shell(corners: list[tuple[float, float]], fillet: float, wall: float) -> Grid:
@@ -115,10 +155,58 @@ def _bottle_shell(corners: list[tuple[float, float]], fillet: float, wall: float
     return lathe([*outside, (outside[-1][0] - wall, top), *reversed(inside), (0.0, wall * 2.5)], 112)
 
 
-BEER = [(0.0, 0.5), (2.3, 0.0), (3.05, 0.3), (3.05, 12.2), (2.6, 14.6), (1.42, 17.2), (1.32, 20.6), (1.5, 20.7), (1.5, 21.3), (1.25, 21.4), (1.25, 22.2)]
-WINE = [(0.0, 1.6), (2.4, 0.0), (3.55, 0.4), (3.6, 15.6), (3.1, 18.0), (1.5, 20.2), (1.4, 24.6), (1.6, 24.7), (1.6, 25.4), (1.4, 25.5), (1.4, 26.2)]
-SODA = [(0.0, 0.5), (2.2, 0.0), (2.8, 0.4), (2.8, 6.0), (2.55, 9.0), (2.75, 11.5), (2.1, 14.6), (1.35, 16.8), (1.3, 18.6), (1.5, 18.7), (1.5, 19.3), (1.3, 19.5)]
-JAR = [(0.0, 0.4), (3.2, 0.0), (3.9, 0.4), (3.9, 9.2), (3.2, 10.6), (3.1, 11.2), (3.3, 11.3), (3.3, 11.6), (3.1, 11.7), (3.1, 12.4)]
+BEER = [
+    (0.0, 0.5),
+    (2.3, 0.0),
+    (3.05, 0.3),
+    (3.05, 12.2),
+    (2.6, 14.6),
+    (1.42, 17.2),
+    (1.32, 20.6),
+    (1.5, 20.7),
+    (1.5, 21.3),
+    (1.25, 21.4),
+    (1.25, 22.2),
+]
+WINE = [
+    (0.0, 1.6),
+    (2.4, 0.0),
+    (3.55, 0.4),
+    (3.6, 15.6),
+    (3.1, 18.0),
+    (1.5, 20.2),
+    (1.4, 24.6),
+    (1.6, 24.7),
+    (1.6, 25.4),
+    (1.4, 25.5),
+    (1.4, 26.2),
+]
+SODA = [
+    (0.0, 0.5),
+    (2.2, 0.0),
+    (2.8, 0.4),
+    (2.8, 6.0),
+    (2.55, 9.0),
+    (2.75, 11.5),
+    (2.1, 14.6),
+    (1.35, 16.8),
+    (1.3, 18.6),
+    (1.5, 18.7),
+    (1.5, 19.3),
+    (1.3, 19.5),
+]
+JAR = [
+    (0.0, 0.4),
+    (3.2, 0.0),
+    (3.9, 0.4),
+    (3.9, 9.2),
+    (3.2, 10.6),
+    (3.1, 11.2),
+    (3.3, 11.3),
+    (3.3, 11.6),
+    (3.1, 11.7),
+    (3.1, 12.4),
+]
 
 
 def brown_bottle(rng: np.random.Generator) -> Item:
@@ -140,13 +228,17 @@ def green_bottle(rng: np.random.Generator) -> Item:
 
 def clear_bottle(rng: np.random.Generator) -> Item:
     """A clear bottle, no label, thick bottom."""
-    return Item("glass", [Part(_bottle_shell(SODA, 0.8, 0.32), materials.glass("#f5faf8"))], rolled(rng.uniform(0, 6)))
+    return Item(
+        "glass",
+        [Part(_bottle_shell(SODA, 0.8, 0.32), materials.glass("#fbfdfc", body="#b9dccb"))],
+        rolled(rng.uniform(0, 6)),
+    )
 
 
 def jar(rng: np.random.Generator) -> Item:
     """A jam jar with label, the lid gone."""
     label = artwork.bottle_label(rng, "#f5e7b8", "#8c2e16", "#55803a", "APRICOT")
-    parts = [Part(_bottle_shell(JAR, 0.7, 0.3), materials.glass("#f6faf8"))]
+    parts = [Part(_bottle_shell(JAR, 0.7, 0.3), materials.glass("#fbfdfc", body="#c4dfd2"))]
     parts.append(Part(arc_band(3.925, 1.8, 7.6, 3.2), materials.printed(label, roughness=0.45)))
     return Item("glass", parts, rolled(rng.uniform(-0.3, 0.3)))
 
@@ -154,8 +246,15 @@ def jar(rng: np.random.Generator) -> Item:
 def _cap(radius: float, bottom: float, height: float, color: str) -> Part:
     turn = np.linspace(0, 2 * np.pi, 144, endpoint=False)
     ridge = 1.0 + 0.02 * np.sign(np.sin(turn * 36))
-    profile = [(radius, bottom), (radius, bottom + height * 0.9), (radius * 0.9, bottom + height), (0.0, bottom + height)]
-    rings = [np.stack([r * ridge * np.cos(turn), r * ridge * np.sin(turn), np.full(144, z)], axis=-1) for r, z in profile]
+    profile = [
+        (radius, bottom),
+        (radius, bottom + height * 0.9),
+        (radius * 0.9, bottom + height),
+        (0.0, bottom + height),
+    ]
+    rings = [
+        np.stack([r * ridge * np.cos(turn), r * ridge * np.sin(turn), np.full(144, z)], axis=-1) for r, z in profile
+    ]
     return Part(Grid(np.stack(rings), is_round=True), materials.plastic(color, roughness=0.35), 0.5)
 
 
@@ -169,15 +268,24 @@ def _pet_shell(height: float, radius: float, wall: float = 0.05) -> Grid:
     r = r - in_ribs * 0.13 * (1 - np.cos(2 * np.pi * z / 1.05)) / 2
     r = r + 0.28 * np.exp(-(((z - height * 0.93) / 0.12) ** 2))
     outside = list(zip(r.tolist(), z.tolist(), strict=True))
-    inside = [(max(radius_ - wall, 0.0), height_ + (wall if height_ < 0.5 else 0.0)) for radius_, height_ in reversed(outside)]
+    inside = [
+        (max(radius_ - wall, 0.0), height_ + (wall if height_ < 0.5 else 0.0)) for radius_, height_ in reversed(outside)
+    ]
     return lathe([*outside, *inside], 112)
 
 
-def _pet(rng: np.random.Generator, shell_color: str, cap_color: str, label: artwork.Picture, height: float, radius: float) -> Item:
+def _pet(
+    rng: np.random.Generator, shell_color: str, cap_color: str, label: artwork.Picture, height: float, radius: float
+) -> Item:
     crushed = np.random.default_rng(int(rng.integers(1 << 30)))
     shell = _pet_shell(height, radius).mapped(lambda points: dented(points, crushed, 14, 1.6, 0.35))
-    parts = [Part(shell, materials.glass(shell_color, ior=1.45, waviness=0.05), 1.0), _cap(1.5, height - 0.9, 1.3, cap_color)]
-    parts.append(Part(arc_band(radius + 0.02, 0.28 * height, 0.50 * height, 2 * np.pi), materials.printed(label, roughness=0.3)))
+    parts = [
+        Part(shell, materials.glass(shell_color, ior=1.45, waviness=0.05), 1.0),
+        _cap(1.5, height - 0.9, 1.3, cap_color),
+    ]
+    parts.append(
+        Part(arc_band(radius + 0.02, 0.28 * height, 0.50 * height, 2 * np.pi), materials.printed(label, roughness=0.3))
+    )
     return Item("plastic", parts, rolled(rng.uniform(-0.3, 0.3)))
 
 
@@ -210,7 +318,11 @@ def milk_bottle(rng: np.random.Generator) -> Item:
     body = Part(lathe(profile, 128).mapped(squared), materials.plastic("#e6e6de", roughness=0.38, glow=0.5), 1.0)
     x, z = np.meshgrid(np.linspace(-2.7, 2.7, 20), np.linspace(2.5, 8.5, 20))
     patch = Grid(np.stack([x, np.zeros_like(x), z], axis=-1)).mapped(lambda p: _wrap_on(p, squared, 4.0))
-    return Item("plastic", [body, _cap(1.75, 16.2, 1.7, "#2f7d3b"), Part(patch, materials.printed(label, roughness=0.35))], LYING)
+    return Item(
+        "plastic",
+        [body, _cap(1.75, 16.2, 1.7, "#2f7d3b"), Part(patch, materials.printed(label, roughness=0.35))],
+        LYING,
+    )
 
 
 def _wrap_on(points: Points, shape: object, radius: float) -> Points:
@@ -230,6 +342,9 @@ def paper_cup(rng: np.random.Generator) -> Item:
     sleeve_print = artwork.bottle_label(rng, "#6b4a2f", "#f0e6d2", "#3f2a1a", "MOKA", (1400, 420))
     z = np.linspace(2.6, 8.0, 20)
     sleeve = lathe([(2.75 + 1.25 * h / 10.6 + 0.05, float(h)) for h in z], 96)
-    parts = [Part(lathe([*outside, *lip, *inside], 128), white, 0.6), Part(sleeve, materials.printed(sleeve_print, roughness=0.7))]
+    parts = [
+        Part(lathe([*outside, *lip, *inside], 128), white, 0.6),
+        Part(sleeve, materials.printed(sleeve_print, roughness=0.7)),
+    ]
     tilt = np.arctan2(1.25, 10.6)
     return Item("trash", parts, rotation((1, 0, 0), np.pi / 2 - tilt) @ rotation((0, 0, 1), rng.uniform(-0.5, 0.5)))

@@ -12,10 +12,12 @@ from stage import Item, Part
 BOARD = 0.35  # thickness of single-wall corrugated board, centimetres
 
 
-def _panel(width: float, depth: float, turn: Points, shift: tuple[float, float, float], material: bpy.types.Material) -> list[Part]:
+def _panel(
+    width: float, depth: float, turn: Points, shift: tuple[float, float, float], material: bpy.types.Material
+) -> list[Part]:
     """A board panel, hinged at the middle of its near edge: turned there, then moved."""
-    flat = sheet(width, depth, 0.5).mapped(lambda p: (p + (0.0, depth / 2, 0.0)))
-    return [Part(grid.mapped(lambda p: p @ turn.T + np.asarray(shift)), material, 0.5) for grid in slab(flat, BOARD)]
+    flat = sheet(width, depth, 0.5).shifted(0.0, depth / 2, 0.0)
+    return [Part(grid.mapped(lambda p: p @ turn.T).shifted(*shift), material, 0.5) for grid in slab(flat, BOARD)]
 
 
 def open_box(rng: np.random.Generator) -> Item:
@@ -31,7 +33,8 @@ def open_box(rng: np.random.Generator) -> Item:
         flap = about @ rotation((1, 0, 0), -rng.uniform(0.0, 0.5) if side != 1 else -2.6)
         parts += _panel(long - 0.3, 4.0, flap, tuple(about @ (0.0, reach + 0.1, height)), kraft)
         if side == 0:
-            patch = sheet(5.0, 2.9, 0.5).mapped(lambda p, f=flap, a=about, r=reach: (p + (0.8, 2.0, 0.03)) @ f.T + a @ (0.0, r + 0.1, height))
+            patch = sheet(5.0, 2.9, 0.5).shifted(0.8, 2.0, 0.03).mapped(lambda p, turn=flap: p @ turn.T)
+            patch = patch.shifted(*(about @ (0.0, reach + 0.1, height)))
             parts.append(Part(patch, materials.printed(artwork.shipping_label(rng), roughness=0.5)))
     return Item("cardboard", parts)
 
@@ -42,16 +45,22 @@ def closed_box(rng: np.random.Generator) -> Item:
     width, depth, height = 14.0, 10.0, 5.0
     top: list[Part] = []
     for sign in (1.0, -1.0):
-        half = sheet(width, depth / 2 - 0.06, 0.3).mapped(lambda p, s=sign: ripple(p, rng, 0.03, 5.0) + (0, s * (depth / 4 + 0.03), height))
+        half = sheet(width, depth / 2 - 0.06, 0.3).mapped(lambda p: ripple(p, rng, 0.03, 5.0))
+        half = half.shifted(0.0, sign * (depth / 4 + 0.03), height)
         top += [Part(grid, kraft, 0.5) for grid in slab(half, BOARD)]
     for side in range(4):
         about = rotation((0, 0, 1), side * np.pi / 2)
         long, reach = (width, depth / 2) if side % 2 == 0 else (depth, width / 2)
-        top += _panel(long, height - 0.05, about @ rotation((1, 0, 0), np.pi / 2), tuple(about @ (0.0, reach, 0.0)), kraft)
+        top += _panel(
+            long, height - 0.05, about @ rotation((1, 0, 0), np.pi / 2), tuple(about @ (0.0, reach, 0.0)), kraft
+        )
     tape = materials.plastic("#b3905f", roughness=0.16, glow=0.0)
-    strip = sheet(width + 0.1, 3.2, 0.3).mapped(lambda p: ripple(p, rng, 0.012, 2.0) + (0, 0, height + 0.03))
-    label = sheet(4.6, 3.1, 0.5).mapped(lambda p: p + (3.6, -2.9, height + 0.05))
-    return Item("cardboard", [*top, Part(strip, tape), Part(label, materials.printed(artwork.shipping_label(rng), roughness=0.5))])
+    strip = sheet(width + 0.1, 3.2, 0.3).mapped(lambda p: ripple(p, rng, 0.012, 2.0)).shifted(0.0, 0.0, height + 0.03)
+    label = sheet(4.6, 3.1, 0.5).shifted(3.6, -2.9, height + 0.05)
+    return Item(
+        "cardboard",
+        [*top, Part(strip, tape), Part(label, materials.printed(artwork.shipping_label(rng), roughness=0.5))],
+    )
 
 
 def flat_box(rng: np.random.Generator) -> Item:
@@ -67,11 +76,24 @@ def flat_box(rng: np.random.Generator) -> Item:
             hinge = turn @ rotation((0, 0, 1), -side * np.pi / 2) @ rotation((1, 0, 0), rng.uniform(0.05, 0.5))
             parts += _panel(depth - 0.6, reach, hinge, tuple(edge + turn @ (side * 4.6, depth / 2, 0.0)), kraft)
         edge = edge + turn @ (0.0, depth, 0.0)
-    mark = sheet(3.6, 2.4, 0.5).mapped(lambda p: (p + (1.5, 2.8, 0.03)) @ rotation((1, 0, 0), 0.1).T + (0.0, -7.0, 0.0))
+    mark = (
+        sheet(3.6, 2.4, 0.5)
+        .shifted(1.5, 2.8, 0.03)
+        .mapped(lambda p: p @ rotation((1, 0, 0), 0.1).T)
+        .shifted(0.0, -7.0, 0.0)
+    )
     return Item("cardboard", [*parts, Part(mark, materials.printed(artwork.shipping_label(rng), roughness=0.5))])
 
 
-def _crumpled(rng: np.random.Generator, size: tuple[float, float], radius: float, crease: float, *, num_creases: int, steepness: float) -> Grid:
+def _crumpled(
+    rng: np.random.Generator,
+    size: tuple[float, float],
+    radius: float,
+    crease: float,
+    *,
+    num_creases: int,
+    steepness: float,
+) -> Grid:
     """A sheet creased all over, then pressed together until it fits a ball of that radius."""
     flat = sheet(*size, spacing=0.08).mapped(lambda p: creased(p, rng, num_creases, crease, steepness))
     return flat.mapped(lambda p: flattest(crumple(p, rng, radius, crease)))
@@ -97,8 +119,8 @@ def newspaper(rng: np.random.Generator) -> Item:
 
 def napkin(rng: np.random.Generator) -> Item:
     """A used brown paper napkin."""
-    cloth = _crumpled(rng, (32.0, 32.0), 7.5, 0.05, num_creases=18, steepness=1.1)
-    return Item("trash", [Part(cloth, materials.paper("#b89a78", speckle=0.05, grain=0.05), 1.2)])
+    cloth = _crumpled(rng, (27.0, 27.0), 7.2, 0.10, num_creases=16, steepness=1.0)
+    return Item("trash", [Part(cloth, materials.paper("#c9af90", speckle=0.03, grain=0.06), 1.5)])
 
 
 def white_tissue(rng: np.random.Generator) -> Item:
@@ -107,7 +129,9 @@ def white_tissue(rng: np.random.Generator) -> Item:
     return Item("trash", [Part(cloth, materials.paper("#e8e4da", speckle=0.02, grain=0.05), 1.5)])
 
 
-def _packet(rng: np.random.Generator, size: tuple[float, float], height: float, num_folds: int = 14) -> tuple[Grid, Grid]:
+def _packet(
+    rng: np.random.Generator, size: tuple[float, float], height: float, num_folds: int = 14
+) -> tuple[Grid, Grid]:
     """Front and back of a sealed packet with crimped ends, a little crushed."""
     width, depth = size
 
@@ -115,7 +139,12 @@ def _packet(rng: np.random.Generator, size: tuple[float, float], height: float, 
         u, v = np.abs(points[:, 0]) / (width / 2), np.abs(points[:, 1]) / (depth / 2)
         belly = np.clip(1 - (u / 0.88) ** 3, 0, 1) ** 0.7 * np.clip(1 - v**2.5, 0, 1) ** 0.7
         crimp = (u > 0.88) * 0.05 * np.sin(points[:, 0] * 2 * np.pi / 0.28)
-        pleats = 0.22 * np.sin(points[:, 1] * 5.0 + 3 * np.sin(points[:, 1] * 1.3)) * np.exp(-(((u - 0.86) / 0.16) ** 2)) * belly**0.3
+        pleats = (
+            0.22
+            * np.sin(points[:, 1] * 5.0 + 3 * np.sin(points[:, 1] * 1.3))
+            * np.exp(-(((u - 0.86) / 0.16) ** 2))
+            * belly**0.3
+        )
         lifted = points.copy()
         lifted[:, 2] = sign * (height * belly) + pleats + crimp
         lifted[:, 1] *= 1 - 0.10 * (1 - u**2)
@@ -137,7 +166,9 @@ def _packet(rng: np.random.Generator, size: tuple[float, float], height: float, 
     return flat.mapped(lambda p: crush(puff(p, 1.0))), flat.mapped(lambda p: crush(puff(p, -1.0)))
 
 
-def _wrapper(rng: np.random.Generator, print_: artwork.Picture, size: tuple[float, float], height: float, roughness: float) -> Item:
+def _wrapper(
+    rng: np.random.Generator, print_: artwork.Picture, size: tuple[float, float], height: float, roughness: float
+) -> Item:
     front, back = _packet(rng, size, height)
     foil = materials.printed(print_, roughness=roughness, metallic=0.55, wrinkle=0.03)
     silver = materials.metal("#cfd0d2", roughness=0.25)

@@ -60,23 +60,29 @@ class Tree:
         """A normal perturbed by a height map; `distance` in centimetres."""
         return self.add("Bump", Height=height, Distance=distance, Strength=strength).outputs[0]
 
-    def finish(self, shader: Any) -> bpy.types.Material:
-        """The material with that shader as its surface."""
-        output = self.tree.nodes.new("ShaderNodeOutputMaterial")
-        self.tree.links.new(shader, output.inputs["Surface"])
+    def blend(self, factor: Any, first: Any, second: Any) -> Any:
+        """The shader between two shaders."""
+        node = self.add("MixShader")
+        for socket, value in zip(node.inputs, (factor, first, second), strict=True):
+            self.tree.links.new(value, socket)
+        return node.outputs[0]
+
+    def finish(self, shader: Any, volume: Any = None) -> bpy.types.Material:
+        """The material with that shader as its surface, and what fills it."""
+        output = self.add("OutputMaterial", Surface=shader)
+        if volume is not None:
+            self.tree.links.new(volume, output.inputs["Volume"])
         return self.material
 
     def through(self, shader: Any, tint: Linear) -> Any:
-        """The shader, but light that only passes through it keeps its way.
+        """The shader, but light that only passes through it keeps its way: dimmed at the edges, hardly elsewhere.
 
         Without this the shadow of glass is black, because caustics are not traced.
         """
-        path = self.add("LightPath").outputs["Is Shadow Ray"]
-        clear = self.add("BsdfTransparent", Color=tint).outputs[0]
-        mix = self.tree.nodes.new("ShaderNodeMixShader")
-        for socket, value in zip(mix.inputs, (path, shader, clear), strict=True):
-            self.tree.links.new(value, socket)
-        return mix.outputs[0]
+        facing = self.add("LayerWeight", Blend=0.3).outputs["Facing"]
+        edge = tuple(0.45 * channel for channel in tint[:3])
+        clear = self.add("BsdfTransparent", Color=self.mix(facing, tint, (*edge, 1.0))).outputs[0]
+        return self.blend(self.add("LightPath").outputs["Is Shadow Ray"], shader, clear)
 
 
 def picture_texture(tree: Tree, picture: NDArray[np.uint8]) -> Any:
@@ -90,7 +96,9 @@ def picture_texture(tree: Tree, picture: NDArray[np.uint8]) -> Any:
     return tree.add("TexImage", {"image": image, "extension": "EXTEND"}).outputs["Color"]
 
 
-def printed(picture: NDArray[np.uint8], *, roughness: float = 0.4, metallic: float = 0.0, wrinkle: float = 0.01) -> bpy.types.Material:
+def printed(
+    picture: NDArray[np.uint8], *, roughness: float = 0.4, metallic: float = 0.0, wrinkle: float = 0.01
+) -> bpy.types.Material:
     """A printed surface: paper when rough, painted can or foil when metallic."""
     tree = Tree("printed")
     normal = tree.bump(tree.noise(3.0), wrinkle)
@@ -104,12 +112,17 @@ def metal(color: str = "#d8d8da", *, roughness: float = 0.22, brush: float = 0.0
     tree = Tree("metal")
     grain = tree.noise(2.5, 6.0, stretch=(0.6, 0.6, 12.0))
     dull = tree.add("MapRange", Value=tree.noise(1.2), To_Min=roughness * 0.7, To_Max=roughness * 1.5).outputs[0]
-    shader = tree.add("BsdfPrincipled", Base_Color=linear(color), Metallic=1.0, Roughness=dull, Normal=tree.bump(grain, brush))
+    shader = tree.add(
+        "BsdfPrincipled", Base_Color=linear(color), Metallic=1.0, Roughness=dull, Normal=tree.bump(grain, brush)
+    )
     return tree.finish(shader.outputs[0])
 
 
-def glass(color: str, *, ior: float = 1.5, waviness: float = 0.004, roughness: float = 0.0) -> bpy.types.Material:
-    """Clear or colored glass and PET, for closed shells with an outer and an inner face."""
+def glass(color: str, *, ior: float = 1.5, waviness: float = 0.004, body: str = "") -> bpy.types.Material:
+    """Clear or colored glass and PET, for closed shells with an outer and an inner face.
+
+    `color` tints each face; `body` is what 1 cm of the glass itself does to light, so that thick edges show it.
+    """
     tree = Tree("glass")
     tint = linear(color)
     shader = tree.add(
@@ -117,11 +130,13 @@ def glass(color: str, *, ior: float = 1.5, waviness: float = 0.004, roughness: f
         Base_Color=tint,
         Transmission_Weight=1.0,
         IOR=ior,
-        Roughness=roughness,
+        Roughness=0.0,
         Normal=tree.bump(tree.noise(0.9, 2.0), waviness),
     )
-    red, green, blue, _ = tint
-    return tree.finish(tree.through(shader.outputs[0], (0.88 * red, 0.88 * green, 0.88 * blue, 1.0)))
+    if body:
+        inside = tree.add("VolumeAbsorption", Color=linear(body), Density=1.0).outputs[0]
+        return tree.finish(tree.through(shader.outputs[0], tint), inside)
+    return tree.finish(tree.through(shader.outputs[0], tint))
 
 
 def plastic(color: str, *, roughness: float = 0.35, glow: float = 0.15) -> bpy.types.Material:
@@ -146,10 +161,7 @@ def film(color: str, *, haze: float = 0.12) -> bpy.types.Material:
     clear = tree.add("BsdfTransparent", Color=linear("#f4f6f6")).outputs[0]
     facing = tree.add("LayerWeight", Blend=0.35).outputs["Facing"]
     cover = tree.add("MapRange", Value=facing, To_Min=haze, To_Max=0.85).outputs[0]
-    mix = tree.tree.nodes.new("ShaderNodeMixShader")
-    for socket, value in zip(mix.inputs, (cover, clear, veil.outputs[0]), strict=True):
-        tree.tree.links.new(value, socket)
-    return tree.finish(mix.outputs[0])
+    return tree.finish(tree.blend(cover, clear, veil.outputs[0]))
 
 
 def paper(color: str, *, grain: float = 0.02, speckle: float = 0.06) -> bpy.types.Material:
@@ -161,17 +173,18 @@ def paper(color: str, *, grain: float = 0.02, speckle: float = 0.06) -> bpy.type
     normal = tree.bump(tree.noise(2.0, 8.0), grain)
     diffuse = tree.add("BsdfPrincipled", Base_Color=tone, Roughness=0.9, Specular_IOR_Level=0.2, Normal=normal)
     passing = tree.add("BsdfTranslucent", Color=tone, Normal=normal)
-    mix = tree.add("MixShader", Fac=0.18)
-    tree.tree.links.new(diffuse.outputs[0], mix.inputs[1])
-    tree.tree.links.new(passing.outputs[0], mix.inputs[2])
-    return tree.finish(mix.outputs[0])
+    share = tree.add("Value")
+    share.outputs[0].default_value = 0.18
+    return tree.finish(tree.blend(share.outputs[0], diffuse.outputs[0], passing.outputs[0]))
 
 
 def kraft(color: str = "#b58d60", *, flutes: float = 0.012) -> bpy.types.Material:
     """Corrugated board: brown fibers, and the flutes faintly showing through along x."""
     tree = Tree("kraft")
-    blotch = tree.mix(tree.noise(0.35), linear(color), tuple(c * 0.78 for c in linear(color)[:3]) + (1.0,))
-    tone = tree.mix(tree.add("MapRange", Value=tree.noise(14.0, 8.0), To_Max=0.45).outputs[0], blotch, linear("#7d5a38"))
+    blotch = tree.mix(tree.noise(0.35), linear(color), (*(0.78 * channel for channel in linear(color)[:3]), 1.0))
+    tone = tree.mix(
+        tree.add("MapRange", Value=tree.noise(14.0, 8.0), To_Max=0.45).outputs[0], blotch, linear("#7d5a38")
+    )
     where = tree.add("TexCoord").outputs["Object"]
     wave = tree.add("TexWave", {"bands_direction": "X"}, Vector=where, Scale=0.55, Distortion=0.5).outputs[1]
     normal = tree.bump(wave, flutes, 0.6)
@@ -183,7 +196,9 @@ def board(color: str, dirt: str) -> bpy.types.Material:
     """The tray: pale matte plastic with faint stains and scratches."""
     tree = Tree("board")
     stains = tree.add("MapRange", Value=tree.noise(0.12, 5.0), From_Min=0.46, From_Max=0.78, To_Max=0.5).outputs[0]
-    scratch = tree.add("MapRange", Value=tree.noise(1.5, 3.0, stretch=(0.15, 4.0, 1.0)), From_Min=0.60, From_Max=0.75, To_Max=0.35)
+    scratch = tree.add(
+        "MapRange", Value=tree.noise(1.5, 3.0, stretch=(0.15, 4.0, 1.0)), From_Min=0.60, From_Max=0.75, To_Max=0.35
+    )
     tone = tree.mix(scratch.outputs[0], tree.mix(stains, linear(color), linear(dirt)), linear(dirt))
     normal = tree.bump(tree.noise(18.0, 3.0), 0.006)
     return tree.finish(tree.add("BsdfPrincipled", Base_Color=tone, Roughness=0.62, Normal=normal).outputs[0])

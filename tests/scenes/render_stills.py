@@ -75,6 +75,13 @@ class Quality:
     num_threads: int
 
 
+def known_lines(path: Path) -> dict[str, dict[str, object]]:
+    """The lines of an index that stands, by file: what is not rendered again keeps its line."""
+    if not path.exists():
+        return {}
+    return {line["file"]: line for line in json.loads(path.read_text())["items"]}
+
+
 def set_up(shot: Shot) -> dict[str, object]:
     """Builds the scene of one shot and gives its line of the index."""
     build_stage()
@@ -95,7 +102,13 @@ def render_to(path: Path, quality: Quality) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="render these pictures alone; the index is written whole")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="render these pictures alone; the others keep their lines of the index",
+    )
     parser.add_argument("--candidates", action="store_true", help="also what is designed but not shipped")
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
@@ -103,14 +116,16 @@ def main() -> None:
     options = parser.parse_args()
     quality = Quality(16, 0.5, options.threads) if options.draft else Quality(options.samples, 1.0, options.threads)
     options.folder.mkdir(parents=True, exist_ok=True)
-    items = []
-    for shot in SHOTS + (CANDIDATES if options.candidates else []):
-        items.append(set_up(shot))
+    lines = known_lines(options.folder / "scenes.json")
+    shots = SHOTS + (CANDIDATES if options.candidates else [])
+    for shot in shots:
         if not options.only or shot.name in options.only:
+            lines[f"{shot.name}.jpg"] = set_up(shot)
             render_to(options.folder / f"{shot.name}.jpg", quality)
     if not options.only or "empty" in options.only:
         build_stage()
         render_to(options.folder / "empty.jpg", quality)
+    items = [lines[name] for shot in shots if (name := f"{shot.name}.jpg") in lines]
     index = {"schema": SCHEMA, "empty": "empty.jpg", "items": items}
     (options.folder / "scenes.json").write_text(json.dumps(index, indent=1) + "\n")
 

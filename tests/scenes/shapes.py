@@ -25,6 +25,10 @@ class Grid:
         """The same surface with its points moved by `deform`, which takes and gives (N, 3)."""
         return Grid(deform(self.points.reshape(-1, 3)).reshape(self.points.shape), self.is_round)
 
+    def shifted(self, x: float, y: float, z: float) -> Grid:
+        """The same surface elsewhere."""
+        return Grid(self.points + np.array([x, y, z]), self.is_round)
+
 
 def rounded(corners: Sequence[tuple[float, float]], radius: float, steps: int = 5) -> list[tuple[float, float]]:
     """The open polyline with each inner corner replaced by a short curve of about that radius."""
@@ -34,8 +38,8 @@ def rounded(corners: Sequence[tuple[float, float]], radius: float, steps: int = 
         into, out = before - corner, after - corner
         reach = min(radius, 0.45 * float(np.linalg.norm(into)), 0.45 * float(np.linalg.norm(out)))
         start, end = corner + into / np.linalg.norm(into) * reach, corner + out / np.linalg.norm(out) * reach
-        for t in np.linspace(0.0, 1.0, steps):
-            smooth.append(tuple((1 - t) ** 2 * start + 2 * t * (1 - t) * corner + t**2 * end))
+        turn = np.linspace(0.0, 1.0, steps)[:, None]
+        smooth.extend(map(tuple, (1 - turn) ** 2 * start + 2 * turn * (1 - turn) * corner + turn**2 * end))
     return [(float(x), float(y)) for x, y in [*smooth, tuple(path[-1])]]
 
 
@@ -66,7 +70,12 @@ def sheet(width: float, depth: float, spacing: float = 0.12) -> Grid:
 def slab(top: Grid, thickness: float) -> list[Grid]:
     """The sheet thickened downwards: top, bottom and the four edges."""
     under = top.points - np.array([0.0, 0.0, thickness])
-    edges = [(top.points[0], under[0]), (under[-1], top.points[-1]), (under[:, 0], top.points[:, 0]), (top.points[:, -1], under[:, -1])]
+    edges = [
+        (top.points[0], under[0]),
+        (under[-1], top.points[-1]),
+        (under[:, 0], top.points[:, 0]),
+        (top.points[:, -1], under[:, -1]),
+    ]
     return [top, Grid(under[::-1]), *(Grid(np.stack(pair)) for pair in edges)]
 
 
@@ -106,7 +115,9 @@ def creased(points: Points, rng: np.random.Generator, num_creases: int, crease: 
         tilt = steepness / 2 * rng.uniform(0.3, 1.0)
         heading = rng.uniform(0, 2 * np.pi)
         # A mirror tilted against the sheet turns what lies beyond it by twice the tilt.
-        normal = np.array([np.sin(tilt) * np.cos(heading), np.sin(tilt) * np.sin(heading), np.cos(tilt) * rng.choice((-1.0, 1.0))])
+        normal = np.array(
+            [np.sin(tilt) * np.cos(heading), np.sin(tilt) * np.sin(heading), np.cos(tilt) * rng.choice((-1.0, 1.0))]
+        )
         place = points[rng.integers(len(points))]
         points = soft_fold(points, normal, float(normal @ place), crease)
     return points
@@ -132,7 +143,9 @@ def dented(points: Points, rng: np.random.Generator, num_dents: int, radius: flo
     return moved
 
 
-def ripple(points: Points, rng: np.random.Generator, amplitude: float, wavelength: float, num_waves: int = 12) -> Points:
+def ripple(
+    points: Points, rng: np.random.Generator, amplitude: float, wavelength: float, num_waves: int = 12
+) -> Points:
     """Random smooth waves in z, for sheets that never lie quite flat."""
     lifted = points.copy()
     for _ in range(num_waves):

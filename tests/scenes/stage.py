@@ -114,7 +114,9 @@ def _rod(profile: list[tuple[float, float]], y: float, material: bpy.types.Mater
     mesh_object(Part(Grid(np.stack(rings), is_round=True), material))
 
 
-def _lamp(name: str, at: tuple[float, float, float], size: float, watts: float, color: tuple[float, float, float]) -> None:
+def _lamp(
+    name: str, at: tuple[float, float, float], size: float, watts: float, color: tuple[float, float, float]
+) -> None:
     lamp = bpy.data.lights.new(name, "AREA")
     lamp.energy, lamp.size, lamp.color = watts, size, color
     thing = bpy.data.objects.new(name, lamp)
