@@ -26,6 +26,10 @@ _NOISE_LEVELS = 1.2
 # What the smooth light surface cannot explain: log units, and share of the change of light.
 _LIGHT_ERROR = 0.012
 _LIGHT_ERROR_SHARE = 0.12
+# How far the camera may be from where it was when the scene was learned: work pixels, one standard
+# deviation. Each edge of the scene is as uncertain as that.
+_REGISTRATION_PX = 1.0
+_SQUARE5 = np.ones((5, 5), np.uint8)
 # A scene that varies more than this is not learned as noise, log units.
 _MAX_NOISE = 0.1
 # A shadow without an object of its own darkens down to this, log units: 0.5 is 60 % of the light.
@@ -124,7 +128,7 @@ class Background:
         evidence = plus(plus(color, squared(lit, 3)), squared(new_edges, 3))
         light = brightness(np.abs(self._surface))
         noise = plus(self._noise, squared(light, _LIGHT_ERROR_SHARE**2))
-        return cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))  # type: ignore[return-value]
+        return cv2.sqrt(cv2.blur(cv2.divide(positive(evidence), noise), (3, 3)))  # type: ignore[return-value]
 
     def _derive(self) -> None:
         """Bounds that forgive a shift by one work pixel, edges and noise, from mean and variance."""
@@ -132,7 +136,11 @@ class Background:
         self._high = cv2.dilate(self._mean, SQUARE3)
         shade = brightness(self._mean)
         self._edges = gradient(shade)
-        self._edges_near: Floats = cv2.dilate(self._edges, SQUARE3)  # type: ignore[assignment]
+        self._edges_near: Floats = cv2.dilate(self._edges, _SQUARE5)  # type: ignore[assignment]
         # One grey level in log units is one over the pixel's value.
         levels: Floats = np.exp(-2 * shade)
-        self._noise: Floats = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))
+        known = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))
+        misplaced = squared(self._edges_near, _REGISTRATION_PX**2)
+        self._noise = plus(known, misplaced)
+        self.doubt: Floats = cv2.divide(misplaced, self._noise)  # type: ignore[assignment]
+        """(H, W) 0..1: the share of the noise that comes from edges of the scene that may have moved."""

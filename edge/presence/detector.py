@@ -8,14 +8,16 @@ import numpy as np
 from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
-from edge.presence.planes import Mask, share_of, to_log
-from edge.presence.regions import Foreground, find_things, union
+from edge.presence.planes import Floats, Mask, share_of, to_log
+from edge.presence.regions import SECOND_ITEM, Foreground, find_things
+from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
 from edge.presence.view import View
 
-# Around what is seen, so that its faint rim is not learned as part of the empty scene.
+# Around what is seen, so that its faint rim is not taken for the empty scene; work pixels.
 _GUARD = np.ones((5, 5), np.uint8)
+_GUARD_PX = 4
 # Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
 _ROUNDING_S = 1e-3
 
@@ -84,10 +86,13 @@ class _Watch:
             return Presence(Phase.EMPTY)
         self._difference = self._background.compare(log_picture, self._mask)
         foreground = find_things(
-            self._difference.score, self._settings.min_area * self._mask.size, self._settings.sensitivity
+            self._difference.score,
+            self._background.doubt,
+            self._settings.min_area * self._mask.size,
+            self._settings.sensitivity,
         )
-        self._mask = cv2.dilate(foreground.mask, _GUARD) if foreground.things else foreground.mask  # type: ignore[assignment]
-        self._background.follow(elapsed_s, self._mask)
+        self._mask = np.zeros_like(self._mask) if foreground is None else cv2.dilate(foreground.mask, _GUARD)  # type: ignore[assignment]
+        self._background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
         return self._judge(self._background, foreground, self._difference, now_s)
 
     def absorb(self) -> None:
@@ -96,27 +101,46 @@ class _Watch:
             self._mask = np.zeros_like(self._mask)
             self._stillness.reset()
 
-    def _judge(self, background: Background, foreground: Foreground, difference: Difference, now_s: float) -> Presence:
-        if not foreground.things:
+    def _judge(
+        self, background: Background, foreground: Foreground | None, difference: Difference, now_s: float
+    ) -> Presence:
+        if foreground is None:
             self._stillness.reset()
             self._is_settled = False
             return Presence(Phase.EMPTY)
         still_s = self._stillness.update(difference, self._mask, now_s)
-        phase, box = self._phase(foreground, still_s)
+        phase, box = self._phase(foreground, difference.score, background.doubt, still_s)
         if phase is not Phase.MOVING and background.is_ghost(foreground.mask, difference.edges):
             self.absorb()
             return Presence(Phase.EMPTY)
-        return Presence(phase, self.view.to_frame(box), share_of(foreground.mask), _sharpness(difference, box))
+        return Presence(
+            phase,
+            self.view.to_frame(box),
+            share_of(foreground.mask),
+            _sharpness(difference, box),
+            tuple(self.view.to_frame(thing.box) for thing in foreground.things),
+            self.view.region,
+        )
 
-    def _phase(self, foreground: Foreground, still_s: float) -> tuple[Phase, Box]:
-        boxes = [thing.box for thing in foreground.things]
-        has_arm = any(thing.is_arm_like for thing in foreground.things)
+    def _phase(self, foreground: Foreground, score: Floats, doubt: Floats, still_s: float) -> tuple[Phase, Box]:
+        large_px = SECOND_ITEM * foreground.things[0].area_px
+        has_arm = any(thing.is_arm_like and thing.area_px >= large_px for thing in foreground.things)
         needed_s = self._settings.arm_settle_s if has_arm else self._settings.settle_s
         # What came to rest stays so until it moves: a rim that flickers makes no arm of an item.
         self._is_settled = still_s > 0 and (self._is_settled or still_s >= needed_s - _ROUNDING_S)
         if not self._is_settled:
-            return Phase.MOVING, boxes[0]
-        return (Phase.MANY if foreground.is_several else Phase.SETTLED), union(boxes)
+            return Phase.MOVING, foreground.things[0].box
+        return (Phase.MANY if is_several(foreground, score, doubt) else Phase.SETTLED), foreground.box
+
+
+def _guarded(foreground: Foreground) -> Mask:
+    """The foreground with the boxes around it: what is unseen of an item must not be learned as the scene."""
+    guarded = foreground.mask.copy()
+    for box in (foreground.box, *(thing.box for thing in foreground.things)):
+        corner = (box.x - _GUARD_PX, box.y - _GUARD_PX)
+        opposite = (box.x + box.width + _GUARD_PX, box.y + box.height + _GUARD_PX)
+        cv2.rectangle(guarded, corner, opposite, (255,), cv2.FILLED)
+    return guarded
 
 
 def _sharpness(difference: Difference, box: Box) -> float:

@@ -38,6 +38,8 @@ class SceneLearner:
 
     def learn(self, log_picture: Floats, now_s: float) -> Lesson | None:
         """Take one more frame, (H, W, 3) log units; the empty scene once it is known."""
+        if self._settings.learn_s == 0:
+            return _summary([log_picture])
         if self._began_s is None:
             self._began_s = now_s
         if not self._still or _has_changed(self._still[0], log_picture):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edge.messages import Box
 from edge.presence.planes import Floats, Mask, exceeds, gradient
 
+Labels = NDArray[np.int32]
+
 # Standard deviations: a thing is made of weak pixels around at least some strong ones.
 STRONG = 6.0
 WEAK = 3.0
@@ -22,75 +24,118 @@ RIM_SLOPE = 1.0
 _RIM_REACH = np.ones((11, 11), np.uint8)
 # Gaps of up to 6 work pixels inside one thing: the clear part of a bottle between cap and label.
 _CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-# Of two things the smaller counts as a second item only from this share of the larger one's area.
-_SECOND_ITEM = 0.2
 # The score is smoothed over 3 pixels, which widens everything by one.
 _WIDENED_PX = 1
 # An arm is cut off by the rim of the picture at this share of its greatest width or more, over at
 # least so many work pixels, and is longer than it is wide there.
 _ARM_CUT = 0.4
 _MIN_CUT_PX = 4
+# A thing whose strong pixels are this doubtful on average, this many times as doubtful as those of
+# the surest thing, and hardly stronger than they must be, is an edge of the scene that has moved.
+# Near something sure it may still be a part of it that lies across such an edge.
+_DOUBTFUL, _DOUBTFUL_RATIO, _HARDLY = 0.5, 2.0, 2 * STRONG
+_PART_REACH = np.ones((17, 17), np.uint8)
+
+
+# Of two things the smaller counts as a second item only from this share of the larger one's area.
+SECOND_ITEM = 0.2
+# A smaller thing belongs to the largest within this share of the latter's longer side.
+_BELONGS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
     """One connected piece of foreground, in work pixels."""
 
+    label: int
     box: Box
     area_px: int
+    center: tuple[int, int]
     is_arm_like: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Foreground:
-    """All that differs from the empty scene: the things, largest first, and their (H, W) 0/255 mask."""
+    """All that differs from the empty scene, in work pixels.
+
+    `things`, largest first, leaves out edges of the scene that have moved; `box` is around the largest and
+    what belongs to it; `mask` (H, W) holds everything.
+    """
 
     things: tuple[Thing, ...]
+    box: Box
     mask: Mask
 
-    @property
-    def is_several(self) -> bool:
-        """Whether a second thing is large enough to be an item of its own."""
-        return len(self.things) > 1 and self.things[1].area_px >= _SECOND_ITEM * self.things[0].area_px
 
+def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: float) -> Foreground | None:
+    """The connected things in an (H, W) score, None without any that is large and strong enough.
 
-def find_things(score: Floats, min_area_px: float, sensitivity: float) -> Foreground:
-    """The connected things in an (H, W) score; those without strong evidence or too small are left out."""
+    `doubt` (H, W) 0..1 says how much of a pixel's noise comes from the edges of the scene.
+    """
     strong = exceeds(score, STRONG / sensitivity)
     if cv2.countNonZero(strong) < _STRONG_SHARE * min_area_px:
-        return Foreground((), np.zeros(score.shape, np.uint8))
-    labels, stats = _components(score, sensitivity)
-    num_strong = np.bincount(labels[strong > 0], minlength=len(stats))
+        return None
+    labels, stats, centers = _components(score, sensitivity)
+    is_strong = strong > 0
+    where = labels[is_strong]
+    num_strong = np.bincount(where, minlength=len(stats))
     keep = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (num_strong >= _STRONG_SHARE * min_area_px)
     keep[0] = False  # the ground
-    things = [_thing(labels, int(label), stats[label]) for label in np.flatnonzero(keep)]
-    mask = np.where(keep, 255, 0).astype(np.uint8)[labels]
-    return Foreground(tuple(sorted(things, key=lambda thing: -thing.area_px)), mask)
+    if not keep.any():
+        return None
+    num_strong = np.maximum(1, num_strong)
+    doubts = np.bincount(where, doubt[is_strong], len(stats)) / num_strong
+    strengths = np.bincount(where, np.minimum(score[is_strong], 2 * _HARDLY), len(stats)) / num_strong
+    is_surest = doubts <= _DOUBTFUL_RATIO * doubts[keep].min()
+    sure = keep & (is_surest | (doubts <= _DOUBTFUL) | (strengths * sensitivity > _HARDLY))
+    surely_strong: Mask = cv2.bitwise_and(strong, exceeds(1 - doubt, 1 - _DOUBTFUL))  # type: ignore[assignment]
+    things = [_thing(labels, surely_strong, n, stats[n], centers[n]) for n in np.flatnonzero(sure).tolist()]
+    things.sort(key=lambda thing: -thing.area_px)
+    mask = _mask_of(labels, keep)
+    return Foreground(tuple(things), _box_around(things, labels, mask), mask)
 
 
-def union(boxes: list[Box]) -> Box:
-    """The smallest box around all boxes; there must be at least one."""
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    right = max(box.x + box.width for box in boxes)
-    bottom = max(box.y + box.height for box in boxes)
-    return Box(left, top, right - left, bottom - top)
+def _box_around(things: list[Thing], labels: Labels, mask: Mask) -> Box:
+    """The box around the largest thing and what belongs to it; far specks do not."""
+    main = things[0]
+    reach_px = _BELONGS * max(main.box.width, main.box.height)
+    belongs = np.zeros(int(labels.max()) + 1, bool)
+    for thing in things:
+        near = _distance_px(main.box, thing.box) <= reach_px
+        belongs[thing.label] = near or thing.area_px >= SECOND_ITEM * main.area_px
+    parts = cv2.bitwise_and(mask, cv2.dilate(_mask_of(labels, belongs), _PART_REACH))
+    return _narrowed(Box(*cv2.boundingRect(parts)), *mask.shape)
 
 
-def _components(score: Floats, sensitivity: float) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Weak pixels near a rim, closed and filled, as labels (H, W) and OpenCV's statistics of each."""
+def _distance_px(first: Box, second: Box) -> int:
+    """The larger of the gaps between two boxes along x and y, 0 when they overlap."""
+    gap_x = max(first.x, second.x) - min(first.x + first.width, second.x + second.width)
+    gap_y = max(first.y, second.y) - min(first.y + first.height, second.y + second.height)
+    return max(0, gap_x, gap_y)
+
+
+def _mask_of(labels: Labels, wanted: NDArray[np.bool_]) -> Mask:
+    """(H, W) 0/255 where a label is wanted; `wanted` has one entry for each label."""
+    mask: Mask = np.where(wanted, 255, 0).astype(np.uint8)[labels]
+    return mask
+
+
+def _components(score: Floats, sensitivity: float) -> tuple[Labels, Labels, NDArray[np.float64]]:
+    """Weak pixels near a rim, closed and filled: labels (H, W), OpenCV's statistics and centers of each."""
     rim = cv2.dilate(exceeds(gradient(score), RIM_SLOPE / sensitivity), _RIM_REACH)
     near_rim = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), rim)
     closed = cv2.morphologyEx(near_rim, cv2.MORPH_CLOSE, _CLOSING)
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(closed, contours, -1, (255,), cv2.FILLED)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed)
-    return labels, stats  # type: ignore[return-value]
+    _, labels, stats, centers = cv2.connectedComponentsWithStats(closed)
+    return labels, stats, centers  # type: ignore[return-value]
 
 
-def _thing(labels: NDArray[np.int32], label: int, stats: NDArray[np.int32]) -> Thing:
+def _thing(labels: Labels, strong: Mask, label: int, stats: Labels, center: NDArray[np.float64]) -> Thing:
     x, y, width, height, area = (int(value) for value in stats)
-    shape = labels[y : y + height, x : x + width] == label
     rows, columns = labels.shape
+    inside = np.s_[y : y + height, x : x + width]
+    shape = (labels[inside] == label) & (strong[inside] > 0)
     sides = (
         (y <= 0, shape.sum(axis=1)),
         (y + height >= rows, shape.sum(axis=1)[::-1]),
@@ -98,17 +143,18 @@ def _thing(labels: NDArray[np.int32], label: int, stats: NDArray[np.int32]) -> T
         (x + width >= columns, shape.sum(axis=0)[::-1]),
     )
     is_arm_like = any(touches and _is_cut_like_an_arm(widths) for touches, widths in sides)
-    return Thing(_narrowed(Box(x, y, width, height), columns, rows), area, is_arm_like)
+    box = _narrowed(Box(x, y, width, height), rows, columns)
+    return Thing(label, box, area, (round(center[0]), round(center[1])), is_arm_like)
 
 
 def _is_cut_like_an_arm(widths: NDArray[np.int64]) -> bool:
     """`widths` of a thing by depth, from the rim of the picture inwards, work pixels."""
-    # The outermost row is where smoothing and closing reach a rim that the thing itself does not.
+    # The outermost rows are where smoothing and closing reach a rim that the thing itself does not.
     cut_px = int(widths[: _WIDENED_PX + 2].min())
     return cut_px >= max(_MIN_CUT_PX, _ARM_CUT * int(widths.max())) and len(widths) > cut_px
 
 
-def _narrowed(box: Box, columns: int, rows: int) -> Box:
+def _narrowed(box: Box, rows: int, columns: int) -> Box:
     left, top = box.x + _WIDENED_PX * (box.x > 0), box.y + _WIDENED_PX * (box.y > 0)
     right = box.x + box.width - _WIDENED_PX * (box.x + box.width < columns)
     bottom = box.y + box.height - _WIDENED_PX * (box.y + box.height < rows)

@@ -37,7 +37,7 @@ class PresenceSettings:
         arm_settle_s: the same for what reaches into the picture as an arm does, seconds.
         min_area: the smallest item, as a share of the region's area, 0..1.
         sensitivity: 1 by default; 2 sees half the difference, and more nonsense.
-        learn_s: how long an unknown empty scene must lie still to be learned, seconds.
+        learn_s: how long an unknown empty scene must lie still to be learned, seconds; 0 takes the first frame.
         learn_timeout_s: after so long without stillness the median of what was seen is taken, seconds.
         adapt_s: time constant with which the empty scene follows the light, seconds.
         work_px: size of the picture on which presence works, in pixels in all; 160 x 90 by default.

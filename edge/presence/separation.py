@@ -1,0 +1,44 @@
+"""Two things, or two parts of one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.presence.planes import Floats, Mask
+from edge.presence.regions import SECOND_ITEM, Foreground, Thing
+
+# Between two parts of a clear item the score is this many times that of the empty ground.
+_HAZE = 1.6
+# Around a thing the score is raised by blur and shadow; work pixels.
+_HALO = np.ones((5, 5), np.uint8)
+# Where edges of the scene hide what lies between two parts, a gap up to so many work pixels is no gap.
+_HIDDEN_GAP_PX = 8
+_HIDDEN = 0.5
+
+
+def is_several(foreground: Foreground, score: Floats, doubt: Floats) -> bool:
+    """Whether a second thing is large enough, and apart enough, to be an item of its own."""
+    if len(foreground.things) < 2:  # noqa: PLR2004 the word says it
+        return False
+    first, second = foreground.things[:2]
+    if second.area_px < SECOND_ITEM * first.area_px:
+        return False
+    gap, length_px = _gap(foreground.mask, first, second)
+    if length_px == 0:
+        return False
+    if length_px <= _HIDDEN_GAP_PX and cv2.mean(doubt, gap)[0] > _HIDDEN:
+        return False
+    ground = cv2.mean(score, cv2.bitwise_not(cv2.bitwise_or(foreground.mask, gap)))[0]
+    return cv2.mean(score, gap)[0] < _HAZE * ground
+
+
+def _gap(mask: Mask, first: Thing, second: Thing) -> tuple[Mask, int]:
+    """The corridor between two things, without them, as a mask; and its length in work pixels."""
+    narrow = min(first.box.width, first.box.height, second.box.width, second.box.height)
+    outside = cv2.bitwise_not(cv2.dilate(mask, _HALO))
+    line, corridor = np.zeros_like(mask), np.zeros_like(mask)
+    cv2.line(line, first.center, second.center, (255,), 1)
+    cv2.line(corridor, first.center, second.center, (255,), max(3, narrow // 2))
+    length_px = cv2.countNonZero(cv2.bitwise_and(line, outside))
+    return cv2.bitwise_and(corridor, outside), length_px  # type: ignore[return-value]
