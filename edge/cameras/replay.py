@@ -11,6 +11,7 @@ import cv2
 
 from edge.cameras.captures import Capture, frozen, open_file, to_rgb
 from edge.cameras.film import Film, Still
+from edge.cameras.recording import HEADER, Recording
 from edge.errors import MissingInputError, PictureError, VideoError
 from edge.preprocess import load_picture
 
@@ -26,13 +27,15 @@ _COMPLETE_SHARE = 0.9
 
 
 def film_of(source: Path, rate_hz: float = FALLBACK_RATE_HZ) -> Film:
-    """The film in a video file or in a folder of pictures (`rate_hz` is for the folder).
+    """The film in a video file, a recording, or a folder of pictures (`rate_hz` is for the last).
 
     Raises:
         MissingInputError: there is nothing at `source`.
     """
     if not source.exists():
-        raise MissingInputError(f"nothing at {source}: expected a video file, or a folder of pictures")
+        raise MissingInputError(f"nothing at {source}: expected a video file, a recording, or a folder of pictures")
+    if (source / HEADER).is_file():
+        return Recording(source)
     return PictureFolder(source, rate_hz) if source.is_dir() else VideoFile(source)
 
 
