@@ -82,7 +82,7 @@ def run(binary: str, folder: Path, num_decisions: int, num_kills: int, seed: int
     broker = UnreliableBroker(binary, folder, chance)
     journal = Journal(folder / "journal.sqlite", SystemClock())
     outbox = journal.outbox("mqtt")
-    settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.gate.port, retry_min_s=0.05, retry_max_s=0.5)
+    settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.gate.port, retry_min_s=0.02, retry_max_s=0.05)
     publisher = MqttPublisher(settings, outbox, journal.counts)
     publisher.start()
     held_s: list[float] = []
