@@ -65,8 +65,10 @@ def train(
 
     Splits follow DATA/groups.csv where it has them; else a stratified part is held out.
     """
+    from train.data import scan
     from train.recipes import load_recipe
 
+    scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     numbers = {"epochs": epochs, "batch_size": batch_size}
     given = [f"fit.{key}={value}" for key, value in numbers.items() if value is not None]
     recipe = load_recipe(recipe_name, [*overrides, *given])
