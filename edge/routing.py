@@ -34,8 +34,8 @@ class Routing:
 def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unknown_bin: str | None) -> Routing:
     """A routing that covers every label exactly once; no bins at all means one bin for each label.
 
-    >>> route({"paper": ["paper", "cardboard"], "rest": ["trash"]}, ["paper", "trash", "cardboard"], "rest").bin_of_label
-    {'paper': 'paper', 'cardboard': 'paper', 'trash': 'rest'}
+    >>> route({"dry": ["paper", "can"], "rest": ["trash"]}, ["paper", "trash", "can"], "rest").bin_of_label
+    {'paper': 'dry', 'can': 'dry', 'trash': 'rest'}
 
     Raises:
         ConfigError: a label has no bin or two, a bin names a label the model does not know, or the bin
