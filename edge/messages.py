@@ -60,13 +60,16 @@ class Presence:
 
     `box` is the item in frame pixels without margin, None while EMPTY; `area` is the share of the
     region of interest that is foreground, 0..1; `sharpness` is the variance of the Laplacian inside
-    the box on the working picture, comparable only within one site.
+    the box on the working picture, comparable only within one site. `things` are the separate pieces of
+    foreground, largest first, and `region` is the region of interest, all in frame pixels.
     """
 
     phase: Phase
     box: Box | None = None
     area: float = 0.0
     sharpness: float = 0.0
+    things: tuple[Box, ...] = ()
+    region: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
