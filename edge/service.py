@@ -23,16 +23,18 @@ from edge.cameras.film import FilmCamera
 from edge.cameras.recover import ReopeningCamera
 from edge.cameras.replay import film_of
 from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.stream import StreamSettings, stream_camera
 from edge.cameras.usb import UsbSettings, usb_camera
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import PacedClock
-from edge.config import (
+from edge.config.sections import (
     CameraSection,
     Config,
     GpioActuatorSection,
     LogActuatorSection,
     ReplayCameraSection,
     SimulatedCameraSection,
+    StreamCameraSection,
     UsbCameraSection,
 )
 from edge.consequences import Consequences, Listener, write_report
@@ -193,6 +195,8 @@ def open_camera(section: CameraSection, clock: PacedClock) -> Camera:
         case UsbCameraSection():
             settings = UsbSettings(section.device, section.width_px, section.height_px, section.rate_hz)
             return ReopeningCamera(usb_camera(settings, clock, section.max_age_s), clock)
+        case StreamCameraSection():
+            return ReopeningCamera(stream_camera(StreamSettings(section.url), clock, section.max_age_s), clock)
         case ReplayCameraSection():
             return FilmCamera(film_of(section.source, section.rate_hz), clock)
         case SimulatedCameraSection():

@@ -8,8 +8,9 @@ from edge.commands.classify import classify
 from edge.commands.config import config
 from edge.commands.demo import demo
 from edge.commands.model import model
+from edge.commands.record import record
 from edge.commands.replay import replay
 from edge.commands.run import run
 from edge.commands.simulate import simulate
 
-COMMANDS: list[click.Command] = [classify, config, demo, model, replay, run, simulate]
+COMMANDS: list[click.Command] = [classify, config, demo, model, record, replay, run, simulate]

@@ -27,7 +27,8 @@ def demo(num_items: int, seed: int, *, fast: bool, bundle: Path | None, as_json:
     """Play rendered items before a simulated camera and print each decision as it falls."""
     from edge.cameras.simulated import SimulatedFilm, load_stage
     from edge.clock import ReplayClock, SystemClock
-    from edge.config import Config, SimulatedCameraSection, with_choices
+    from edge.config import Config, with_choices
+    from edge.config.sections import SimulatedCameraSection
     from edge.scoring import Truth, score
     from edge.service import open_rehearsal
 

@@ -48,7 +48,8 @@ def replay(
     items were right, missed, invented or decided twice.
     """
     from edge.clock import ReplayClock
-    from edge.config import ReplayCameraSection, load_config, with_choices
+    from edge.config import load_config, with_choices
+    from edge.config.sections import ReplayCameraSection
     from edge.scoring import load_truth, score
     from edge.service import open_rehearsal
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, UsbCameraSection, load_config
+from edge.config import Config, load_config
+from edge.config.sections import UsbCameraSection
 from edge.errors import ConfigError, MissingInputError
 
 
@@ -67,7 +68,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[camera]\nbackend = "webcam"\n', "'usb', 'replay', 'simulated'"),
+        ('[camera]\nbackend = "webcam"\n', "'usb', 'stream', 'replay', 'simulated'"),
         ("[decision]\nmin_frames = 9\nmax_frames = 3\n", "max_frames 3 must be at least min_frames 9"),
         (
             '[bins.a]\nactuator = {kind = "gpio", pin = 4}\n[bins.b]\nactuator = {kind = "gpio", pin = 4}\n',
