@@ -37,7 +37,7 @@ def parse_labels(text: str, origin: Path) -> tuple[str, ...]:
     ('crane', 'cup', 'crane (2)')
     """
     lines = [line.strip() for line in text.strip().splitlines()]
-    if len(lines) < 2 or not all(lines):  # noqa: PLR2004  (one class is no choice)
+    if len(lines) < 2 or not all(lines):
         raise InvalidDataError(f"{origin}: expected at least two classes, one a line and none empty")
     numbered = [re.fullmatch(r"(\d+)[\s,:]+(.+)", line) for line in lines]
     if all(match and int(match[1]) == index for index, match in enumerate(numbered)):

@@ -57,13 +57,13 @@ def _run() -> int:
         return 0
     except SorterError as error:
         return _complain(str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last resort: an owner sees a line, not a stack
+    except Exception as error:
         return _complain(f"this is a bug in sorter: {type(error).__name__}: {error} (run again with -vv)", BUG)
     return status if isinstance(status, int) else 0
 
 
 def _complain(message: str, exit_code: int) -> int:
-    if verbosity() >= 2:  # noqa: PLR2004 - -vv, as the manual names it
+    if verbosity() >= 2:
         traceback.print_exc()
     click.echo(f"error: {message}", err=True)
     return exit_code

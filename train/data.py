@@ -177,7 +177,7 @@ def with_splits(dataset: Dataset, val_share: float, seed: int) -> Dataset:
     Raises:
         DatasetError: fewer than two classes, or a class that a split would be without.
     """
-    if len(dataset.labels) < 2:  # noqa: PLR2004, two is the fewest that can be told apart
+    if len(dataset.labels) < 2:
         raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
     if not dataset.has_splits:
         val_groups = _draw_val_groups(dataset.rows, val_share, np.random.default_rng(seed))

@@ -19,7 +19,7 @@ _HIDDEN = 0.5
 
 def is_several(foreground: Foreground, score: Floats, doubt: Floats) -> bool:
     """Whether a second thing is large enough, and apart enough, to be an item of its own."""
-    if len(foreground.things) < 2:  # noqa: PLR2004 the word says it
+    if len(foreground.things) < 2:
         return False
     first, second = foreground.things[:2]
     if second.area_px < SECOND_ITEM * first.area_px:

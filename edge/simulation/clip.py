@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def write_clip(scene: Scene, path: Path) -> Path:
     truth = path.with_suffix(".json")
     try:
         truth.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
     return truth

@@ -31,14 +31,17 @@ def _blobs(rng: np.random.Generator, height: int, width: int, reach: float) -> F
 def _grain(rng: np.random.Generator, height: int, width: int, stretch_x: float, stretch_y: float) -> Floats:
     """Noise of standard deviation 1, drawn out along x or y."""
     noise = rng.standard_normal((height, width)).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), sigmaX=max(0.4, stretch_x), sigmaY=max(0.4, stretch_y))
+    noise = np.asarray(
+        cv2.GaussianBlur(noise, (0, 0), sigmaX=max(0.4, stretch_x), sigmaY=max(0.4, stretch_y)), dtype=np.float32
+    )
     return noise / float(noise.std())
 
 
 def _plain(rng: np.random.Generator, height: int, width: int, low: int, high: int) -> Floats:
     color = rng.uniform(low, high) + rng.uniform(-6, 6, 3)
     grain = _grain(rng, height, width, 1, 1) * rng.uniform(0.3, 1.5)
-    return (color + grain[..., None]).astype(np.float32)
+    ground: Floats = (color + grain[..., None]).astype(np.float32)
+    return ground
 
 
 def _dark(rng: np.random.Generator, height: int, width: int) -> Floats:
@@ -58,13 +61,15 @@ def _cardboard(rng: np.random.Generator, height: int, width: int) -> Floats:
     waves = np.sin(np.arange(height) * 2 * np.pi / rng.uniform(6, 14))[:, None, None] * rng.uniform(0.5, 3)
     fibre = _grain(rng, height, width, 6, 1)[..., None] * rng.uniform(1, 4)
     stain = _blobs(rng, height, width, 0.15)[..., None] * 5
-    return (color + waves + fibre + stain).astype(np.float32)
+    ground: Floats = (color + waves + fibre + stain).astype(np.float32)
+    return ground
 
 
 def _steel(rng: np.random.Generator, height: int, width: int) -> Floats:
     brushed = _grain(rng, height, width, 30, 0.6)[..., None] * rng.uniform(2, 6)
     glare = 45 * np.exp(-(((np.linspace(-1, 1, width) - rng.uniform(-0.6, 0.6)) / 0.35) ** 2))[None, :, None]
-    return (rng.uniform(110, 160) + np.array([-2, 0, 3]) + brushed + glare).astype(np.float32)
+    ground: Floats = (rng.uniform(110, 160) + np.array([-2, 0, 3]) + brushed + glare).astype(np.float32)
+    return ground
 
 
 def _tiles(rng: np.random.Generator, height: int, width: int) -> Floats:
@@ -72,20 +77,25 @@ def _tiles(rng: np.random.Generator, height: int, width: int) -> Floats:
     y, x = np.mgrid[0:height, 0:width] + rng.integers(0, side, 2)[:, None, None]
     even = ((y // side + x // side) % 2).astype(np.float32)[..., None]
     light, dark = rng.uniform(140, 220, 3), rng.uniform(60, 160, 3)
-    return (even * light + (1 - even) * dark + _grain(rng, height, width, 1, 1)[..., None] * 2).astype(np.float32)
+    ground: Floats = (even * light + (1 - even) * dark + _grain(rng, height, width, 1, 1)[..., None] * 2).astype(
+        np.float32
+    )
+    return ground
 
 
 def _wood(rng: np.random.Generator, height: int, width: int) -> Floats:
     bent = np.arange(height)[:, None] + 14 * _blobs(rng, height, width, 0.3)
     rings = np.sin(bent * 2 * np.pi / rng.uniform(12, 40))[..., None]
     color = np.array([150, 105, 65]) * rng.uniform(0.7, 1.35)
-    return (color * (1 + 0.1 * rings) + _grain(rng, height, width, 20, 1)[..., None] * 4).astype(np.float32)
+    ground: Floats = (color * (1 + 0.1 * rings) + _grain(rng, height, width, 20, 1)[..., None] * 4).astype(np.float32)
+    return ground
 
 
 def _speckled(rng: np.random.Generator, height: int, width: int) -> Floats:
     base = rng.uniform(60, 200, 3)
     specks = (_grain(rng, height, width, 1.5, 1.5) > 1.6)[..., None] * rng.uniform(-60, 60, 3)
-    return (base + specks + _grain(rng, height, width, 0.6, 0.6)[..., None] * 2).astype(np.float32)
+    ground: Floats = (base + specks + _grain(rng, height, width, 0.6, 0.6)[..., None] * 2).astype(np.float32)
+    return ground
 
 
 def _colored(rng: np.random.Generator, height: int, width: int) -> Floats:

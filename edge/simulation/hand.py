@@ -38,4 +38,4 @@ def draw_arm(rng: np.random.Generator) -> Cutout:
     picture *= (0.55 + 0.45 * depth)[..., None]
     picture += cv2.GaussianBlur(rng.standard_normal((height, width)).astype(np.float32), (0, 0), 3)[..., None] * 20
     alpha = cv2.GaussianBlur(shape.astype(np.float32) / 255, (0, 0), 1.5)
-    return Cutout(np.clip(picture, 0, 255).astype(np.uint8), alpha, "hand", "drawn")
+    return Cutout(np.clip(picture, 0, 255).astype(np.uint8), np.asarray(alpha, dtype=np.float32), "hand", "drawn")

@@ -82,7 +82,7 @@ class Lens:
         if conditions.blur_px > 0:
             picture = cv2.GaussianBlur(picture, (0, 0), conditions.blur_px)  # type: ignore[assignment]
         picture *= self._light(picture.shape[0], at_s)
-        frame: Image = cv2.convertScaleAbs(cv2.max(self._noisy(picture), 0))  # type: ignore[call-overload]
+        frame = np.clip(np.rint(self._noisy(picture)), 0, 255).astype(np.uint8)
         return _through_jpeg(frame, conditions.jpeg_quality)
 
     def _noisy(self, picture: Floats) -> Floats:
@@ -95,7 +95,7 @@ class Lens:
             self._noise = self._rng.standard_normal(shape, np.float32)
         y, x = self._rng.integers(0, _NOISE_ROOM_PX, 2)
         noise = self._noise[y : y + height, x : x + width]
-        sigma = cv2.sqrt(cv2.max(picture, 8.0))
+        sigma = cv2.sqrt(np.maximum(picture, np.float32(8)))
         return cv2.add(picture, cv2.multiply(noise, sigma, scale=self._conditions.noise / np.sqrt(128)))  # type: ignore[return-value]
 
     def _move(self, scene: Floats, at_s: float) -> Floats:
@@ -118,9 +118,11 @@ class Lens:
         color = 1 + conditions.cast * np.sin(turn * np.array([0.7, 1.1, 1.6]) + self._phases[1:4])
         rows = np.arange(height) / height * 2 * np.pi * 1.7 + self._phases[4] + at_s * 5
         stripes = 1 + conditions.banding * np.sin(rows)
-        return (gain * stripes[:, None, None] * color).astype(np.float32)
+        light: Floats = (gain * stripes[:, None, None] * color).astype(np.float32)
+        return light
 
 
 def _through_jpeg(frame: Image, quality: int) -> Image:
     _, encoded = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

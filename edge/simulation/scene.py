@@ -169,7 +169,7 @@ def _fitted(item: Cutout, longer_side_px: float) -> Cutout:
     size = (max(2, round(item.alpha.shape[1] * scale)), max(2, round(item.alpha.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     image, alpha = cv2.resize(item.image, size, interpolation=how), cv2.resize(item.alpha, size, interpolation=how)
-    return replace(item, image=image, alpha=np.clip(alpha, 0, 1))
+    return replace(item, image=np.asarray(image, dtype=np.uint8), alpha=np.clip(alpha, 0, 1))
 
 
 def _rest_pose(item: Cutout, index: int, num_items: int, plan: Plan, rng: np.random.Generator) -> Pose:
@@ -192,7 +192,8 @@ def _item_poses(visit: Visit, at_s: float) -> tuple[Pose, ...]:
     far = visit.origin * 900 * away
     rise = 0.6 * away if way is Way.FALL else 0.0
     return tuple(
-        Pose(pose.x_px + far[0], pose.y_px + far[1], pose.scale + rise, pose.angle_deg + 60 * rise) for pose in visit.poses
+        Pose(pose.x_px + far[0], pose.y_px + far[1], pose.scale + rise, pose.angle_deg + 60 * rise)
+        for pose in visit.poses
     )
 
 
@@ -202,10 +203,10 @@ def _share_away(visit: Visit, at_s: float, way: Way) -> float:
         share = (visit.settled_s - at_s) / (visit.settled_s - visit.enters_s)
         # A hand brings the item in the first half of its visit, and needs the second to withdraw.
         share = max(0.0, share * 2 - 1) if way is Way.HAND else share
-        return share**1.5
+        return float(share**1.5)
     share = (at_s - visit.leaves_s) / max(1e-6, visit.gone_s - visit.leaves_s)
     share = max(0.0, share * 2 - 1) if way is Way.HAND else share
-    return share**1.5
+    return float(share**1.5)
 
 
 def _arm_pose(visit: Visit, at_s: float) -> Pose | None:
