@@ -57,13 +57,13 @@ def _run() -> int:
         return 0
     except SorterError as error:
         return _complain(str(error), error.exit_code)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: an owner sees a line, not a stack
         return _complain(f"this is a bug in sorter: {type(error).__name__}: {error} (run again with -vv)", BUG)
     return status if isinstance(status, int) else 0
 
 
 def _complain(message: str, exit_code: int) -> int:
-    if verbosity() >= 2:
+    if verbosity() >= 2:  # -vv, as the manual names it
         traceback.print_exc()
     click.echo(f"error: {message}", err=True)
     return exit_code
