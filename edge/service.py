@@ -43,14 +43,15 @@ from edge.errors import CameraError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.notify import notify
+from edge.passing import PassingTracker
 from edge.preprocess import to_input
-from edge.presence import PresenceDetector
+from edge.presence import PresenceDetector, PresenceSettings
 from edge.publishers.mqtt import MqttPublisher, MqttSettings
 from edge.records import LiveIds, Recorder, ReplayedIds
 from edge.routing import route
 from edge.site import NO_SITE, Site, load_site
 from edge.telemetry import Telemetry
-from edge.tracking import RestTracker
+from edge.tracking import Mode, RestTracker, Tracker
 
 if TYPE_CHECKING:
     from gpiozero import Factory
@@ -175,18 +176,31 @@ def _assemble(
     camera.open()
     dispatcher.start()
     stack.callback(dispatcher.stop)
-    presence = replace(config.presence, region=parts.site.region) if config.site else config.presence
     return Loop(
         camera=camera,
-        presence=PresenceDetector(presence, parts.site.background),
+        presence=PresenceDetector(_presence_settings(config, parts.site), parts.site.background),
         prepare=to_input,
         classifier=parts.classifier,
-        tracker=RestTracker(config.smoothing),
+        tracker=_tracker(config),
         policy=parts.policy,
         on_decision=consequences,
         telemetry=Telemetry(),
         max_age_s=config.camera.max_age_s,
     )
+
+
+def _presence_settings(config: Config, site: Site) -> PresenceSettings:
+    settings = replace(config.presence, region=site.region) if config.site else config.presence
+    # A belt may never lie still: without a reference its first frame must do.
+    return replace(settings, learn_s=0.0) if config.items.mode is Mode.PASSING else settings
+
+
+def _tracker(config: Config) -> Tracker:
+    match config.items.mode:
+        case Mode.REST:
+            return RestTracker(config.smoothing)
+        case Mode.PASSING:
+            return PassingTracker(config.items, config.smoothing)
 
 
 def open_camera(section: CameraSection, clock: PacedClock) -> Camera:

@@ -7,10 +7,43 @@ only after a moment of emptiness). A hand that passes never comes to rest, so it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from enum import StrEnum
+from typing import Annotated, Protocol
+
+from annotated_types import Gt, Le
 
 from edge.messages import Box, Item, Phase, Prediction, Presence
 from edge.smoothing import Gathering, SmoothingSettings
+
+
+class Mode(StrEnum):
+    """How items come: they lie still, or they pass and never rest."""
+
+    REST = "rest"
+    PASSING = "passing"
+
+
+class Direction(StrEnum):
+    """Which way items pass; `auto` follows each item's own way."""
+
+    AUTO = "auto"
+    LEFT = "left"
+    RIGHT = "right"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSettings:
+    """What an item is. For items that pass, the decision falls when their middle crosses `line`.
+
+    `line` is a share of the region of interest along the way they go: 0 where they come in, 1 where they go
+    out; at 1 the decision falls when they have gone out of sight.
+    """
+
+    mode: Mode = Mode.REST
+    line: Annotated[float, Gt(0), Le(1)] = 0.5
+    direction: Direction = Direction.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from edge.decision import DecisionSettings
 from edge.presence.settings import PresenceSettings
 from edge.smoothing import SmoothingSettings
+from edge.tracking import ItemSettings
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
@@ -137,6 +138,7 @@ class Config(Section):
     camera: CameraSection = SimulatedCameraSection()
     model: ModelSection = ModelSection()
     presence: PresenceSettings = PresenceSettings()
+    items: ItemSettings = ItemSettings()
     smoothing: SmoothingSettings = SmoothingSettings()
     decision: DecisionSettings = DecisionSettings()
     bins: dict[Name, BinSection] = Field(default_factory=dict)
