@@ -9,24 +9,21 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from convert.card import write_card
+from convert.correction import corrected
 from convert.draft import CARD, Draft, GoldenFile, Model, golden_files, open_classifier, with_digests, with_golden
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
 from convert.metadata import Described, with_metadata
 from convert.network import LOGITS, load_network
 from convert.parity import DEFAULT_LIMITS, Limits, compare
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
-from convert.tflite import SCORES, to_plain_classifier, to_tflite
+from convert.tflite import SCORES, Converted, to_plain_classifier, to_tflite
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, Precision
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
-
-if TYPE_CHECKING:
-    import keras
 
 REPRESENTATIVE = "representative.txt"
 
@@ -83,21 +80,23 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     source = _open(folder, settings)
     network = load_network(folder, source.run, source.spec)
     representative = [source.picture(row) for row in progress(source.representative, "representative pictures")]
-    plain, chosen = (
-        _converted(source, network, precision, representative) for precision in ("float32", settings.precision)
-    )
+    plain = to_tflite(network, source.spec, "float32", representative)
+    chosen = to_tflite(network, source.spec, settings.precision, representative)
+    if settings.precision == "int8":
+        chosen = replace(chosen, model=corrected(plain.model, chosen.model, representative))
+    model = _model(source, chosen, settings.precision)
     with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
-        classifier = open_classifier(chosen, Path(scratch) / "chosen")
+        classifier = open_classifier(model, Path(scratch) / "chosen")
         scorers = {
             _KERAS: network_scorer(network),
-            _PLAIN: classifier_scorer(open_classifier(plain, Path(scratch) / "plain")),
+            _PLAIN: classifier_scorer(open_classifier(_model(source, plain, "float32"), Path(scratch) / "plain")),
             _CHOSEN: classifier_scorer(classifier),
         }
         held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
         held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
         golden = golden_files(classifier)
     temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
-    draft = _described(source, chosen, held_out, golden, temperature, settings.limits)
+    draft = _described(source, model, held_out, golden, temperature, settings.limits)
     if not settings.has_plain_classifier:
         return draft
     plain_classifier = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
@@ -123,8 +122,8 @@ def _name(run: Run) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
 
 
-def _converted(source: _Source, network: keras.Model, precision: Precision, representative: Sequence[Image]) -> Model:
-    converted = to_tflite(network, source.spec, precision, representative)
+def _model(source: _Source, converted: Converted, precision: Precision) -> Model:
+    """A converted model with its metadata, and a manifest that says what is known before measuring."""
     content = with_metadata(converted.model, source.described(converted.output_names, LOGITS))
     _log.info("converted to %s: %.2f MB", precision, len(content) / 1e6)
     manifest = Manifest(

@@ -16,13 +16,13 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.anatomy import METADATA_NAME
+from convert.flatbuffer import pack_model
 
 LABELS_FILE = "labels.txt"
 
 
-_METADATA_IDENTIFIER, _MODEL_IDENTIFIER = b"M001", b"TFL3"
+_METADATA_IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"  # nothing newer is used
-_BUFFER_ALIGNMENT = 16  # force_align of Buffer.data in the TFLite schema
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a ZIP can say: the same file every time
 
 _RGB, _AXIS_LABELS = 1, 2  # ColorSpaceType, AssociatedFileType
@@ -44,32 +44,11 @@ class Described:
 def with_metadata(model: bytes, described: Described) -> bytes:
     """The same network with metadata and label file; it runs as before, from weights aligned as before."""
     unpacked = schema.ModelT.InitFromPackedBuf(model)
-    unpacked.buffers = [_AlignedBuffer(buffer.data, buffer.offset, buffer.size) for buffer in unpacked.buffers]
-    unpacked.buffers.append(_AlignedBuffer(np.frombuffer(_metadata(described), np.uint8)))
+    unpacked.buffers.append(schema.BufferT(np.frombuffer(_metadata(described), np.uint8)))
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA_NAME, len(unpacked.buffers) - 1
     unpacked.metadata = [*(unpacked.metadata or []), entry]
-    builder = flatbuffers.Builder(len(model) + 65536)
-    builder.Finish(unpacked.Pack(builder), file_identifier=_MODEL_IDENTIFIER)
-    return _with_file(bytes(builder.Output()), LABELS_FILE, "\n".join(described.labels).encode())
-
-
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
-    """A buffer whose data keep the alignment of the schema, which the generated code forgets."""
-
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802  (the generated code's name)
-        position = None if self.data is None else self._write(builder)
-        schema.BufferStart(builder)
-        if position is not None:
-            schema.BufferAddData(builder, position)
-        return int(schema.BufferEnd(builder))
-
-    def _write(self, builder: flatbuffers.Builder) -> int:
-        content = np.asarray(self.data, np.uint8).tobytes()
-        builder.StartVector(1, len(content), _BUFFER_ALIGNMENT)
-        builder.head -= len(content)
-        builder.Bytes[builder.head : builder.head + len(content)] = content
-        return int(builder.EndVector())
+    return _with_file(pack_model(unpacked), LABELS_FILE, "\n".join(described.labels).encode())
 
 
 def _with_file(model: bytes, name: str, content: bytes) -> bytes:

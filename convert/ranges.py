@@ -1,0 +1,78 @@
+"""Narrower ranges for activations: a few outliers cost less when they are clipped than when all else is coarse.
+
+The converter takes the smallest and the largest value it ever saw. Here each range shrinks to the share of it
+with the least mean squared error over the representative pictures, after rounding and clipping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convert.twins import RESCALING, Floats, Twins, tensor
+from edge.preprocess import Image
+
+_NUM_BINS = 2048  # eight for each int8 step of the full range
+_SHARES = np.linspace(0.3, 1.0, 36)
+_LOWEST, _HIGHEST = -128, 127
+
+
+def narrow_ranges(twins: Twins, pictures: Sequence[Image]) -> None:
+    """Give activations of `twins.quantized` the scale and zero point with the least error.
+
+    Biases depend on these scales: `convert.correction` must write them anew afterwards.
+    """
+    free = _free_tensors(twins)
+    edges = {place: np.linspace(*_range(twins, place), _NUM_BINS + 1) for place in free}
+    counts = {place: np.zeros(_NUM_BINS) for place in free}
+    for activation in twins.activations(pictures):
+        for quantized, plain in free.items():
+            lowest, highest = edges[quantized][[0, -1]]
+            values = activation(plain).clip(lowest, highest)
+            counts[quantized] += np.histogram(values, _NUM_BINS, (lowest, highest))[0]
+    for place in free:
+        _set_range(twins, place, *best_range(edges[place], counts[place]))
+
+
+def _free_tensors(twins: Twins) -> dict[int, int]:
+    """Activations between rescaling steps, by index in the int8 model and in the float one.
+
+    The model's outputs keep their ranges: an unusual picture may need all of it.
+    """
+    graph = twins.quantized.subgraphs[0]
+    bound = {int(place) for place in graph.outputs}
+    for step in graph.operators:
+        if int(twins.quantized.operatorCodes[step.opcodeIndex].builtinCode) not in RESCALING:
+            bound |= {int(place) for place in (*step.inputs, *step.outputs)}
+    made = {int(step.quantized.outputs[0]): int(step.plain.outputs[0]) for step in twins.steps}
+    return {quantized: plain for quantized, plain in made.items() if quantized not in bound}
+
+
+def _range(twins: Twins, place: int) -> tuple[float, float]:
+    quantization = tensor(twins.quantized, place).quantization
+    scale, zero_point = float(quantization.scale[0]), int(quantization.zeroPoint[0])
+    return (_LOWEST - zero_point) * scale, (_HIGHEST - zero_point) * scale
+
+
+def _set_range(twins: Twins, place: int, scale: float, zero_point: int) -> None:
+    quantization = tensor(twins.quantized, place).quantization
+    quantization.scale = np.array([scale], np.float32)
+    quantization.zeroPoint = np.array([zero_point], np.int64)
+
+
+def best_range(edges: Floats, counts: Floats) -> tuple[float, int]:
+    """Scale and zero point of the share of the range with the least squared error."""
+    centers = (edges[:-1] + edges[1:]) / 2
+    candidates = [_affine(edges[0] * share, edges[-1] * share) for share in _SHARES]
+    return min(candidates, key=lambda affine: _error(centers, counts, *affine))
+
+
+def _affine(lowest: float, highest: float) -> tuple[float, int]:
+    scale = (highest - lowest) / (_HIGHEST - _LOWEST)
+    return scale, round(_LOWEST - lowest / scale)
+
+
+def _error(values: Floats, counts: Floats, scale: float, zero_point: int) -> float:
+    stored = (np.rint(values / scale) + zero_point).clip(_LOWEST, _HIGHEST)
+    return float(((stored - zero_point) * scale - values) ** 2 @ counts)

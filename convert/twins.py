@@ -1,0 +1,119 @@
+"""An int8 model beside its float twin: the same steps, and what goes through the float one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+from edge.errors import InvalidDataError
+from edge.preprocess import Image
+
+Floats = NDArray[np.float64]
+Activation = Callable[[int], NDArray[np.float32]]
+"""The value of one of the float model's tensors, by its index."""
+
+CONV, DEPTHWISE, DENSE, ADD, MEAN = (
+    schema.BuiltinOperator.CONV_2D,
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D,
+    schema.BuiltinOperator.FULLY_CONNECTED,
+    schema.BuiltinOperator.ADD,
+    schema.BuiltinOperator.MEAN,
+)
+LAYERS = frozenset({CONV, DEPTHWISE, DENSE})
+
+# These take and give any scale; what else there is (pooling, reshaping) wants the same on both sides.
+RESCALING = LAYERS | {ADD, MEAN}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of both models: its kind, and the same operator in each."""
+
+    kind: int
+    plain: schema.OperatorT
+    quantized: schema.OperatorT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Twins:
+    """Two unpacked models and the steps of `RESCALING` that they share; `quantized` is free to be changed."""
+
+    content: bytes
+    plain: schema.ModelT
+    quantized: schema.ModelT
+    steps: tuple[Step, ...]
+
+    def activations(self, pictures: Sequence[Image]) -> Iterator[Activation]:
+        """Run the float model on each picture; what is yielded is valid until the next."""
+        interpreter = Interpreter(
+            model_content=self.content,
+            experimental_preserve_all_tensors=True,
+            # XNNPACK keeps no tensors between its layers.
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+        place = interpreter.get_input_details()[0]["index"]
+        for picture in pictures:
+            interpreter.set_tensor(place, picture[None].astype(np.float32))
+            interpreter.invoke()
+            yield interpreter.get_tensor
+
+
+def open_twins(plain: bytes, quantized: bytes) -> Twins:
+    """Both models, matched step by step.
+
+    Raises:
+        InvalidDataError: they are not the same network.
+    """
+    reference, model = (schema.ModelT.InitFromPackedBuf(content) for content in (plain, quantized))
+    ours, theirs = _rescaling(reference), _rescaling(model)
+    if [_shape(reference, step) for step in ours] != [_shape(model, step) for step in theirs]:
+        raise InvalidDataError("the int8 model has other layers than the float model: nothing to correct it by")
+    steps = (Step(_kind(reference, one), one, other) for one, other in zip(ours, theirs, strict=True))
+    return Twins(plain, reference, model, tuple(steps))
+
+
+def constants(model: schema.ModelT, index: int, dtype: type[np.generic]) -> Floats:
+    """A constant tensor's numbers as they are stored."""
+    content = np.asarray(model.buffers[tensor(model, index).buffer].data, np.uint8).tobytes()
+    return np.frombuffer(content, dtype).reshape(tensor(model, index).shape).astype(np.float64)
+
+
+def replace_constants(model: schema.ModelT, index: int, values: Floats, dtype: type[np.generic]) -> None:
+    """Store other numbers in a constant tensor."""
+    model.buffers[tensor(model, index).buffer].data = np.frombuffer(values.astype(dtype).tobytes(), np.uint8)
+
+
+def tensor(model: schema.ModelT, index: int) -> schema.TensorT:
+    """A tensor of the first subgraph."""
+    return model.subgraphs[0].tensors[index]
+
+
+def scales(model: schema.ModelT, index: int) -> Floats:
+    """The quantization scale of a tensor, or of each of its channels."""
+    return np.asarray(tensor(model, index).quantization.scale, np.float64)
+
+
+def _rescaling(model: schema.ModelT) -> list[schema.OperatorT]:
+    """The steps that rescale, without the addition of a constant by which the input itself is rescaled."""
+    return [step for step in model.subgraphs[0].operators if _is_rescaling(model, step)]
+
+
+def _is_rescaling(model: schema.ModelT, step: schema.OperatorT) -> bool:
+    kind = _kind(model, step)
+    has_constant = any(model.buffers[tensor(model, index).buffer].data is not None for index in step.inputs)
+    return kind in RESCALING and not (kind == ADD and has_constant)
+
+
+def _kind(model: schema.ModelT, step: schema.OperatorT) -> int:
+    return int(model.operatorCodes[step.opcodeIndex].builtinCode)
+
+
+def _shape(model: schema.ModelT, step: schema.OperatorT) -> tuple[int, ...]:
+    index = step.inputs[1] if _kind(model, step) in LAYERS else step.outputs[0]
+    return (_kind(model, step), *map(int, tensor(model, index).shape))
