@@ -75,6 +75,11 @@ class Loop:
         self._telemetry.saw(presence.phase)
         return True
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """Timings and counts so far."""
+        return self._telemetry
+
     def run_to_end(self) -> None:
         """Step until the source has ended."""
         while self.step():

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How many decisions a rehearsal keeps in memory: a replay of a whole day must not fill it.
+NUM_REHEARSED = 1000
+
 
 def check_config(config: Config) -> None:
     """Load what the configuration names and check that it fits together; touch no hardware.
@@ -69,18 +72,22 @@ def check_config(config: Config) -> None:
 
 
 @contextmanager
-def open_rehearsal(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -> Iterator[Loop]:
+def open_rehearsal(
+    config: Config, clock: PacedClock, listeners: Sequence[Listener], camera: Camera | None = None
+) -> Iterator[Loop]:
     """A loop that touches nothing outside the process: journal in memory, actuators that only log.
 
     Ids come from the source's own times, so that the same source gives the same records again.
+    `camera` stands in for the configured one.
     """
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(Journal(IN_MEMORY, clock)))
+        journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
         parts = _load(config)
         actuators = {name: LogActuator(name) for name in parts.bins}
         dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
-        yield _assemble(stack, config, parts, clock, Consequences(journal, recorder, dispatcher, listeners), dispatcher)
+        consequences = Consequences(journal, recorder, dispatcher, listeners)
+        yield _assemble(stack, config, parts, camera or open_camera(config.camera, clock), consequences, dispatcher)
 
 
 @contextmanager
@@ -98,7 +105,8 @@ def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -
             publisher.start()
             stack.callback(publisher.stop)
             listeners = [*listeners, publisher.tell]
-        yield _assemble(stack, config, parts, clock, Consequences(journal, recorder, dispatcher, listeners), dispatcher)
+        consequences = Consequences(journal, recorder, dispatcher, listeners)
+        yield _assemble(stack, config, parts, open_camera(config.camera, clock), consequences, dispatcher)
 
 
 def serve(loop: Loop) -> None:
@@ -167,11 +175,10 @@ def _assemble(
     stack: ExitStack,
     config: Config,
     parts: _Parts,
-    clock: PacedClock,
+    camera: Camera,
     consequences: Consequences,
     dispatcher: Dispatcher,
 ) -> Loop:
-    camera = open_camera(config.camera, clock)
     stack.callback(camera.close)
     camera.open()
     dispatcher.start()

@@ -31,6 +31,8 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._durations_s: dict[Stage, deque[float]] = {stage: deque(maxlen=WINDOW) for stage in Stage}
+        self._totals_s = dict.fromkeys(Stage, 0.0)
+        self._num_runs: Counter[Stage] = Counter()
         self._phases: Counter[Phase] = Counter()
         self.num_frames = 0
         self.phase = Phase.EMPTY
@@ -40,7 +42,18 @@ class Telemetry:
         """Time the block as one run of `stage`; a block that raises is not counted."""
         began_s = time.perf_counter()
         yield
-        self._durations_s[stage].append(time.perf_counter() - began_s)
+        duration_s = time.perf_counter() - began_s
+        self._durations_s[stage].append(duration_s)
+        self._totals_s[stage] += duration_s
+        self._num_runs[stage] += 1
+
+    def total_s(self, stage: Stage) -> float:
+        """Seconds spent in a stage since the start."""
+        return self._totals_s[stage]
+
+    def count(self, stage: Stage) -> int:
+        """How often a stage ran since the start."""
+        return self._num_runs[stage]
 
     def saw(self, phase: Phase) -> None:
         """Count one whole tick."""
