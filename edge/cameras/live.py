@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from threading import Condition, Event, Thread
@@ -15,6 +15,9 @@ from edge.errors import CameraError, StaleFrameError, UnavailableError
 from edge.messages import Frame, Image
 
 log = logging.getLogger(__name__)
+
+# 29.97 Hz is what many drivers make of 30.
+_RATE_TOLERANCE_HZ = 0.5
 
 # A read of a stalled V4L2 camera comes back after 2 s; one that takes longer hangs in its driver.
 _CLOSE_TIMEOUT_S = 3.0
@@ -37,6 +40,18 @@ class SettingsReport:
     requested: CaptureSettings
     applied: CaptureSettings
     differences: tuple[str, ...] = ()
+
+
+def compare(requested: CaptureSettings, applied: CaptureSettings) -> Iterator[str]:
+    """What the driver did not do as it was asked, a sentence each."""
+    wanted_size = f"{requested.width_px}x{requested.height_px}"
+    found_size = f"{applied.width_px}x{applied.height_px}"
+    if wanted_size != found_size:
+        yield f"asked for {wanted_size}, the driver gives {found_size}: set camera.width_px and camera.height_px to it"
+    if abs(requested.rate_hz - applied.rate_hz) > _RATE_TOLERANCE_HZ:
+        yield f"asked for {requested.rate_hz:g} Hz, the driver gives {applied.rate_hz:g} Hz"
+    if requested.fourcc != applied.fourcc:
+        yield f"asked for {requested.fourcc}, the driver gives {applied.fourcc}: expect fewer pictures a second"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

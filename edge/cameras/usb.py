@@ -13,7 +13,7 @@ import numpy as np
 from cv2.typing import MatLike
 
 from edge.cameras.captures import Capture, open_v4l2, to_rgb
-from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport
+from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport, compare
 from edge.cameras.v4l2 import KernelNodes, Node, Nodes
 from edge.cameras.watch import WatchLimits
 from edge.clock import Clock
@@ -41,9 +41,6 @@ CONTROLS: Mapping[str, int] = MappingProxyType(
 
 _MJPG = "MJPG"
 _END_OF_IMAGE = b"\xff\xd9"
-
-# 29.97 Hz is what many drivers make of 30.
-_RATE_TOLERANCE_HZ = 0.5
 
 # A driver's timestamp further off than this is of another clock, or none.
 _MAX_PLAUSIBLE_AGE_S = 10.0
@@ -201,19 +198,8 @@ def _apply(capture: Capture, settings: UsbSettings) -> SettingsReport:
         capture.get(cv2.CAP_PROP_FPS),
         _fourcc(capture.get(cv2.CAP_PROP_FOURCC)),
     )
-    differences = (*_compare(requested, applied), *_apply_controls(capture, settings.controls))
+    differences = (*compare(requested, applied), *_apply_controls(capture, settings.controls))
     return SettingsReport(requested, applied, differences)
-
-
-def _compare(requested: CaptureSettings, applied: CaptureSettings) -> Iterator[str]:
-    wanted_size = f"{requested.width_px}x{requested.height_px}"
-    found_size = f"{applied.width_px}x{applied.height_px}"
-    if wanted_size != found_size:
-        yield f"asked for {wanted_size}, the driver gives {found_size}: set camera.width_px and camera.height_px to it"
-    if abs(requested.rate_hz - applied.rate_hz) > _RATE_TOLERANCE_HZ:
-        yield f"asked for {requested.rate_hz:g} Hz, the driver gives {applied.rate_hz:g} Hz"
-    if requested.fourcc != applied.fourcc:
-        yield f"asked for {requested.fourcc}, the driver gives {applied.fourcc}: expect fewer pictures a second"
 
 
 def _apply_controls(capture: Capture, controls: Mapping[str, float]) -> Iterator[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -22,6 +24,7 @@ WEBCAM = Node("/dev/video0", "Brio", "usb-1.2")
 OTHER = Node("/dev/video1", "Endoscope", "usb-1.3")
 SMALL = UsbSettings(width_px=64, height_px=48)
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+NOBODY = 65534  # the user that owns nothing, on every Debian
 YUYV = cv2.VideoWriter.fourcc(*"YUYV")
 
 
@@ -242,11 +245,26 @@ def test_a_file_that_is_no_camera_is_refused(tmp_path: Path) -> None:
     assert KernelNodes(tmp_path).cameras() == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
-def test_a_node_without_permission_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / "video0").touch(mode=0)
-    with pytest.raises(AccessDeniedError, match="usermod -aG video"):
-        KernelNodes().inspect(str(tmp_path / "video0"))
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """As somebody who may not open everything; root puts its rights away for as long."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_node_without_permission_is_refused_with_the_remedy() -> None:
+    # Not below pytest's own folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "video0").touch(mode=0)
+        with without_privileges(), pytest.raises(AccessDeniedError, match="usermod -aG video"):
+            KernelNodes().inspect(f"{folder}/video0")
 
 
 def test_a_usb_camera_without_its_device_does_not_open(tmp_path: Path) -> None:
