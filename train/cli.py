@@ -68,10 +68,10 @@ def train(
     from train.data import scan
     from train.recipes import load_recipe
 
-    scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     numbers = {"epochs": epochs, "batch_size": batch_size}
     given = [f"fit.{key}={value}" for key, value in numbers.items() if value is not None]
     recipe = load_recipe(recipe_name, [*overrides, *given])
+    scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     name = Path(recipe_name).stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
     _quiet_tensorflow()
