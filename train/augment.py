@@ -37,7 +37,8 @@ class Source:
 
 def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augment, rng: Rng) -> Image:
     """One new (size_px, size_px, 3) picture of the source's item; `others` lend their grounds."""
-    if _chance(rng, ranges.plain_share):
+    # No draw without plain pictures: recipes from before the share existed keep their chance, and so their weights.
+    if ranges.plain_share and _chance(rng, ranges.plain_share):
         plain = plain_ranges(ranges)
         return relight(warp(source.image, None, size_px, plain, rng), plain, rng)
     image = source.image
