@@ -19,6 +19,7 @@ from edge.actuators.log import LogActuator
 from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.cameras.base import Camera
+from edge.cameras.csi import CsiSettings, csi_camera
 from edge.cameras.film import FilmCamera
 from edge.cameras.recover import ReopeningCamera
 from edge.cameras.replay import film_of
@@ -30,6 +31,7 @@ from edge.clock import PacedClock
 from edge.config.sections import (
     CameraSection,
     Config,
+    CsiCameraSection,
     GpioActuatorSection,
     LogActuatorSection,
     ReplayCameraSection,
@@ -214,8 +216,15 @@ def open_camera(section: CameraSection, clock: PacedClock) -> Camera:
     """The camera that the configuration names; not started yet."""
     match section:
         case UsbCameraSection():
-            settings = UsbSettings(section.device, section.width_px, section.height_px, section.rate_hz)
-            return ReopeningCamera(usb_camera(settings, clock, section.max_age_s), clock)
+            usb = UsbSettings(
+                section.device, section.width_px, section.height_px, section.rate_hz, controls=section.controls
+            )
+            return ReopeningCamera(usb_camera(usb, clock, section.max_age_s), clock)
+        case CsiCameraSection():
+            csi = CsiSettings(
+                section.index, section.width_px, section.height_px, section.rate_hz, controls=section.controls
+            )
+            return ReopeningCamera(csi_camera(csi, clock, section.max_age_s), clock)
         case StreamCameraSection():
             return ReopeningCamera(stream_camera(StreamSettings(section.url), clock, section.max_age_s), clock)
         case ReplayCameraSection():

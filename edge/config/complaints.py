@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from edge.config.sections import Config
 
 # The names of union members, which pydantic puts into an error's place although no file holds them.
-_TAGS = frozenset({"usb", "stream", "replay", "simulated", "log", "gpio"})
+_TAGS = frozenset({"usb", "csi", "stream", "replay", "simulated", "log", "gpio"})
 
 
 def explain(invalid: ValidationError, origins: Mapping[tuple[str, ...], str], default_origin: str) -> str:

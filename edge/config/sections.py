@@ -27,6 +27,13 @@ class DeviceSection(Section):
     id: Name = "bin"
 
 
+# The controls of `edge.cameras.usb`, by name; here too, so that a wrong one is an error of the file.
+UsbControl = Literal[
+    "auto_exposure", "exposure", "gain", "auto_white_balance", "white_balance_k", "autofocus", "focus",
+    "brightness", "contrast", "saturation", "sharpness", "zoom",
+]  # fmt: skip
+
+
 class UsbCameraSection(Section):
     """A V4L2 camera. `device` is a path, best one below /dev/v4l/by-id, which survives renumbering."""
 
@@ -36,6 +43,19 @@ class UsbCameraSection(Section):
     height_px: int = Field(default=720, ge=64, le=8192)
     rate_hz: float = Field(default=30.0, gt=0, le=240)
     max_age_s: float = Field(default=2.0, gt=0, le=60)
+    controls: dict[UsbControl, float] = Field(default_factory=dict, description="set in this order")
+
+
+class CsiCameraSection(Section):
+    """A Raspberry Pi camera module; `index` counts as `rpicam-hello --list-cameras` does."""
+
+    backend: Literal["csi"]
+    index: int = Field(default=0, ge=0, le=7)
+    width_px: int = Field(default=1280, ge=64, le=8192)
+    height_px: int = Field(default=720, ge=64, le=8192)
+    rate_hz: float = Field(default=30.0, gt=0, le=240)
+    max_age_s: float = Field(default=2.0, gt=0, le=60)
+    controls: dict[str, float] = Field(default_factory=dict, description="libcamera controls")
 
 
 class StreamCameraSection(Section):
@@ -66,7 +86,7 @@ class SimulatedCameraSection(Section):
 
 
 CameraSection = Annotated[
-    UsbCameraSection | StreamCameraSection | ReplayCameraSection | SimulatedCameraSection,
+    UsbCameraSection | CsiCameraSection | StreamCameraSection | ReplayCameraSection | SimulatedCameraSection,
     Field(discriminator="backend"),
 ]
 

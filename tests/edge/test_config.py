@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from edge.cameras.usb import CONTROLS
 from edge.config import Config, load_config
-from edge.config.sections import UsbCameraSection
+from edge.config.sections import UsbCameraSection, UsbControl
 from edge.errors import ConfigError, MissingInputError
 
 
@@ -53,7 +55,8 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         load_config(path, ["smoothing.method=mean"], {"SORTER__MODEL__THREADS": "99"})
     message = str(refusal.value)
     assert (
-        f"{path}: camera.widht_px = 640 is not a setting; did you mean width_px? (allowed: backend, device," in message
+        f"{path}: camera.widht_px = 640 is not a setting; did you mean width_px? (allowed: backend, controls,"
+        in message
     )
     assert f"{path}: decision.min_confidence = 3: Input should be less than or equal to 1" in message
     assert "decision.classes.metal.min_confidense = 0.5 is not a setting; did you mean min_confidence?" in message
@@ -68,7 +71,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[camera]\nbackend = "webcam"\n', "'usb', 'stream', 'replay', 'simulated'"),
+        ('[camera]\nbackend = "webcam"\n', "'usb', 'csi', 'stream', 'replay', 'simulated'"),
         ("[decision]\nmin_frames = 9\nmax_frames = 3\n", "max_frames 3 must be at least min_frames 9"),
         (
             '[bins.a]\nactuator = {kind = "gpio", pin = 4}\n[bins.b]\nactuator = {kind = "gpio", pin = 4}\n',
@@ -99,3 +102,7 @@ def test_an_override_without_a_value_says_how_it_is_written() -> None:
 def test_the_password_does_not_show_when_a_config_is_printed() -> None:
     config = load_config(None, ["mqtt.host=broker", "mqtt.password=geheim"], {})
     assert "geheim" not in repr(config)
+
+
+def test_the_controls_that_may_be_set_are_those_the_camera_has() -> None:
+    assert set(get_args(UsbControl)) == set(CONTROLS)
