@@ -38,6 +38,9 @@ _SHADOW_DEPTH = 0.5
 _UPDATE_S = 0.3
 # Of 255: a grid cell with less foreground than this counts as empty.
 _EMPTY_CELL = 26
+# A camera was pushed when a shift by at most this share of the picture leaves at most this share of
+# the difference unexplained.
+_MAX_PUSH, _FAR_BETTER = 0.1, 0.7
 # The rim of a ghost was this much stronger an edge in the empty scene than it is now; log units a pixel.
 _GHOST_RATIO, _GHOST_EDGE = 2.0, 0.01
 
@@ -46,12 +49,14 @@ _GHOST_RATIO, _GHOST_EDGE = 2.0, 0.01
 class Difference:
     """One frame held against the empty scene.
 
-    `score` (H, W) is in standard deviations of the empty scene; `relit` (H, W, 3) is the frame as it
+    `score` (H, W) is in standard deviations of the empty scene, and `doubt` (H, W) 0..1 is the share of
+    these that comes from edges that may have moved; `relit` (H, W, 3) is the frame as it
     would look under the empty scene's light, log units; `shade` (H, W) is its brightness and `edges`
     (H, W) the gradient magnitude of that.
     """
 
     score: Floats
+    doubt: Floats
     relit: Floats
     shade: Floats
     edges: Floats
@@ -84,7 +89,13 @@ class Background:
         relit = minus(log_picture, self._surface)
         shade = brightness(relit)
         edges = gradient(shade)
-        return Difference(self._score(relit, edges), relit, shade, edges)
+        evidence, noise = self._evidence(relit, edges), self._noise_of_light()
+        # Only an edge that is still there may have moved: one that has gone is covered, or taken away.
+        remaining = cv2.min(self._edges_near, cv2.dilate(edges, _SQUARE5))
+        misplaced = squared(remaining, _REGISTRATION_PX**2)  # type: ignore[arg-type]
+        noise = plus(noise, misplaced)
+        score = cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))
+        return Difference(score, cv2.divide(misplaced, noise), relit, shade, edges)  # type: ignore[arg-type]
 
     def follow(self, elapsed_s: float, foreground: Mask) -> None:
         """Take over the light everywhere, and the picture where nothing lies."""
@@ -115,8 +126,25 @@ class Background:
         before, now = cv2.mean(self._edges, rim)[0], cv2.mean(edges, rim)[0]
         return before > _GHOST_RATIO * now + _GHOST_EDGE
 
-    def _score(self, relit: Floats, edges: Floats) -> Floats:
-        """Color, light and edges that the empty scene has not, over its noise.
+    def realign(self, difference: Difference) -> bool:
+        """Follow a camera that was pushed. True when a moved scene explains the frame far better."""
+        (x_px, y_px), _ = cv2.phaseCorrelate(self._edges, difference.edges)
+        height, width = self._edges.shape
+        if max(abs(x_px) / width, abs(y_px) / height) > _MAX_PUSH:
+            return False
+        push = np.array([[1, 0, x_px], [0, 1, y_px]], np.float32)
+        # What has come into view at the rim is taken as it is.
+        moved = difference.relit.copy()
+        cv2.warpAffine(self._mean, push, (width, height), moved, borderMode=cv2.BORDER_TRANSPARENT)
+        unexplained = float(np.abs(difference.relit - moved).mean())
+        if unexplained > _FAR_BETTER * float(np.abs(self._residual).mean()):
+            return False
+        self._mean = moved
+        self._derive()
+        return True
+
+    def _evidence(self, relit: Floats, edges: Floats) -> Floats:
+        """Color, light and edges that the empty scene has not, in squared log units.
 
         Darkening down to _SHADOW_DEPTH counts for nothing by itself: a shadow does that.
         """
@@ -125,10 +153,11 @@ class Background:
         color = minus(energy(excess), squared(shift, 3))
         lit = positive(np.maximum(shift, -_SHADOW_DEPTH - shift))
         new_edges = positive(minus(edges, self._edges_near))
-        evidence = plus(plus(color, squared(lit, 3)), squared(new_edges, 3))
-        light = brightness(np.abs(self._surface))
-        noise = plus(self._noise, squared(light, _LIGHT_ERROR_SHARE**2))
-        return cv2.sqrt(cv2.blur(cv2.divide(positive(evidence), noise), (3, 3)))  # type: ignore[return-value]
+        return positive(plus(plus(color, squared(lit, 3)), squared(new_edges, 3)))
+
+    def _noise_of_light(self) -> Floats:
+        """Squared log units: the sensor's noise, and what the surface leaves of a change of light."""
+        return plus(self._noise, squared(brightness(np.abs(self._surface)), _LIGHT_ERROR_SHARE**2))
 
     def _derive(self) -> None:
         """Bounds that forgive a shift by one work pixel, edges and noise, from mean and variance."""
@@ -139,8 +168,4 @@ class Background:
         self._edges_near: Floats = cv2.dilate(self._edges, _SQUARE5)  # type: ignore[assignment]
         # One grey level in log units is one over the pixel's value.
         levels: Floats = np.exp(-2 * shade)
-        known = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))
-        misplaced = squared(self._edges_near, _REGISTRATION_PX**2)
-        self._noise = plus(known, misplaced)
-        self.doubt: Floats = cv2.divide(misplaced, self._noise)  # type: ignore[assignment]
-        """(H, W) 0..1: the share of the noise that comes from edges of the scene that may have moved."""
+        self._noise = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))

@@ -8,7 +8,7 @@ import numpy as np
 from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
-from edge.presence.planes import Floats, Mask, share_of, to_log
+from edge.presence.planes import Mask, share_of, to_log
 from edge.presence.regions import SECOND_ITEM, Foreground, find_things
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
@@ -87,7 +87,7 @@ class _Watch:
         self._difference = self._background.compare(log_picture, self._mask)
         foreground = find_things(
             self._difference.score,
-            self._background.doubt,
+            self._difference.doubt,
             self._settings.min_area * self._mask.size,
             self._settings.sensitivity,
         )
@@ -109,9 +109,9 @@ class _Watch:
             self._is_settled = False
             return Presence(Phase.EMPTY)
         still_s = self._stillness.update(difference, self._mask, now_s)
-        phase, box = self._phase(foreground, difference.score, background.doubt, still_s)
-        if phase is not Phase.MOVING and background.is_ghost(foreground.mask, difference.edges):
-            self.absorb()
+        was_settled = self._is_settled
+        phase, box = self._phase(foreground, difference, still_s)
+        if self._is_settled and not was_settled and self._is_mistaken(background, foreground, difference):
             return Presence(Phase.EMPTY)
         return Presence(
             phase,
@@ -122,7 +122,23 @@ class _Watch:
             self.view.region,
         )
 
-    def _phase(self, foreground: Foreground, score: Floats, doubt: Floats, still_s: float) -> tuple[Phase, Box]:
+    def _is_mistaken(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
+        """Whether what came to rest is no item but the empty scene, which has changed; it is then learned.
+
+        A pushed camera moves everything; a ghost is a thing that was learned with the scene and is gone now.
+        """
+        if not background.realign(difference):
+            ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.edges)]
+            if not ghosts:
+                return False
+            for ghost in ghosts:
+                background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]
+        self._mask = np.zeros_like(self._mask)
+        self._stillness.reset()
+        self._is_settled = False
+        return True
+
+    def _phase(self, foreground: Foreground, difference: Difference, still_s: float) -> tuple[Phase, Box]:
         large_px = SECOND_ITEM * foreground.things[0].area_px
         has_arm = any(thing.is_arm_like and thing.area_px >= large_px for thing in foreground.things)
         needed_s = self._settings.arm_settle_s if has_arm else self._settings.settle_s
@@ -130,7 +146,9 @@ class _Watch:
         self._is_settled = still_s > 0 and (self._is_settled or still_s >= needed_s - _ROUNDING_S)
         if not self._is_settled:
             return Phase.MOVING, foreground.things[0].box
-        return (Phase.MANY if is_several(foreground, score, doubt) else Phase.SETTLED), foreground.box
+        return (
+            Phase.MANY if is_several(foreground, difference.score, difference.doubt) else Phase.SETTLED
+        ), foreground.box
 
 
 def _guarded(foreground: Foreground) -> Mask:

@@ -28,7 +28,7 @@ _CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 _WIDENED_PX = 1
 # An arm is cut off by the rim of the picture at this share of its greatest width or more, over at
 # least so many work pixels, and is longer than it is wide there.
-_ARM_CUT = 0.4
+_ARM_CUT = 0.3
 _MIN_CUT_PX = 4
 # A thing whose strong pixels are this doubtful on average, this many times as doubtful as those of
 # the surest thing, and hardly stronger than they must be, is an edge of the scene that has moved.
@@ -59,12 +59,17 @@ class Foreground:
     """All that differs from the empty scene, in work pixels.
 
     `things`, largest first, leaves out edges of the scene that have moved; `box` is around the largest and
-    what belongs to it; `mask` (H, W) holds everything.
+    what belongs to it; `mask` (H, W) holds everything, `labels` (H, W) says which thing.
     """
 
     things: tuple[Thing, ...]
     box: Box
     mask: Mask
+    labels: Labels
+
+    def mask_of(self, thing: Thing) -> Mask:
+        """(H, W) 0/255 where `thing` lies."""
+        return cv2.compare(self.labels, float(thing.label), cv2.CMP_EQ)  # type: ignore[call-overload, no-any-return]
 
 
 def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: float) -> Foreground | None:
@@ -92,7 +97,7 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
     things = [_thing(labels, surely_strong, n, stats[n], centers[n]) for n in np.flatnonzero(sure).tolist()]
     things.sort(key=lambda thing: -thing.area_px)
     mask = _mask_of(labels, keep)
-    return Foreground(tuple(things), _box_around(things, labels, mask), mask)
+    return Foreground(tuple(things), _box_around(things, labels, mask), mask, labels)
 
 
 def _box_around(things: list[Thing], labels: Labels, mask: Mask) -> Box:
