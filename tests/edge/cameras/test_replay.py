@@ -203,10 +203,10 @@ def test_a_film_can_be_shown_again_from_its_beginning(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED_VIDEOS.is_dir(), reason="the shared clips are not beside this checkout")
-def test_the_shared_clips_play_whole() -> None:
-    for truth_path in sorted(SHARED_VIDEOS.glob("*.json")):
-        truth = json.loads(truth_path.read_text())
-        times_s = [at_s for at_s, _ in VideoFile(SHARED_VIDEOS / truth["file"]).play()]
-        assert times_s == sorted(set(times_s))
-        assert times_s[-1] == pytest.approx(truth.get("seconds", times_s[-1]), abs=0.1)  # one frame, and rounding
-        assert len(times_s) == truth.get("frames", len(times_s))
+@pytest.mark.parametrize("name", ["built_dark_plastic", "intel_bolt-multi", "intel_fruit-and-vegetable"])
+def test_the_shared_clips_play_whole(name: str) -> None:
+    truth = json.loads((SHARED_VIDEOS / f"{name}.json").read_text())
+    times_s = [at_s for at_s, _ in VideoFile(SHARED_VIDEOS / truth["file"]).play()]
+    assert times_s == sorted(set(times_s))
+    assert times_s[-1] == pytest.approx(truth["seconds"], abs=0.1)  # one frame, and rounding
+    assert len(times_s) == truth.get("frames", len(times_s))
