@@ -217,12 +217,20 @@ def open_camera(section: CameraSection, clock: PacedClock) -> Camera:
     match section:
         case UsbCameraSection():
             usb = UsbSettings(
-                section.device, section.width_px, section.height_px, section.rate_hz, controls={**section.controls}
+                section.device,
+                section.width_px,
+                section.height_px,
+                section.rate_hz,
+                controls={str(name): value for name, value in section.controls.items()},
             )
             return ReopeningCamera(usb_camera(usb, clock, section.max_age_s), clock)
         case CsiCameraSection():
             csi = CsiSettings(
-                section.index, section.width_px, section.height_px, section.rate_hz, controls={**section.controls}
+                section.index,
+                section.width_px,
+                section.height_px,
+                section.rate_hz,
+                controls={str(name): value for name, value in section.controls.items()},
             )
             return ReopeningCamera(csi_camera(csi, clock, section.max_age_s), clock)
         case StreamCameraSection():
