@@ -1,0 +1,299 @@
+"""Presence on small scenes that are drawn here: 320 x 180 at 12 frames a second, with sensor noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge.errors import ConfigError
+from edge.messages import Box, Frame, Image, Phase, Presence
+from edge.presence import PresenceDetector, PresenceSettings, Region
+
+RATE_HZ = 12
+WIDTH, HEIGHT = 320, 180
+CAN = Box(120, 60, 60, 40)
+Scene = NDArray[np.float32]
+
+
+def ground(seed: int = 0) -> Scene:
+    """A grey bin with an uneven lamp, a wall that meets the floor, and some dirt."""
+    rng = np.random.default_rng(seed)
+    lamp = np.linspace(0.8, 1.1, WIDTH)[None, :, None]
+    scene = np.full((HEIGHT, WIDTH, 3), (120, 118, 112), np.float32) * lamp
+    scene[:30] *= 0.8
+    dirt = cv2.GaussianBlur(rng.standard_normal((HEIGHT, WIDTH)), (0, 0), 3) * 25
+    return (scene + dirt[..., None]).astype(np.float32)
+
+
+def with_item(scene: Scene, box: Box = CAN, color: tuple[int, int, int] = (190, 60, 50)) -> Scene:
+    scene = scene.copy()
+    scene[box.y : box.y + box.height, box.x : box.x + box.width] = color
+    scene[box.y + 5 : box.y + 10, box.x + 4 : box.x + box.width - 4] = (230, 230, 230)
+    return scene
+
+
+class Watcher:
+    """Feeds scenes to a detector at 12 frames a second and keeps the phases."""
+
+    def __init__(self, detector: PresenceDetector, noise: float = 2.0) -> None:
+        self.detector = detector
+        self.phases: list[Phase] = []
+        self._noise = noise
+        self._rng = np.random.default_rng(7)
+        self._sequence = 0
+
+    def see(self, scene: Scene, duration_s: float, change: Callable[[Scene, float], Scene] | None = None) -> Presence:
+        """Show `scene` for a while, changed by `change(scene, seconds)`; the last presence."""
+        presence = Presence(Phase.EMPTY)
+        for index in range(round(duration_s * RATE_HZ)):
+            shown = scene if change is None else change(scene, index / RATE_HZ)
+            noisy = shown + self._rng.standard_normal(shown.shape, np.float32) * self._noise
+            image: Image = np.clip(noisy, 0, 255).astype(np.uint8)
+            image.setflags(write=False)
+            presence = self.detector.update(Frame(self._sequence, self._sequence / RATE_HZ, image))
+            self.phases.append(presence.phase)
+            self._sequence += 1
+        return presence
+
+
+@pytest.fixture
+def watcher() -> Watcher:
+    """A detector that has learned the empty scene."""
+    watcher = Watcher(PresenceDetector())
+    watcher.see(ground(), 2.0)
+    assert watcher.detector.has_background
+    watcher.phases.clear()
+    return watcher
+
+
+def moved_by(x_px: float, y_px: float) -> Callable[[Scene, float], Scene]:
+    matrix = np.array([[1, 0, x_px], [0, 1, y_px]], np.float32)
+    return lambda scene, _: cv2.warpAffine(scene, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
+
+
+def overlap(found: Box, true: Box) -> float:
+    width = min(found.x + found.width, true.x + true.width) - max(found.x, true.x)
+    height = min(found.y + found.height, true.y + true.height) - max(found.y, true.y)
+    shared = max(0, width) * max(0, height)
+    return shared / (found.width * found.height + true.width * true.height - shared)
+
+
+def test_the_empty_scene_is_learned_and_said_to_be_empty_meanwhile() -> None:
+    watcher = Watcher(PresenceDetector())
+    watcher.see(ground(), 0.5)
+    assert not watcher.detector.has_background
+    watcher.see(ground(), 1.0)
+    assert watcher.detector.has_background
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
+def test_a_scene_with_a_hand_in_it_is_not_learned() -> None:
+    watcher = Watcher(PresenceDetector())
+    for step in range(18):
+        watcher.see(with_item(ground(), Box(step * 12, 40, 60, 80)), 1 / RATE_HZ)
+    assert not watcher.detector.has_background
+
+
+def test_a_scene_that_never_rests_is_learned_from_its_median() -> None:
+    watcher = Watcher(PresenceDetector())
+    for step in range(7 * RATE_HZ):
+        watcher.see(with_item(ground(), Box(step * 30 % 280, 40, 40, 40)), 1 / RATE_HZ)
+    assert watcher.detector.has_background
+    assert watcher.see(ground(), 0.5).phase is Phase.EMPTY
+
+
+def test_a_reference_makes_the_first_frame_count() -> None:
+    watcher = Watcher(PresenceDetector(background=ground().astype(np.uint8)))
+    watcher.see(with_item(ground()), 1 / RATE_HZ)
+    assert watcher.phases == [Phase.MOVING]
+
+
+def test_a_reference_of_another_size_is_scaled() -> None:
+    reference = cv2.resize(ground(), (640, 360)).astype(np.uint8)
+    watcher = Watcher(PresenceDetector(background=reference))
+    assert watcher.see(ground(), 1.0).phase is Phase.EMPTY
+    assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
+
+
+def test_an_item_comes_rests_and_goes(watcher: Watcher) -> None:
+    for x in (-40, 20, 80):
+        watcher.see(with_item(ground(), Box(max(0, x), CAN.y, CAN.width + min(0, x), CAN.height)), 1 / RATE_HZ)
+    assert set(watcher.phases) == {Phase.MOVING}
+    settled = watcher.see(with_item(ground()), 1.0)
+    assert settled.phase is Phase.SETTLED
+    assert settled.box is not None
+    # The work picture is 160 wide: one of its pixels is two here, on each side.
+    assert overlap(settled.box, CAN) > 0.8
+    # The mask is up to two work pixels wider all around: (60 + 8) x (40 + 8) over 60 x 40 is 1.36.
+    assert settled.area == pytest.approx(CAN.width * CAN.height / (WIDTH * HEIGHT), rel=0.36)
+    assert settled.sharpness > 0
+    assert watcher.see(ground(), 2 / RATE_HZ).phase is Phase.EMPTY
+
+
+def test_an_item_is_settled_within_a_third_of_a_second(watcher: Watcher) -> None:
+    watcher.see(with_item(ground()), 1.0)
+    assert watcher.phases.index(Phase.SETTLED) / RATE_HZ <= 1 / 3
+
+
+def test_a_slow_movement_is_movement(watcher: Watcher) -> None:
+    for step in range(24):
+        watcher.see(with_item(ground(), Box(100 + step, 60, 60, 40)), 1 / RATE_HZ)
+    assert Phase.SETTLED not in watcher.phases
+
+
+def test_two_items_apart_are_many_and_one_is_not(watcher: Watcher) -> None:
+    one = with_item(ground(), Box(60, 60, 40, 40))
+    two = with_item(one, Box(200, 80, 50, 40), (40, 90, 170))
+    assert watcher.see(two, 1.0).phase is Phase.MANY
+    assert watcher.see(one, 1.0).phase is Phase.SETTLED
+
+
+@pytest.mark.parametrize("gain", [0.6, 0.8, 1.25, 1.6])
+def test_a_step_of_exposure_is_no_item(watcher: Watcher, gain: float) -> None:
+    watcher.see(ground() * np.float32(gain), 2.0)
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
+def test_a_step_of_white_balance_is_no_item(watcher: Watcher) -> None:
+    watcher.see(ground() * np.array([1.15, 1.0, 0.85], np.float32), 2.0)
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
+def test_a_lamp_at_the_side_is_no_item(watcher: Watcher) -> None:
+    side = np.linspace(1.0, 1.5, WIDTH, dtype=np.float32)[None, :, None]
+    watcher.see(ground() * side, 2.0)
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
+def test_slow_drift_and_flicker_are_no_item_and_items_are_still_seen(watcher: Watcher) -> None:
+    rng = np.random.default_rng(3)
+
+    def dusk(scene: Scene, at_s: float) -> Scene:
+        return scene * np.float32((1 - 0.02 * at_s) * rng.normal(1, 0.02))
+
+    watcher.see(ground(), 20.0, dusk)
+    assert set(watcher.phases) == {Phase.EMPTY}
+    assert watcher.see(with_item(ground()) * np.float32(0.6), 1.0).phase is Phase.SETTLED
+
+
+def test_lights_out_and_on_again_is_no_item(watcher: Watcher) -> None:
+    watcher.see(ground() * np.float32(0.02), 2.0)
+    watcher.see(ground(), 2.0)
+    assert Phase.SETTLED not in watcher.phases
+
+
+@pytest.mark.parametrize(("x_px", "y_px"), [(3, 0), (0, -3), (2, 2)])
+def test_a_camera_that_shifts_by_some_pixels_is_no_item(watcher: Watcher, x_px: float, y_px: float) -> None:
+    watcher.see(ground(), 3.0, moved_by(x_px, y_px))
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
+def test_a_pushed_camera_is_followed() -> None:
+    tiles = np.kron(np.indices((9, 16)).sum(axis=0) % 2, np.ones((20, 20)))[..., None]
+    scene = (90 + 80 * tiles * np.ones(3)).astype(np.float32)
+    watcher = Watcher(PresenceDetector())
+    watcher.see(scene, 2.0)
+    pushed = moved_by(8, 4)(scene, 0)
+    assert watcher.see(pushed, 2.0).phase is Phase.EMPTY
+    assert Phase.SETTLED not in watcher.phases
+    assert watcher.see(with_item(pushed), 1.0).phase is Phase.SETTLED
+
+
+def test_a_soft_shadow_is_no_item(watcher: Watcher) -> None:
+    shadow = np.ones((HEIGHT, WIDTH), np.float32)
+    cv2.circle(shadow, (100, 90), 40, (0.65,), cv2.FILLED)
+    shadow = cv2.GaussianBlur(shadow, (0, 0), 10)
+    watcher.see(ground() * shadow[..., None], 2.0)
+    assert Phase.SETTLED not in watcher.phases
+
+
+def test_a_dark_item_on_dark_ground_is_seen() -> None:
+    dark = ground() * np.float32(0.15)
+    watcher = Watcher(PresenceDetector(), noise=1.0)
+    watcher.see(dark, 2.0)
+    item = dark.copy()
+    item[CAN.y : CAN.y + CAN.height, CAN.x : CAN.x + CAN.width] *= 1.6
+    assert watcher.see(item, 1.0).phase is Phase.SETTLED
+
+
+def test_a_pale_item_on_pale_ground_is_seen() -> None:
+    pale = ground() * np.float32(0.3) + 190
+    watcher = Watcher(PresenceDetector(), noise=1.0)
+    watcher.see(pale, 2.0)
+    sheet = pale.copy()
+    sheet[CAN.y : CAN.y + CAN.height, CAN.x : CAN.x + CAN.width] += 12
+    assert watcher.see(sheet, 1.0).phase is Phase.SETTLED
+
+
+def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
+    arm = with_item(ground(), Box(140, 0, 36, 110), (200, 150, 120))
+    watcher.see(arm, 1.0)
+    assert set(watcher.phases) == {Phase.MOVING}
+
+
+def test_a_ghost_of_what_was_learned_is_absorbed() -> None:
+    watcher = Watcher(PresenceDetector())
+    watcher.see(with_item(ground()), 2.0)
+    watcher.phases.clear()
+    assert watcher.see(ground(), 1.0).phase is Phase.EMPTY
+    assert Phase.SETTLED not in watcher.phases
+    assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
+
+
+def test_an_item_is_never_absorbed_by_itself_but_on_request(watcher: Watcher) -> None:
+    assert watcher.see(with_item(ground()), 20.0).phase is Phase.SETTLED
+    watcher.detector.absorb()
+    assert watcher.see(with_item(ground()), 1.0).phase is Phase.EMPTY
+
+
+def test_nothing_outside_of_the_region_counts() -> None:
+    watcher = Watcher(PresenceDetector(PresenceSettings(region=Region(0.5, 0.0, 1.0, 1.0))))
+    watcher.see(ground(), 2.0)
+    assert watcher.see(with_item(ground(), Box(20, 60, 60, 40)), 1.0).phase is Phase.EMPTY
+    inside = Box(220, 60, 60, 40)
+    settled = watcher.see(with_item(ground(), inside), 1.0)
+    assert settled.phase is Phase.SETTLED
+    assert settled.box is not None
+    assert overlap(settled.box, inside) > 0.8
+
+
+@pytest.mark.parametrize("corners", [(0.5, 0, 0.5, 1), (0, 0.2, 1, 0.1), (-0.1, 0, 1, 1), (0, 0, 1.2, 1)])
+def test_a_region_without_area_is_refused(corners: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ConfigError, match="left < right"):
+        Region(*corners)
+
+
+def test_frames_of_a_new_size_begin_anew(watcher: Watcher) -> None:
+    larger = cv2.resize(ground(), (400, 300))
+    watcher.see(larger, 1 / RATE_HZ)
+    assert not watcher.detector.has_background
+    assert watcher.see(larger, 2.0).phase is Phase.EMPTY
+    assert watcher.detector.has_background
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    x=st.integers(10, 230),
+    y=st.integers(10, 110),
+    width=st.integers(24, 70),
+    height=st.integers(24, 50),
+    hue=st.integers(0, 179),
+    gain=st.floats(0.7, 1.3),
+)
+def test_any_colored_item_is_found_where_it_lies(
+    x: int, y: int, width: int, height: int, hue: int, gain: float
+) -> None:
+    color = cv2.cvtColor(np.array([[[hue, 200, 200]]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
+    watcher = Watcher(PresenceDetector(background=ground().astype(np.uint8)))
+    watcher.see(ground() * np.float32(gain), 0.5)
+    box = Box(x, y, width, height)
+    settled = watcher.see(with_item(ground(), box, tuple(color)) * np.float32(gain), 0.5)
+    assert settled.phase is Phase.SETTLED
+    assert settled.box is not None
+    assert overlap(settled.box, box) > 0.6
