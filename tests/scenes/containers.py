@@ -78,7 +78,7 @@ def _can_parts(print_: artwork.Picture, deform: object = None) -> list[Part]:
 
 def drink_can(rng: np.random.Generator) -> Item:
     """A printed can on its side, with a few dents."""
-    print_ = artwork.can_print(rng, "#b3131f", "#e9c46a", "#f4f1e8", "RIVO")
+    print_ = artwork.can_print(rng, "#c4c7cd", "#1d4f9e", "#b3131f", "RIVO")
     dents = np.random.default_rng(int(rng.integers(1 << 30)))
     parts = _can_parts(print_)
     body = parts[0].grid.mapped(lambda points: dented(points, dents, 7, 1.5, 0.35))
@@ -230,7 +230,7 @@ def clear_bottle(rng: np.random.Generator) -> Item:
     """A clear bottle, no label, thick bottom."""
     return Item(
         "glass",
-        [Part(_bottle_shell(SODA, 0.8, 0.32), materials.glass("#fbfdfc", body="#b9dccb"))],
+        [Part(_bottle_shell(SODA, 0.8, 0.32), materials.glass("#fbfdfc", body="#cfe6da"))],
         rolled(rng.uniform(0, 6)),
     )
 

@@ -119,7 +119,7 @@ def newspaper(rng: np.random.Generator) -> Item:
 
 def napkin(rng: np.random.Generator) -> Item:
     """A used brown paper napkin."""
-    cloth = _crumpled(rng, (27.0, 27.0), 7.2, 0.10, num_creases=16, steepness=1.0)
+    cloth = _crumpled(rng, (30.0, 30.0), 7.4, 0.06, num_creases=24, steepness=0.9)
     return Item("trash", [Part(cloth, materials.paper("#c9af90", speckle=0.03, grain=0.06), 1.5)])
 
 
