@@ -90,6 +90,9 @@ class _How(TypedDict):
 @click.option("--mean", type=float, help="With --std: it expects (byte - mean) / std.")
 @click.option("--std", type=click.FloatRange(min=0, min_open=True), help="With --mean.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Folder that sets the ranges of a foreign int8.")
+@click.option("--edgetpu", is_flag=True, help="Also compile for the EdgeTPU, where its compiler is found.")
+@click.option("--compiler", type=click.Path(path_type=Path), help="Path of edgetpu_compiler; by default on the PATH.")
+@click.option("--allow-partial", is_flag=True, help="Also when part of it would run on the CPU.")
 @click.option("--force", is_flag=True, help="Replace a bundle that is already there.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chooses the representative pictures.")
 @json_option
@@ -103,6 +106,9 @@ def convert(
     single_output: Path | None,
     accept_loss: bool,
     foreign: Path | None,
+    edgetpu: bool,
+    compiler: Path | None,
+    allow_partial: bool,
     force: bool,
     as_json: bool,
     **how: Unpack[_How],
@@ -127,6 +133,8 @@ def convert(
                 draft = _draft_of_foreign(foreign, how)
             case _:
                 raise UsageError("expected either a RUN, as `sorter train` writes it, or --from a model from elsewhere")
+        if edgetpu:
+            draft = _with_edgetpu(draft, compiler, allow_partial=allow_partial)
         is_refused = bool(draft.losses) and not accept_loss
         bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
         if single_output is not None and draft.plain_classifier is not None and not is_refused:
@@ -172,6 +180,24 @@ def _draft_of_foreign(path: Path, how: _How) -> Draft:
         seed=how["seed"],
     )
     return draft_foreign(path, settings)
+
+
+def _with_edgetpu(draft: Draft, compiler: Path | None, *, allow_partial: bool) -> Draft:
+    from convert.anatomy import read_anatomy
+    from convert.draft import with_file
+    from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, find_compiler
+    from edge.bundle import EDGETPU_MODEL, MODEL
+
+    model = draft.files[MODEL]
+    check_for_edgetpu(read_anatomy(model, Path(MODEL)))
+    found = find_compiler(compiler)
+    if found is None:
+        click.echo(HOW_TO_GET, err=True)
+        return draft
+    compiled = compile_for_edgetpu(model, found, allow_partial=allow_partial)
+    for placement in compiled.placements:
+        click.echo(f"{placement.count:4} x {placement.operator:<24} {placement.status}", err=True)
+    return with_file(draft, EDGETPU_MODEL, compiled.model)
 
 
 def _spec(size_px: int | None) -> InputSpec | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert.golden import encode_png, golden_pictures
@@ -71,3 +71,9 @@ def with_golden(manifest: Manifest, golden: Mapping[str, GoldenFile]) -> Manifes
 def with_digests(manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
     """The manifest, listing the digest of every file."""
     return manifest.model_copy(update={"files": digests(files)})
+
+
+def with_file(draft: Draft, name: str, content: bytes) -> Draft:
+    """The draft with one more file."""
+    files = {**draft.files, name: content}
+    return replace(draft, files=files, manifest=with_digests(draft.manifest, files))

@@ -2,6 +2,7 @@
 
     manifest.json     schema, labels, input, outputs, temperature, metrics, digest of every other file
     model.tflite      the network, full int8 by default
+    model_edgetpu.tflite   the same for the EdgeTPU; optional
     card.md           what it was trained on, how good it is, what it is bad at
     golden/           pictures made by this project, with the scores expected of them
 
@@ -22,6 +23,7 @@ from edge.messages import InputSpec
 
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
+EDGETPU_MODEL = "model_edgetpu.tflite"
 SCHEMA = 1
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
@@ -119,6 +121,11 @@ class Bundle:
     def model_path(self) -> Path:
         """The TFLite file that runs on the CPU."""
         return self.path / MODEL
+
+    @property
+    def edgetpu_model_path(self) -> Path | None:
+        """The same network compiled for the EdgeTPU, where the bundle has it."""
+        return self.path / EDGETPU_MODEL if EDGETPU_MODEL in self.manifest.files else None
 
     @property
     def short_name(self) -> str:

@@ -1,0 +1,158 @@
+"""An int8 model for the EdgeTPU: what can be checked without its compiler, and the compiler where there is one.
+
+The compiler is Google's `edgetpu_compiler`, x86-64 Linux only. It writes the model and a log beside it that says
+of every operator where it runs.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.anatomy import Anatomy
+from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError
+
+COMPILER = "edgetpu_compiler"
+MIN_MAPPED = 0.95
+TIMEOUT_S = 600  # the compiler gives up by itself after 180 s
+
+# On-chip memory for parameters is 8 MB, of which the compiler's logs leave about this much; what does not fit
+# is streamed over USB at every inference.
+PARAMETER_BYTES = int(7.7 * 2**20)
+
+HOW_TO_GET = (
+    f"{COMPILER} was not found, so the bundle has no model for the EdgeTPU. On Debian or Ubuntu for x86-64, add "
+    "https://packages.cloud.google.com/apt (coral-edgetpu-stable main) and apt install edgetpu-compiler; "
+    "or name it with --compiler"
+)
+
+_MAPPED = "Mapped to Edge TPU"
+
+# https://coral.ai/docs/edgetpu/models-intro/#supported-operations
+# fmt: off
+_SUPPORTED = frozenset({
+    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS", "FULLY_CONNECTED",
+    "L2_NORMALIZATION", "LOGISTIC", "LSTM", "MAXIMUM", "MAX_POOL_2D", "MEAN", "MINIMUM", "MUL", "PACK", "PAD",
+    "PRELU", "QUANTIZE", "REDUCE_MAX", "REDUCE_MIN", "RELU", "RELU6", "RELU_N1_TO_1", "RESHAPE",
+    "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SLICE", "SOFTMAX", "SPACE_TO_DEPTH", "SPLIT",
+    "SQUEEZE", "STRIDED_SLICE", "SUB", "SUM", "SQUARED_DIFFERENCE", "TANH", "TRANSPOSE", "TRANSPOSE_CONV",
+})
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Operators of one kind, and where the compiler put them, in its words."""
+
+    operator: str
+    count: int
+    status: str
+
+    @property
+    def is_mapped(self) -> bool:
+        """They run on the EdgeTPU and not on the CPU."""
+        return self.status == _MAPPED
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model for the EdgeTPU, and where each of its operators runs."""
+
+    model: bytes
+    placements: tuple[Placement, ...]
+
+    @property
+    def mapped_share(self) -> float:
+        """The share of operators that run on the EdgeTPU, 0..1."""
+        total = sum(placement.count for placement in self.placements)
+        return sum(placement.count for placement in self.placements if placement.is_mapped) / max(1, total)
+
+
+def check_for_edgetpu(anatomy: Anatomy) -> None:
+    """Refuse what the compiler would refuse, or run on the CPU.
+
+    Raises:
+        CheckFailedError: not int8, an open shape, an operator that the EdgeTPU lacks, or too many parameters.
+    """
+    problems = []
+    if anatomy.precision != "int8":
+        problems.append(f"it is {anatomy.precision}, and only int8 runs there")
+    if dynamic := [tensor.name for tensor in anatomy.tensors if not tensor.is_static]:
+        problems.append(f"{dynamic[0]} has an open shape")
+    if missing := sorted({step.name for step in anatomy.operators} - _SUPPORTED):
+        problems.append(f"the EdgeTPU lacks {', '.join(missing)}")
+    if anatomy.parameter_bytes > PARAMETER_BYTES:
+        size_mib = anatomy.parameter_bytes / 2**20
+        problems.append(f"its {size_mib:.1f} MiB of parameters exceed {PARAMETER_BYTES / 2**20:.1f} MiB on chip")
+    if problems:
+        raise CheckFailedError(f"the model does not suit the EdgeTPU: {'; '.join(problems)}")
+
+
+def find_compiler(named: Path | None) -> Path | None:
+    """The compiler that was named, or the one on the PATH; None where there is none.
+
+    Raises:
+        MissingLibraryError: one was named, and it is not there.
+    """
+    found = shutil.which(str(named or COMPILER))
+    if named is not None and found is None:
+        raise MissingLibraryError(f"no program at {named}: expected {COMPILER}, or leave out --compiler")
+    return None if found is None else Path(found)
+
+
+def compile_for_edgetpu(model: bytes, compiler: Path, *, allow_partial: bool = False) -> Compiled:
+    """Run the compiler on an int8 model. Blocks for seconds, at most TIMEOUT_S.
+
+    Raises:
+        CheckFailedError: it failed, or put less than MIN_MAPPED on the EdgeTPU and that is not allowed.
+        InvalidDataError: its log is not understood.
+    """
+    with tempfile.TemporaryDirectory(prefix="sorter-edgetpu-") as scratch:
+        folder = Path(scratch)
+        (folder / "model.tflite").write_bytes(model)
+        _run(compiler, folder)
+        written, log = folder / "model_edgetpu.tflite", folder / "model_edgetpu.log"
+        if not written.is_file() or not log.is_file():
+            raise CheckFailedError(f"{compiler} said it was done, but wrote no {written.name} and {log.name}")
+        compiled = Compiled(written.read_bytes(), read_log(log.read_text(errors="replace")))
+    if compiled.mapped_share < MIN_MAPPED and not allow_partial:
+        raise CheckFailedError(
+            f"only {compiled.mapped_share:.0%} of the operators would run on the EdgeTPU, {MIN_MAPPED:.0%} wanted: "
+            f"{_on_cpu(compiled)}; go on with --allow-partial"
+        )
+    return compiled
+
+
+def read_log(text: str) -> tuple[Placement, ...]:
+    """The table of operators in the compiler's log.
+
+    Raises:
+        InvalidDataError: there is none.
+    """
+    rows = re.findall(r"^([A-Z][A-Z0-9_]+)[ \t]+(\d+)[ \t]+(\S.*?)[ \t]*$", text, re.MULTILINE)
+    if not rows:
+        raise InvalidDataError("the compiler's log has no table of operators: expected OPERATOR COUNT STATUS lines")
+    return tuple(Placement(operator, int(count), status) for operator, count, status in rows)
+
+
+def _run(compiler: Path, folder: Path) -> None:
+    command = [str(compiler), "-s", "-o", str(folder), str(folder / "model.tflite")]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired as error:
+        raise CheckFailedError(f"{compiler} was still at work after {TIMEOUT_S} s and was stopped") from error
+    except OSError as error:
+        raise CheckFailedError(f"{compiler} cannot be run ({error.strerror}): it is for x86-64 Linux") from error
+    if done.returncode != 0:
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        reason = next((line for line in lines if re.search("failed|error", line, re.IGNORECASE)), "no reason given")
+        raise CheckFailedError(f"{compiler} failed with exit code {done.returncode}: {reason}")
+
+
+def _on_cpu(compiled: Compiled) -> str:
+    left = (placement for placement in compiled.placements if not placement.is_mapped)
+    return ", ".join(f"{placement.count} x {placement.operator} ({placement.status})" for placement in left)
