@@ -41,6 +41,9 @@ def _complaint(kind: str, error: Any, place: tuple[str, ...]) -> str:
         near = get_close_matches(place[-1], allowed, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f" = {error['input']!r} is not a setting{hint} (allowed: {', '.join(allowed)})"
+    if kind == "union_tag_not_found":
+        key = error["ctx"]["discriminator"].strip("'")
+        return f".{key} is missing: say which one is meant ({', '.join(_choices(place, key))})"
     if kind == "missing":
         return " is missing"
     found = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']!r}"
@@ -49,11 +52,21 @@ def _complaint(kind: str, error: Any, place: tuple[str, ...]) -> str:
 
 def _allowed_keys(place: tuple[str, ...]) -> list[str]:
     """The keys that a section may have, read from the schema; of all variants where there are several."""
+    return sorted({key for node in _nodes(place) for key in node.get("properties", {})})
+
+
+def _choices(place: tuple[str, ...], key: str) -> list[str]:
+    """The values that tell the variants of a section apart."""
+    return [str(node["properties"][key]["const"]) for node in _nodes(place) if key in node.get("properties", {})]
+
+
+def _nodes(place: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The schema of the section at `place`; several where it has variants."""
     schema = Config.model_json_schema()
     found = [schema]
     for part in place:
         found = [child for node in found for child in _children(node, part, schema)]
-    return sorted({key for node in found for key in node.get("properties", {})})
+    return found
 
 
 def _children(node: Mapping[str, Any], part: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:

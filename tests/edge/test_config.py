@@ -78,6 +78,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
             "pin 4 serves bins.a and bins.b",
         ),
         ("[bins.a]\ntakes_unknown = true\n[bins.b]\ntakes_unknown = true\n", "at most one can take them"),
+        ("[camera]\nrate_hz = 5\n", "camera.backend is missing: say which one is meant (usb, csi, stream, replay,"),
         ("schema = 2\n", "schema = 2: Input should be 1"),
         ("[model\n", "is not valid TOML"),
         ("\x00", "is not valid TOML"),

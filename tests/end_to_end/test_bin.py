@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -18,6 +19,8 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+
+from edge.cameras.simulated import SCENES, load_stage
 
 Sorter = Callable[..., CompletedProcess[str]]
 
@@ -70,6 +73,38 @@ def test_a_picture_is_classified_in_text_and_json(sorter: Sorter, shared_data: P
     (answer,) = lines(sorter("classify", picture, "--json"))
     assert answer["confidence"] == max(answer["scores"].values())
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-3)  # each is rounded to 4 places
+
+
+def test_a_recording_replays_what_the_camera_saw(sorter: Sorter, tmp_path: Path) -> None:
+    kept = sorter("record", str(tmp_path / "morning"), "--seconds", "4")
+    assert kept.returncode == 0, kept.stderr
+    num_frames = len(list((tmp_path / "morning" / "frames").iterdir()))
+    assert f": {num_frames} frames; next: sorter replay" in kept.stdout
+    assert num_frames > 10
+    (decision,) = lines(sorter("replay", str(tmp_path / "morning"), "--json"))
+    assert decision["outcome"] == "accepted"
+
+
+def test_a_simulated_clip_is_decided_as_its_truth_says(sorter: Sorter, tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    for item in load_stage().items:
+        (photographs / item.label).mkdir(parents=True, exist_ok=True)
+        shutil.copy(SCENES / item.file, photographs / item.label / item.file)
+    clip = tmp_path / "clip.avi"
+    built = sorter(
+        "simulate",
+        "--items",
+        str(photographs),
+        "--background",
+        str(SCENES / "empty.jpg"),
+        "--out",
+        str(clip),
+        "--limit",
+        "3",
+    )
+    assert built.returncode == 0, built.stderr
+    *_, score = lines(sorter("replay", str(clip), "--truth", str(clip.with_suffix(".json")), "--json"))
+    assert (score["num_events"], score["num_found"]) == (3, 3)
 
 
 @pytest.fixture
