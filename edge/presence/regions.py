@@ -128,12 +128,20 @@ def _mask_of(labels: Labels, wanted: NDArray[np.bool_]) -> Mask:
 def _components(score: Floats, sensitivity: float) -> tuple[Labels, Labels, NDArray[np.float64]]:
     """Weak pixels near a rim, closed and filled: labels (H, W), OpenCV's statistics and centers of each."""
     rim = cv2.dilate(exceeds(gradient(score), RIM_SLOPE / sensitivity), _RIM_REACH)
-    near_rim = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), rim)
-    closed = cv2.morphologyEx(near_rim, cv2.MORPH_CLOSE, _CLOSING)
+    near_rim: Mask = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), rim)  # type: ignore[assignment]
+    closed = _closed(near_rim)
     contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(closed, contours, -1, (255,), cv2.FILLED)
     _, labels, stats, centers = cv2.connectedComponentsWithStats(closed)
     return labels, stats, centers  # type: ignore[return-value]
+
+
+def _closed(mask: Mask) -> Mask:
+    """The mask with its gaps filled. The rim of the picture is continued, or closing would glue things to it."""
+    margin = _CLOSING.shape[0]
+    wider = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(wider, cv2.MORPH_CLOSE, _CLOSING)
+    return np.ascontiguousarray(closed[margin:-margin, margin:-margin], np.uint8)
 
 
 def _thing(labels: Labels, strong: Mask, label: int, stats: Labels, center: NDArray[np.float64]) -> Thing:

@@ -9,7 +9,7 @@ from edge.presence.background import Difference
 from edge.presence.planes import Floats, Mask, exceeds
 
 # Work pixels: what moved less than this since the anchor frame lies still.
-_MAX_SHIFT_PX = 0.25
+_MAX_SHIFT_PX = 0.2
 # Once still, it takes this much more to count as moving: noise must not end a rest.
 _HYSTERESIS = 1.6
 # Log units a pixel, added to the mean gradient: below it there is nothing to measure movement by.
