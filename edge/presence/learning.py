@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
-from edge.presence.planes import Floats, brightness, minus
+from edge.presence.planes import SQUARE3, Floats, brightness, exceeds, minus, share_of
 from edge.presence.settings import PresenceSettings
 
 # Fewer frames than this say nothing about noise.
@@ -66,6 +67,12 @@ def _summary(frames: list[Floats]) -> Lesson:
 
 
 def _has_changed(before: Floats, now: Floats) -> bool:
-    change = minus(brightness(now), brightness(before))
-    change -= np.median(change)
-    return bool(np.mean(np.abs(change) > _CHANGED) > _MAX_CHANGED)
+    """Whether something moves; a camera that trembles by a work pixel and a lamp that flickers do not."""
+    was, shade = _smooth(before), _smooth(now)
+    shade -= np.median(shade - was)
+    inside: Floats = cv2.min(cv2.max(shade, cv2.erode(was, SQUARE3)), cv2.dilate(was, SQUARE3))  # type: ignore[assignment]
+    return share_of(exceeds(np.abs(minus(shade, inside)), _CHANGED)) > _MAX_CHANGED
+
+
+def _smooth(log_picture: Floats) -> Floats:
+    return cv2.blur(brightness(log_picture), (3, 3))  # type: ignore[return-value]
