@@ -21,7 +21,7 @@ FRAME_TIMEOUT_S = 5.0
 def record(
     out: Path, config_path: Path | None, overrides: tuple[str, ...], duration_s: float, jpeg_quality: int | None
 ) -> None:
-    """Keep frames, times and camera settings in the new folder OUT, until --seconds have passed or Ctrl-C.
+    """Keep frames and their times in the new folder OUT, until --seconds have passed or Ctrl-C.
 
     `sorter replay OUT` then shows the loop exactly what the camera saw.
     """
