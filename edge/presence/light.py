@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge.presence.planes import Floats
 
 # Side of a grid cell in work pixels.
-CELL_PX = 5
+CELL_PX = 8
 # Beyond this many log units a cell is no longer the empty scene under another light.
 _CUTOFF = 0.12
 # The search after a jump starts wide, since the surface is not known yet.
@@ -34,9 +34,9 @@ _INERTIA = np.diag([0.001, 0.05, 0.05, 0.1, 0.1, 0.1]).astype(np.float32)
 _FREEDOM = np.diag([1e-4, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2]).astype(np.float32)
 # Share of the quadratic change that the local remainder may reach, and its reach in cells.
 _LOCAL_SHARE = 0.5
-_LOCAL_REACH = 4.0
-# Below this many log units the local remainder is not worth its time.
-_LOCAL_WORTH = 0.01
+_LOCAL_REACH = (7, 7)
+# Below this many log units the local remainder is less than the noise, and not worth its time.
+_LOCAL_WORTH = 0.02
 
 
 class LightSurface:
@@ -99,10 +99,10 @@ class LightSurface:
         columns, rows = self.size
         local = np.zeros_like(residual)
         stacked = np.empty((len(residual), 4), np.float32)
-        for cutoff in (3 * _CUTOFF, 2 * _CUTOFF, _CUTOFF):
+        for cutoff in (3 * _CUTOFF, _CUTOFF):
             stacked[:, 3] = _tukey(residual - local, cutoff)
             np.multiply(residual, stacked[:, 3:], out=stacked[:, :3])
-            smooth = cv2.GaussianBlur(stacked.reshape(rows, columns, 4), (0, 0), _LOCAL_REACH).reshape(-1, 4)
+            smooth = cv2.blur(stacked.reshape(rows, columns, 4), _LOCAL_REACH).reshape(-1, 4)
             # Where hardly a cell agrees, the remainder fades to nothing.
             local = np.clip(smooth[:, :3] / (smooth[:, 3:] + 0.02), -limit, limit)
         return local

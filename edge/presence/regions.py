@@ -69,7 +69,7 @@ class Foreground:
 
     def mask_of(self, thing: Thing) -> Mask:
         """(H, W) 0/255 where `thing` lies."""
-        return cv2.compare(self.labels, float(thing.label), cv2.CMP_EQ)  # type: ignore[call-overload, no-any-return]
+        return _mask_of_one(self.labels, thing.label)
 
 
 def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: float) -> Foreground | None:
@@ -93,7 +93,7 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
     strengths = np.bincount(where, np.minimum(score[is_strong], 2 * _HARDLY), len(stats)) / num_strong
     is_surest = doubts <= _DOUBTFUL_RATIO * doubts[keep].min()
     sure = keep & (is_surest | (doubts <= _DOUBTFUL) | (strengths * sensitivity > _HARDLY))
-    surely_strong: Mask = cv2.bitwise_and(strong, exceeds(1 - doubt, 1 - _DOUBTFUL))  # type: ignore[assignment]
+    surely_strong: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(exceeds(doubt, _DOUBTFUL)))  # type: ignore[assignment]
     things = [_thing(labels, surely_strong, n, stats[n], centers[n]) for n in np.flatnonzero(sure).tolist()]
     things.sort(key=lambda thing: -thing.area_px)
     mask = _mask_of(labels, keep)
@@ -121,8 +121,14 @@ def _distance_px(first: Box, second: Box) -> int:
 
 def _mask_of(labels: Labels, wanted: NDArray[np.bool_]) -> Mask:
     """(H, W) 0/255 where a label is wanted; `wanted` has one entry for each label."""
-    mask: Mask = np.where(wanted, 255, 0).astype(np.uint8)[labels]
+    mask = np.zeros(labels.shape, np.uint8)
+    for label in np.flatnonzero(wanted).tolist():
+        mask = cv2.bitwise_or(mask, _mask_of_one(labels, label))  # type: ignore[assignment]
     return mask
+
+
+def _mask_of_one(labels: Labels, label: int) -> Mask:
+    return cv2.compare(labels, float(label), cv2.CMP_EQ)  # type: ignore[call-overload, no-any-return]
 
 
 def _components(score: Floats, sensitivity: float) -> tuple[Labels, Labels, NDArray[np.float64]]:
