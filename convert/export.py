@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from convert.card import write_card
 from convert.correction import corrected
@@ -24,6 +25,9 @@ from edge.bundle import MODEL, SCHEMA, Input, Manifest, Precision
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+
+if TYPE_CHECKING:
+    import keras
 
 REPRESENTATIVE = "representative.txt"
 
@@ -99,8 +103,22 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     draft = _described(source, model, held_out, golden, temperature, settings.limits)
     if not settings.has_plain_classifier:
         return draft
-    plain_classifier = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
-    return replace(draft, plain_classifier=with_metadata(plain_classifier, source.described((SCORES,), SCORES)))
+    return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, temperature))
+
+
+def _plain_classifier(
+    source: _Source,
+    network: keras.Model,
+    settings: ConvertSettings,
+    representative: Sequence[Image],
+    temperature: float,
+) -> bytes:
+    """The same network with scores as its only output, and with the same care."""
+    model = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
+    if settings.precision == "int8":
+        plain = to_plain_classifier(network, source.spec, "float32", representative, temperature)
+        model = corrected(plain, model, representative)
+    return with_metadata(model, source.described((SCORES,), SCORES))
 
 
 def _open(folder: Path, settings: ConvertSettings) -> _Source:
