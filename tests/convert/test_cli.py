@@ -102,7 +102,8 @@ def test_a_killed_conversion_leaves_nothing(finished_run: Path, tmp_path: Path, 
     call_main = "from convert.cli import convert; convert()"
     process = subprocess.Popen(
         [sys.executable, "-c", call_main, str(finished_run), "--out", str(out / "bundle"), "-v"],
-        env={**os.environ, "TMPDIR": str(scratch)},
+        # TensorFlow compiles functions that it generates there, and would leave their byte code behind.
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )
