@@ -52,7 +52,7 @@ class Difference:
     `score` (H, W) is in standard deviations of the empty scene, and `doubt` (H, W) 0..1 is the share of
     these that comes from edges that may have moved; `relit` (H, W, 3) is the frame as it
     would look under the empty scene's light, log units; `shade` (H, W) is its brightness and `edges`
-    (H, W) the gradient magnitude of that.
+    (H, W) the gradient magnitude of that; `change` (H, W) is the brightness beyond the empty scene's.
     """
 
     score: Floats
@@ -60,6 +60,7 @@ class Difference:
     relit: Floats
     shade: Floats
     edges: Floats
+    change: Floats
 
 
 class Background:
@@ -95,7 +96,7 @@ class Background:
         misplaced = squared(remaining, _REGISTRATION_PX**2)  # type: ignore[arg-type]
         noise = plus(noise, misplaced)
         score = cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))
-        return Difference(score, cv2.divide(misplaced, noise), relit, shade, edges)  # type: ignore[arg-type]
+        return Difference(score, cv2.divide(misplaced, noise), relit, shade, edges, brightness(self._residual))  # type: ignore[arg-type]
 
     def follow(self, elapsed_s: float, foreground: Mask) -> None:
         """Take over the light everywhere, and the picture where nothing lies."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 
 import cv2
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from edge.messages import Box
 from edge.presence.planes import Floats, Mask, exceeds, gradient
 
-Labels = NDArray[np.int32]
+Labels = NDArray[np.uint8]
+Outline = NDArray[np.int32]
 
 # Standard deviations: a thing is made of weak pixels around at least some strong ones.
 STRONG = 6.0
@@ -39,6 +41,8 @@ _PART_REACH = np.ones((17, 17), np.uint8)
 
 # Of two things the smaller counts as a second item only from this share of the larger one's area.
 SECOND_ITEM = 0.2
+# More than this is a scene that has changed, not a number of things; labels must fit a byte.
+_MAX_THINGS = 64
 # A smaller thing belongs to the largest within this share of the latter's longer side.
 _BELONGS = 0.4
 
@@ -52,6 +56,18 @@ class Thing:
     area_px: int
     center: tuple[int, int]
     is_arm_like: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A thing with the mean score and the mean doubt of its strong pixels."""
+
+    thing: Thing
+    strength: float
+    doubt: float
+
+    def is_moved_edge(self, surest: float) -> bool:
+        return self.doubt > max(_DOUBTFUL, _DOUBTFUL_RATIO * surest) and self.strength < _HARDLY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +85,7 @@ class Foreground:
 
     def mask_of(self, thing: Thing) -> Mask:
         """(H, W) 0/255 where `thing` lies."""
-        return _mask_of_one(self.labels, thing.label)
+        return _mask_of(self.labels, thing.label)
 
 
 def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: float) -> Foreground | None:
@@ -80,23 +96,22 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
     strong = exceeds(score, STRONG / sensitivity)
     if cv2.countNonZero(strong) < _STRONG_SHARE * min_area_px:
         return None
-    labels, stats, centers = _components(score, sensitivity)
-    is_strong = strong > 0
-    where = labels[is_strong]
-    num_strong = np.bincount(where, minlength=len(stats))
-    keep = (stats[:, cv2.CC_STAT_AREA] >= min_area_px) & (num_strong >= _STRONG_SHARE * min_area_px)
-    keep[0] = False  # the ground
-    if not keep.any():
+    certain: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(exceeds(doubt, _DOUBTFUL)))  # type: ignore[assignment]
+    labels, shapes = _shapes(score, min_area_px, sensitivity)
+    candidates: list[_Candidate] = []
+    for label, shape in enumerate(shapes, start=1):
+        own_strong = cv2.bitwise_and(strong, _mask_of(labels, label))
+        if cv2.countNonZero(own_strong) >= _STRONG_SHARE * min_area_px:
+            strength = cv2.mean(cv2.min(score, 2.0 * _HARDLY), own_strong)[0] * sensitivity  # type: ignore[call-overload]
+            candidates.append(
+                _Candidate(_thing(labels, certain, label, shape), strength, cv2.mean(doubt, own_strong)[0])
+            )
+    if not candidates:
         return None
-    num_strong = np.maximum(1, num_strong)
-    doubts = np.bincount(where, doubt[is_strong], len(stats)) / num_strong
-    strengths = np.bincount(where, np.minimum(score[is_strong], 2 * _HARDLY), len(stats)) / num_strong
-    is_surest = doubts <= _DOUBTFUL_RATIO * doubts[keep].min()
-    sure = keep & (is_surest | (doubts <= _DOUBTFUL) | (strengths * sensitivity > _HARDLY))
-    surely_strong: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(exceeds(doubt, _DOUBTFUL)))  # type: ignore[assignment]
-    things = [_thing(labels, surely_strong, n, stats[n], centers[n]) for n in np.flatnonzero(sure).tolist()]
+    surest = min(candidate.doubt for candidate in candidates)
+    things = [candidate.thing for candidate in candidates if not candidate.is_moved_edge(surest)]
     things.sort(key=lambda thing: -thing.area_px)
-    mask = _mask_of(labels, keep)
+    mask = _mask_of(labels, *(candidate.thing.label for candidate in candidates))
     return Foreground(tuple(things), _box_around(things, labels, mask), mask, labels)
 
 
@@ -104,11 +119,12 @@ def _box_around(things: list[Thing], labels: Labels, mask: Mask) -> Box:
     """The box around the largest thing and what belongs to it; far specks do not."""
     main = things[0]
     reach_px = _BELONGS * max(main.box.width, main.box.height)
-    belongs = np.zeros(int(labels.max()) + 1, bool)
-    for thing in things:
-        near = _distance_px(main.box, thing.box) <= reach_px
-        belongs[thing.label] = near or thing.area_px >= SECOND_ITEM * main.area_px
-    parts = cv2.bitwise_and(mask, cv2.dilate(_mask_of(labels, belongs), _PART_REACH))
+    belongs = [
+        thing.label
+        for thing in things
+        if thing.area_px >= SECOND_ITEM * main.area_px or _distance_px(main.box, thing.box) <= reach_px
+    ]
+    parts = cv2.bitwise_and(mask, cv2.dilate(_mask_of(labels, *belongs), _PART_REACH))
     return _narrowed(Box(*cv2.boundingRect(parts)), *mask.shape)
 
 
@@ -119,27 +135,23 @@ def _distance_px(first: Box, second: Box) -> int:
     return max(0, gap_x, gap_y)
 
 
-def _mask_of(labels: Labels, wanted: NDArray[np.bool_]) -> Mask:
-    """(H, W) 0/255 where a label is wanted; `wanted` has one entry for each label."""
-    mask = np.zeros(labels.shape, np.uint8)
-    for label in np.flatnonzero(wanted).tolist():
-        mask = cv2.bitwise_or(mask, _mask_of_one(labels, label))  # type: ignore[assignment]
-    return mask
+def _mask_of(labels: Labels, *wanted: int) -> Mask:
+    """(H, W) 0/255 where one of the wanted labels lies."""
+    table = np.zeros(256, np.uint8)
+    table[list(wanted)] = 255
+    return cv2.LUT(labels, table)  # type: ignore[return-value]
 
 
-def _mask_of_one(labels: Labels, label: int) -> Mask:
-    return cv2.compare(labels, float(label), cv2.CMP_EQ)  # type: ignore[call-overload, no-any-return]
-
-
-def _components(score: Floats, sensitivity: float) -> tuple[Labels, Labels, NDArray[np.float64]]:
-    """Weak pixels near a rim, closed and filled: labels (H, W), OpenCV's statistics and centers of each."""
+def _shapes(score: Floats, min_area_px: float, sensitivity: float) -> tuple[Labels, list[Outline]]:
+    """Weak pixels near a rim, closed and filled: labels (H, W) from 1, and the outline of each."""
     rim = cv2.dilate(exceeds(gradient(score), RIM_SLOPE / sensitivity), _RIM_REACH)
     near_rim: Mask = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), rim)  # type: ignore[assignment]
-    closed = _closed(near_rim)
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(closed, contours, -1, (255,), cv2.FILLED)
-    _, labels, stats, centers = cv2.connectedComponentsWithStats(closed)
-    return labels, stats, centers  # type: ignore[return-value]
+    outlines, _ = cv2.findContours(_closed(near_rim), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    large = [outline for outline in outlines if cv2.contourArea(outline) >= min_area_px][:_MAX_THINGS]
+    labels = np.zeros(score.shape, np.uint8)
+    for label, outline in enumerate(large, start=1):
+        cv2.drawContours(labels, [outline], 0, (label,), cv2.FILLED)
+    return labels, large  # type: ignore[return-value]
 
 
 def _closed(mask: Mask) -> Mask:
@@ -150,20 +162,24 @@ def _closed(mask: Mask) -> Mask:
     return np.ascontiguousarray(closed[margin:-margin, margin:-margin], np.uint8)
 
 
-def _thing(labels: Labels, strong: Mask, label: int, stats: Labels, center: NDArray[np.float64]) -> Thing:
-    x, y, width, height, area = (int(value) for value in stats)
+def _thing(labels: Labels, certain: Mask, label: int, outline: Outline) -> Thing:
+    x, y, width, height = cv2.boundingRect(outline)
     rows, columns = labels.shape
     inside = np.s_[y : y + height, x : x + width]
-    shape = (labels[inside] == label) & (strong[inside] > 0)
-    sides = (
-        (y <= 0, shape.sum(axis=1)),
-        (y + height >= rows, shape.sum(axis=1)[::-1]),
-        (x <= 0, shape.sum(axis=0)),
-        (x + width >= columns, shape.sum(axis=0)[::-1]),
-    )
-    is_arm_like = any(touches and _is_cut_like_an_arm(widths) for touches, widths in sides)
-    box = _narrowed(Box(x, y, width, height), rows, columns)
-    return Thing(label, box, area, (round(center[0]), round(center[1])), is_arm_like)
+    area_px = cv2.countNonZero(_mask_of(labels[inside], label))
+    touching = [y <= 0, y + height >= rows, x <= 0, x + width >= columns]
+    is_arm_like = False
+    if any(touching):
+        shape = cv2.bitwise_and(_mask_of(labels, label), certain)[inside] > 0
+        by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
+        inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
+        is_arm_like = any(map(_is_cut_like_an_arm, compress(inwards, touching)))
+    return Thing(label, _narrowed(Box(x, y, width, height), rows, columns), area_px, _center(outline), is_arm_like)
+
+
+def _center(outline: Outline) -> tuple[int, int]:
+    moments = cv2.moments(outline)
+    return round(moments["m10"] / moments["m00"]), round(moments["m01"] / moments["m00"])
 
 
 def _is_cut_like_an_arm(widths: NDArray[np.int64]) -> bool:

@@ -42,15 +42,16 @@ class Stillness:
 
     def update(self, difference: Difference, mask: Mask, now_s: float) -> float:
         """Seconds since what lies under `mask` (H, W) last moved."""
-        shade: Floats = cv2.blur(difference.shade, (3, 3))  # type: ignore[assignment]
-        if self._anchor is None or self._has_moved(self._anchor, shade, difference.edges, mask):
-            self._anchor, self._anchor_mask, self._since_s = shade, mask, now_s
+        # The change, not the picture itself, stays the same while the scene takes over the light.
+        look: Floats = cv2.blur(difference.change, (3, 3))  # type: ignore[assignment]
+        if self._anchor is None or self._has_moved(self._anchor, look, difference.edges, mask):
+            self._anchor, self._anchor_mask, self._since_s = look, mask, now_s
         self._still_s = now_s - self._since_s
         return self._still_s
 
-    def _has_moved(self, anchor: Floats, shade: Floats, edges: Floats, mask: Mask) -> bool:
+    def _has_moved(self, anchor: Floats, look: Floats, edges: Floats, mask: Mask) -> bool:
         either = cv2.bitwise_or(mask, self._anchor_mask)
-        change: Floats = cv2.absdiff(shade, anchor)  # type: ignore[assignment]
+        change: Floats = cv2.absdiff(look, anchor)  # type: ignore[assignment]
         num_changed = cv2.countNonZero(cv2.bitwise_and(exceeds(change, _CHANGED), either))
         if num_changed > max(_MIN_CHANGED_PX, _MAX_CHANGED * cv2.countNonZero(mask)):
             return True
