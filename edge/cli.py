@@ -10,16 +10,30 @@ import os
 import sys
 import traceback
 from importlib.metadata import entry_points, version
+from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from edge.commands.options import verbosity
-from edge.errors import SorterError
+from edge.errors import MissingLibraryError, SorterError, StorageError, translate
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-BUG = SorterError.exit_code
+COMPLETE_VARIABLE = "_SORTER_COMPLETE"
+
+# What an install without an extra lacks, by the name it is imported under.
+_EXTRA_OF_MODULE = {
+    "keras": "workstation",
+    "tensorflow": "workstation",
+    "paho": "mqtt",
+    "gpiozero": "gpio",
+    "lgpio": "gpio",
+    "starlette": "web",
+    "uvicorn": "web",
+    "cryptography": "signatures",
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -37,14 +51,24 @@ def gather() -> None:
 
 def main() -> None:
     """Run the command line and end the process with the exit code that fits."""
+    _open_standard_files()
     gather()
-    sys.exit(_run())
+    sys.exit(_finish(_run(sys.argv[1:])))
 
 
-def _run() -> int:
+def _open_standard_files() -> None:
+    """Put /dev/null where a standard file is closed: the next file opened would take its number, and its output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It takes the lowest number that is free: its own.
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        status = sorter.main(standalone_mode=False)
-        sys.stdout.flush()
+        _invoke(arguments)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -53,17 +77,59 @@ def _run() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `sorter events | head` does: not an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except SorterError as error:
-        return _complain(str(error), error.exit_code)
+        return _give_up_output()
     except Exception as error:  # noqa: BLE001 - the last resort: an owner sees a line, not a stack
-        return _complain(f"this is a bug in sorter: {type(error).__name__}: {error} (run again with -vv)", BUG)
-    return status if isinstance(status, int) else 0
+        return _complain(_as_ours(error))
+    return 0
 
 
-def _complain(message: str, exit_code: int) -> int:
+def _as_ours(error: Exception) -> SorterError:
+    """The error of this project that an owner is told of."""
+    match error:
+        case SorterError():
+            return error
+        case ModuleNotFoundError():
+            return _missing_library((error.name or "").partition(".")[0])
+        case OSError():
+            return translate(error)  # what no room has translated is the machine's doing, not a bug
+        case _:
+            return SorterError(f"this is a bug in sorter: {type(error).__name__}: {error} (run again with -vv)")
+
+
+def _invoke(arguments: list[str]) -> None:
+    """As click's own main() does, but without its turning every broken pipe into exit code 1."""
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", COMPLETE_VARIABLE, instruction))
+    with sorter.make_context("sorter", arguments) as context:
+        sorter.invoke(context)
+
+
+def _finish(exit_code: int) -> int:
+    """Write out what is still buffered; a full disk shows only now."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return exit_code or _give_up_output()
+    except OSError as error:
+        _give_up_output()
+        return exit_code or _complain(StorageError(f"cannot write the output: {error.strerror}"))
+    return exit_code
+
+
+def _give_up_output() -> int:
+    """Send what is left to /dev/null, or the interpreter would complain of it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+def _missing_library(name: str) -> MissingLibraryError:
+    if name not in _EXTRA_OF_MODULE:
+        return MissingLibraryError(f"{name} is not installed: install sorter again")
+    return MissingLibraryError.of_extra("this command", name, _EXTRA_OF_MODULE[name])
+
+
+def _complain(error: SorterError) -> int:
     if verbosity() >= 2:  # -vv, as the manual names it
         traceback.print_exc()
-    click.echo(f"error: {message}", err=True)
-    return exit_code
+    click.echo(f"error: {error}", err=True)
+    return error.exit_code

@@ -87,6 +87,11 @@ class UnavailableError(SorterError, RuntimeError):
 class MissingLibraryError(UnavailableError):
     """An optional dependency is not installed; the message carries the line that installs it."""
 
+    @classmethod
+    def of_extra(cls, purpose: str, library: str, extra: str) -> MissingLibraryError:
+        """`purpose` needs `library`, which the optional dependencies `extra` bring."""
+        return cls(f"{purpose} needs {library}, which is not installed: pip install '.[{extra}]' in sorter's folder")
+
 
 class CameraError(UnavailableError):
     """The camera gives no usable picture."""
@@ -138,3 +143,14 @@ class ConfigError(SorterError, ValueError):
     """A setting is unknown, missing or out of range."""
 
     exit_code = 78
+
+
+def translate(error: OSError) -> SorterError:
+    """The error of this project that fits one of the operating system's."""
+    where = "reading or writing failed" if error.filename is None else error.filename
+    text = f"{where}: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError):
+        return MissingInputError(text)
+    if isinstance(error, PermissionError):
+        return AccessDeniedError(text)
+    return StorageError(text)

@@ -94,7 +94,7 @@ def open_pin_factory(chip: int | None = None) -> Factory:
         from edge.actuators.chip import ChipFactory, FinePwmFactory  # noqa: PLC0415
     except ImportError as error:
         raise MissingLibraryError(
-            "GPIO needs lgpio, which is not installed: pip install 'edge-sorter[gpio]'"
+            "GPIO needs lgpio, which is not installed: pip install '.[gpio]' in sorter's folder"
             " (on Python 3.13 for arm64: apt install python3-lgpio)"
         ) from error
     try:
@@ -137,7 +137,5 @@ def import_gpiozero() -> ModuleType:
     try:
         import gpiozero  # noqa: PLC0415 - a bin without GPIO does not need it
     except ImportError as error:
-        raise MissingLibraryError(
-            "GPIO needs gpiozero, which is not installed: pip install 'edge-sorter[gpio]'"
-        ) from error
+        raise MissingLibraryError.of_extra("GPIO", "gpiozero", "gpio") from error
     return gpiozero  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from edge.errors import SorterError
 if TYPE_CHECKING:
     from edge.classifiers.base import Classifier
     from edge.messages import Prediction
+
+log = logging.getLogger(__name__)
 
 NUM_SHOWN = 3
 
@@ -40,6 +43,9 @@ def classify(pictures: tuple[Path, ...], bundle: Path | None, *, as_json: bool) 
             prediction = _classify(path, classifier)
         except SorterError as error:
             click.echo(f"error: {error}", err=True)
+            log.debug("%s", path, exc_info=True)
+            if as_json:
+                click.echo(_to_line({"schema": 1, "picture": str(path), "error": str(error)}))
             failure = failure or error
             continue
         click.echo(
@@ -70,7 +76,7 @@ def _as_text(path: Path, prediction: Prediction, classifier: Classifier) -> str:
 def _as_json(path: Path, prediction: Prediction, classifier: Classifier, model: str) -> str:
     scores = {label: round(score, 4) for label, score in _ranked(prediction, classifier)}
     label = next(iter(scores))
-    answer = {
+    answer: dict[str, object] = {
         "schema": 1,
         "picture": str(path),
         "label": label,
@@ -78,4 +84,8 @@ def _as_json(path: Path, prediction: Prediction, classifier: Classifier, model: 
         "scores": scores,
         "model": model,
     }
+    return _to_line(answer)
+
+
+def _to_line(answer: dict[str, object]) -> str:
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))

@@ -253,9 +253,7 @@ def _make_client(settings: MqttSettings) -> Client:
         from paho.mqtt.client import Client  # noqa: PLC0415 - only where a broker is configured
         from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: PLC0415
     except ImportError as error:
-        raise MissingLibraryError(
-            "MQTT needs paho-mqtt, which is not installed: pip install 'edge-sorter[mqtt]'"
-        ) from error
+        raise MissingLibraryError.of_extra("MQTT", "paho-mqtt", "mqtt") from error
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=f"sorter-{settings.device_id}",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, MODEL
@@ -124,3 +129,58 @@ def test_a_class_without_pictures_is_named_and_nothing_is_written(sorter: Sorter
 def test_a_run_that_is_not_there(sorter: Sorter, tmp_path: Path) -> None:
     complaint(sorter("convert", str(tmp_path / "run"), "--out", str(tmp_path / "bundle")), 66)
     assert not (tmp_path / "bundle").exists()
+
+
+SORTER = Path(sys.executable).with_name("sorter")
+
+
+def shell(script: str) -> CompletedProcess[str]:
+    """What bash says of a line in which $0 is the command."""
+    return subprocess.run(["bash", "-c", script, SORTER], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    answer = shell('"$0" config schema | true; exit "${PIPESTATUS[0]}"')
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_output_on_a_full_disk_is_a_storage_error() -> None:
+    assert "No space left" in complaint(shell('"$0" config schema >/dev/full'), 74)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_standard_files_do_no_harm(closed: str) -> None:
+    assert shell(f'"$0" demo --fast --items 1 {closed}').returncode == 0
+
+
+def test_a_missing_library_names_the_line_that_installs_it(tmp_path: Path) -> None:
+    """A stand-in for an install without the extra: Python takes None for a module that is not there."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), np.full((8, 8, 3), 40 * number, np.uint8))
+    script = "import sys; sys.modules['keras'] = None; import edge.cli; edge.cli.main()"
+    answer = subprocess.run(
+        [sys.executable, "-c", script, "train", tmp_path, "--out", tmp_path / "run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "pip install '.[workstation]'" in complaint(answer, 69)
+
+
+def test_a_name_that_is_too_long(sorter: Sorter) -> None:
+    assert "File name too long" in complaint(sorter("classify", "a" * 400), 74)
+
+
+def test_a_file_where_a_folder_should_come(sorter: Sorter, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    assert "taken" in complaint(sorter("record", str(tmp_path / "taken"), "--seconds", "0.1"), 74)
+
+
+def test_a_picture_that_cannot_be_read_has_its_line_of_json(sorter: Sorter, tmp_path: Path) -> None:
+    answer = sorter("classify", "--json", "none.jpg")
+    assert answer.returncode == 66
+    assert json.loads(answer.stdout)["picture"] == "none.jpg"
+    assert "none.jpg" in json.loads(answer.stdout)["error"]
