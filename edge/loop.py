@@ -10,7 +10,7 @@ import numpy as np
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.decision import DecisionPolicy
-from edge.messages import Box, Decision, Frame, Image, InputSpec, Presence
+from edge.messages import Box, Decision, Frame, Image, InputSpec, Prediction, Presence, Sight
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
 
@@ -27,7 +27,8 @@ class Loop:
     """The bin's heartbeat. Everything it needs is given to it; it owns nothing.
 
     `prepare` crops and resizes (`edge.preprocess.to_input`); `on_decision` is called once for each
-    item, in the thread of the loop, and must write the decision down before anything moves.
+    item, in the thread of the loop, and must write the decision down before anything moves. `on_sight`
+    is called in each tick, in that thread too, before decisions fall: it must not block.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Loop:
         on_decision: Callable[[Decision], None],
         telemetry: Telemetry,
         max_age_s: float,
+        on_sight: Callable[[Sight], None] = lambda _: None,
     ) -> None:
         self._camera = camera
         self._presence = presence
@@ -52,6 +54,7 @@ class Loop:
         self._on_decision = on_decision
         self._telemetry = telemetry
         self._max_age_s = max_age_s
+        self._on_sight = on_sight
         self._last_frame_s = 0.0
 
     def step(self) -> bool:
@@ -69,8 +72,11 @@ class Loop:
         with self._telemetry.timed(Stage.PRESENCE):
             presence = self._presence.update(frame)
         target = self._tracker.follow(presence, frame.captured_at_s)
-        if target is not None:
-            self._classify(frame, target)
+        if target is None:
+            self._on_sight(Sight(frame, presence))
+        else:
+            prediction = self._classify(frame, target)
+            self._on_sight(Sight(frame, presence, target.item_id, target.box, prediction))
         self._decide(frame.captured_at_s)
         self._telemetry.saw(presence.phase)
         return True
@@ -91,7 +97,7 @@ class Loop:
         self._tracker.end()
         self._decide(self._last_frame_s)
 
-    def _classify(self, frame: Frame, target: Target) -> None:
+    def _classify(self, frame: Frame, target: Target) -> Prediction:
         with self._telemetry.timed(Stage.CROP):
             picture = self._prepare(frame.image, self._classifier.input_spec, target.box)
             if target.is_mirrored:
@@ -99,6 +105,7 @@ class Loop:
         with self._telemetry.timed(Stage.CLASSIFY):
             prediction = self._classifier.classify(picture)
         self._tracker.add(target, prediction)
+        return prediction
 
     def _decide(self, now_s: float) -> None:
         for item in self._tracker.waiting():

@@ -82,6 +82,20 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One tick, for whoever looks on: `box`, `item_id` and `prediction` are None where nothing was classified.
+
+    `box` is what was classified, in frame pixels without margin; None also means the whole frame.
+    """
+
+    frame: Frame
+    presence: Presence
+    item_id: int | None = None
+    box: Box | None = None
+    prediction: Prediction | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reach:
     """The most that further frames could make of each class, all (C,).
 

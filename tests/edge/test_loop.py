@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from edge.decision import DecisionPolicy, DecisionSettings
 from edge.errors import StorageError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
-from edge.messages import Decision, Image, InputSpec, Outcome
+from edge.messages import Decision, Image, InputSpec, Outcome, Sight
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector
 from edge.records import DecisionRecord, Recorder, ReplayedIds
@@ -69,14 +69,18 @@ class RecordingActuator:
 
 
 def loop_over(
-    film: DrawnFilm, classifier: ScriptedClassifier, journal: Journal
+    film: DrawnFilm,
+    classifier: ScriptedClassifier,
+    journal: Journal,
+    told: Callable[[DecisionRecord], None] = lambda _: None,
+    seen: Callable[[Sight], None] = lambda _: None,
 ) -> tuple[Loop, list[DecisionRecord], RecordingActuator]:
     clock = ReplayClock()
     camera = FilmCamera(film, clock)
     camera.open()
     actuator = RecordingActuator(journal)
     dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, partial(write_report, journal))
-    told: list[DecisionRecord] = []
+    records: list[DecisionRecord] = []
     recorder = Recorder(clock, ReplayedIds(), "scripted@0")
     loop = Loop(
         camera=camera,
@@ -85,11 +89,12 @@ def loop_over(
         classifier=classifier,
         tracker=RestTracker(SmoothingSettings()),
         policy=DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None)),
-        on_decision=Consequences(journal, recorder, dispatcher, [told.append]),
+        on_decision=Consequences(journal, recorder, dispatcher, [records.append, told]),
         telemetry=Telemetry(),
         max_age_s=1.0,
+        on_sight=seen,
     )
-    return loop, told, actuator
+    return loop, records, actuator
 
 
 @pytest.fixture
@@ -108,6 +113,22 @@ def test_each_visit_is_decided_once_and_written_down_before_anything_moves(journ
     first = told[0].decision
     assert 40 / RATE_HZ < first.decided_s < 80 / RATE_HZ
     assert first.label == first.bin == "can"
+
+
+def test_whoever_looks_on_sees_every_frame_and_an_items_last_one_before_its_decision(journal: Journal) -> None:
+    story: list[Sight | DecisionRecord] = []
+    film = DrawnFilm(100, [(40, 80)])
+    classifier = ScriptedClassifier(LABELS, ["can"], input_spec=SPEC)
+    loop, _, _ = loop_over(film, classifier, journal, told=story.append, seen=story.append)
+    loop.run_to_end()
+    sights = [one for one in story if isinstance(one, Sight)]
+    assert [sight.frame.sequence for sight in sights] == list(range(100))
+    classified = [sight for sight in sights if sight.prediction is not None]
+    assert len(classified) == classifier.num_calls
+    assert {sight.item_id for sight in classified} == {1}
+    assert all(sight.box == sight.presence.box is not None for sight in classified)
+    (decision_index,) = (index for index, one in enumerate(story) if isinstance(one, DecisionRecord))
+    assert story[decision_index - 1] is classified[-1]
 
 
 def test_an_empty_scene_is_never_classified(journal: Journal) -> None:
