@@ -55,7 +55,16 @@ class Loop:
         self._telemetry = telemetry
         self._max_age_s = max_age_s
         self._on_sight = on_sight
+        self._first_frame_s: float | None = None
         self._last_frame_s = 0.0
+
+    @property
+    def frame_s(self) -> float:
+        """The mean time between the frames so far, seconds; 0 before the second one."""
+        num_gaps = self._telemetry.num_frames - 1
+        if self._first_frame_s is None or num_gaps < 1:
+            return 0.0
+        return (self._last_frame_s - self._first_frame_s) / num_gaps
 
     def step(self) -> bool:
         """Take one frame all the way; False when the source has ended. Blocks for at most `max_age_s`.
@@ -69,6 +78,8 @@ class Loop:
         if frame is None:
             return False
         self._last_frame_s = frame.captured_at_s
+        if self._first_frame_s is None:
+            self._first_frame_s = frame.captured_at_s
         with self._telemetry.timed(Stage.PRESENCE):
             presence = self._presence.update(frame)
         target = self._tracker.follow(presence, frame.captured_at_s)

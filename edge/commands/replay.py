@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 @site_option
 @set_option
 @click.option("--truth", "truth_path", type=click.Path(path_type=Path), help="Score the decisions against this file.")
+@click.option(
+    "--expect",
+    "expected_path",
+    type=click.Path(path_type=Path),
+    help="Fail when a decision differs from those in this file, the lines of an earlier --json.",
+)
 @json_option
 @verbosity_options
 def replay(
@@ -38,6 +44,7 @@ def replay(
     site: Path | None,
     overrides: tuple[str, ...],
     truth_path: Path | None,
+    expected_path: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -45,15 +52,19 @@ def replay(
 
     Settings come from --config; its actuators and broker are left alone. The same source and settings
     print the same lines again, but for the wall time `ts`. With --truth, a last line says how many
-    items were right, missed, invented or decided twice.
+    items were right, missed, invented or decided twice. With --expect, it ends with code 1 when outcome,
+    label or bin of a decision differ, or its time by more than a frame.
     """
     from edge.clock import ReplayClock
     from edge.config import load_config, with_choices
     from edge.config.sections import ReplayCameraSection
+    from edge.errors import CheckFailedError
+    from edge.expectations import differences, load_expected
     from edge.scoring import load_truth, score
     from edge.service import open_rehearsal
 
     truth = load_truth(truth_path) if truth_path is not None else None
+    expected = load_expected(expected_path) if expected_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
     settings = settings.model_copy(update={"camera": ReplayCameraSection(backend="replay", source=source)})
     shown = Show(as_json=as_json)
@@ -64,3 +75,5 @@ def replay(
         loop.run_to_end()
     if truth is not None:
         shown.score(score(decisions, truth))
+    if expected is not None and (differing := differences(expected, decisions, loop.frame_s)):
+        raise CheckFailedError("\n".join([f"the decisions differ from {expected_path}:", *differing]))

@@ -1,0 +1,77 @@
+"""Decisions held against those that were expected, so that a bug in the field becomes a test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.errors import InvalidDataError, MissingInputError
+from edge.messages import Decision, Outcome
+
+
+class Expected(BaseModel):
+    """What matters of one line of `sorter replay --json`; `t_s` counts from the start of the source."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    outcome: Outcome
+    label: str | None
+    bin: str | None
+    t_s: float
+
+
+def load_expected(path: Path) -> tuple[Expected, ...]:
+    """The decisions in a file of JSON lines; lines of other events are passed over.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InvalidDataError: a line is no JSON object, or a decision lacks a field.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"no expected decisions at {path}: expected the lines of `sorter replay --json`")
+    expected = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            if isinstance(fields, dict) and fields.get("event_type") == "score":
+                continue
+            expected.append(Expected.model_validate(fields))
+        except (ValueError, ValidationError) as error:
+            complaint = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise InvalidDataError(f"{path}:{number} is no decision ({complaint}): expected a line of --json") from None
+    return tuple(expected)
+
+
+def differences(expected: Sequence[Expected], found: Sequence[Decision], within_s: float) -> list[str]:
+    """What differs in outcome, label, bin, or in time by more than `within_s`, one line each, in order."""
+    lines = []
+    for number, (wanted, decision) in enumerate(zip_longest(expected, found), start=1):
+        if wanted is None and decision is not None:
+            lines.append(
+                f"decision {number}: expected none, found {_described(decision)} at {decision.decided_s:.2f} s"
+            )
+        elif decision is None and wanted is not None:
+            lines.append(f"decision {number}: expected {_described(wanted)} at {wanted.t_s:.2f} s, found none")
+        elif wanted is not None and decision is not None:
+            lines += _difference(number, wanted, decision, within_s)
+    return lines
+
+
+def _difference(number: int, wanted: Expected, decision: Decision, within_s: float) -> list[str]:
+    at_s = f"{decision.decided_s:.2f} s"
+    if _described(wanted) != _described(decision):
+        return [f"decision {number} at {at_s}: expected {_described(wanted)}, found {_described(decision)}"]
+    # The record rounds to milliseconds.
+    if abs(wanted.t_s - decision.decided_s) > within_s + 0.001:
+        return [f"decision {number}, {_described(wanted)}: expected at {wanted.t_s:.2f} s, found at {at_s}"]
+    return []
+
+
+def _described(decision: Expected | Decision) -> str:
+    return f"{decision.outcome.value} {decision.label or '-'} -> {decision.bin or 'stays'}"
