@@ -17,12 +17,14 @@ from convert.draft import CARD, Draft, GoldenFile, Model, golden_files, open_cla
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
 from convert.metadata import Described, with_metadata
 from convert.network import LOGITS, load_network
+from convert.novelty import fit_novelty
 from convert.parity import DEFAULT_LIMITS, Limits, compare
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from convert.tflite import SCORES, Converted, to_plain_classifier, to_tflite
 from convert.writer import digests
-from edge.bundle import MODEL, SCHEMA, Input, Manifest, Precision
+from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
+from edge.novelty import CLASS_MEANS, Novelty, encode_class_means
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 
@@ -98,9 +100,10 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
         }
         held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
         held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
+        novelty = fit_novelty(classifier, source.picture, source.rows, settings.seed, progress)
         golden = golden_files(classifier)
     temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
-    draft = _described(source, model, held_out, golden, temperature, settings.limits)
+    draft = _described(source, model, held_out, golden, novelty, temperature, settings.limits)
     if not settings.has_plain_classifier:
         return draft
     return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, temperature))
@@ -162,19 +165,23 @@ def _described(
     model: Model,
     held_out: HeldOut,
     golden: Mapping[str, GoldenFile],
+    novelty: Novelty,
     temperature: float,
     limits: Limits,
 ) -> Draft:
-    """The finished draft: temperature, metrics, golden pictures and card join the model."""
+    """The finished draft: temperature, metrics, novelty, golden pictures and card join the model."""
     labels = source.run.labels
     parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
     losses = parities[-1].broken_limits(limits)
     nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, temperature)
     metrics = {**parities[-1].metrics(), "nll": round(nll, 5)}
-    measured = model.manifest.model_copy(update={"temperature": temperature, "metrics": metrics})
+    known = NoveltyFile(class_means=CLASS_MEANS, max_distance=round(novelty.max_distance, 5))
+    update = {"temperature": temperature, "metrics": metrics, "novelty": known}
+    measured = model.manifest.model_copy(update=update)
     manifest = with_golden(measured, golden)
     files = {
         MODEL: model.content,
+        CLASS_MEANS: encode_class_means(novelty.means),
         CARD: write_card(source.run, manifest, parities, losses).encode(),
         REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
         **{name: picture.content for name, picture in golden.items()},

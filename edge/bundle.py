@@ -83,6 +83,13 @@ class Golden(_Strict):
     logits: tuple[float, ...]
 
 
+class NoveltyFile(_Strict):
+    """What known items look like: the file with each class's mean embedding, and how far one may be from it."""
+
+    class_means: RelativeName
+    max_distance: float = Field(gt=0, le=2)
+
+
 class Manifest(_Strict):
     """The content of manifest.json."""
 
@@ -95,6 +102,7 @@ class Manifest(_Strict):
     temperature: float = Field(gt=0, le=100, description="logits are divided by it before softmax")
     metrics: dict[str, float] = Field(default_factory=dict)
     golden: tuple[Golden, ...] = ()
+    novelty: NoveltyFile | None = None
     files: dict[RelativeName, Digest]
 
     @model_validator(mode="after")
@@ -102,6 +110,10 @@ class Manifest(_Strict):
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
         wanted = {MODEL, *(golden.picture for golden in self.golden)}
+        if self.novelty is not None:
+            wanted.add(self.novelty.class_means)
+            if self.outputs.embedding_size is None:
+                raise ValueError("novelty needs a model that gives an embedding of known size")
         if missing := sorted(wanted - set(self.files)):
             raise ValueError(f"files has no digest of {', '.join(missing)}")
         if any(len(golden.logits) != len(self.labels) for golden in self.golden):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge.errors import ConfigError
 from edge.messages import Decision, Item, Outcome
+from edge.novelty import Novelty
 from edge.routing import Routing
 from edge.rules import ClassThresholds, CostRule, CostTable, Rule, Share, ThresholdRule
 
@@ -29,6 +30,9 @@ class DecisionSettings:
     frames since it took it. With `costs` (bin, then class) the bin with the least expected cost is the
     choice instead, and accepted when it costs less than leaving the item undecided, `leave_cost`.
 
+    With `refuse_strangers` an item that looks like nothing the network was trained on is not accepted,
+    however sure the scores are; this needs a bundle that says what known items look like.
+
     An item is unknown when that did not happen within `max_frames` frames or `deadline_s` after it settled,
     or as soon as no further frame can bring it about; when no frame could be used until `timeout_s`, it
     timed out.
@@ -44,6 +48,7 @@ class DecisionSettings:
     classes: Mapping[str, ClassThresholds] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, Cost]] = field(default_factory=dict)
     leave_cost: Cost = 0.5
+    refuse_strangers: bool = True
 
     def __post_init__(self) -> None:
         if self.max_frames < self.min_frames:
@@ -61,12 +66,15 @@ class DecisionPolicy:
         ConfigError: the settings name a class or a bin that is not there.
     """
 
-    def __init__(self, settings: DecisionSettings, labels: Sequence[str], routing: Routing) -> None:
+    def __init__(
+        self, settings: DecisionSettings, labels: Sequence[str], routing: Routing, novelty: Novelty | None = None
+    ) -> None:
         if strangers := sorted(set(settings.classes) - set(labels)):
             raise ConfigError(f"decision.classes names {', '.join(strangers)}; the model knows {', '.join(labels)}")
         self._settings = settings
         self._labels = tuple(labels)
         self._routing = routing
+        self._novelty = novelty if settings.refuse_strangers else None
         self._rule: Rule
         if settings.costs:
             self._rule = CostRule(CostTable(settings.costs, labels, routing), settings.leave_cost)
@@ -86,7 +94,7 @@ class DecisionPolicy:
 
     def _with_evidence(self, item: Item, scores: NDArray[np.float32], now_s: float) -> Decision | None:
         verdict = self._rule.judge(scores)
-        doubt = self._too_early(item) or verdict.doubt
+        doubt = self._too_early(item) or verdict.doubt or self._strangeness(item)
         if doubt is None:
             reason = f"{verdict.words}: {item.agreeing} of {_frames(item.frames_used)} say {self._winner(item)[0]}"
             return self._decision(item, now_s, Outcome.ACCEPTED, reason, verdict.bin)
@@ -109,6 +117,16 @@ class DecisionPolicy:
         if item.held < settings.hold_frames:
             return f"{label} took the lead {_frames(item.held)} ago, {settings.hold_frames} needed"
         return None
+
+    def _strangeness(self, item: Item) -> str | None:
+        """In words, when the item is too far from all that was trained; None when it is not."""
+        if self._novelty is None or item.embedding is None:
+            return None
+        distance = self._novelty.distance(item.embedding)
+        if distance <= self._novelty.max_distance:
+            return None
+        limit = self._novelty.max_distance
+        return f"it looks like nothing it was trained on (distance {distance:.2f}, at most {limit:.2f})"
 
     def _is_last_word(self, item: Item, now_s: float) -> bool:
         if item.has_passed or item.frames_used >= self._settings.max_frames:

@@ -45,6 +45,7 @@ from edge.errors import CameraError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.notify import notify
+from edge.novelty import load_novelty
 from edge.passing import PassingTracker
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector, PresenceSettings
@@ -168,7 +169,7 @@ def _load(config: Config) -> _Parts:
         bundle=bundle,
         site=site,
         classifier=LiteRTClassifier(bundle, config.model.threads, site.temperature),
-        policy=DecisionPolicy(settings, labels, routing),
+        policy=DecisionPolicy(settings, labels, routing, load_novelty(bundle)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
     )
 

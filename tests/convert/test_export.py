@@ -14,6 +14,7 @@ from convert.writer import write_bundle
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.errors import BundleError, InvalidDataError, MissingInputError
+from edge.novelty import REFUSED_SHARE, load_novelty
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, RUN_FILE, SPLITS_FILE, load_run, load_splits
 
@@ -75,6 +76,21 @@ def test_the_representative_pictures_are_balanced_and_from_the_training_split_on
     assert Counter(splits[path].label for path in chosen) == {"disc": 30, "square": 30, "stripes": 30}
 
 
+def test_the_bundle_knows_what_its_items_look_like(finished_run: Path, int8_bundle: Bundle) -> None:
+    run, classifier, novelty = load_run(finished_run), LiteRTClassifier(int8_bundle), load_novelty(int8_bundle)
+    assert novelty is not None
+    held_out = [row for row in load_splits(finished_run) if row.split == "val"]
+    pictures = [to_input(load_picture(Path(run.data.root) / row.path), classifier.input_spec) for row in held_out]
+    embeddings = [embedding for picture in pictures if (embedding := classifier.infer(picture)[1]) is not None]
+    is_refused = [novelty.distance(embedding) > novelty.max_distance for embedding in embeddings]
+
+    assert len(embeddings) == len(held_out)
+    assert 0 < sum(is_refused) <= max(1, round(2 * REFUSED_SHARE * len(held_out)))  # the limit lies between two
+    black = classifier.infer(np.zeros((32, 32, 3), np.uint8))[1]
+    assert black is not None
+    assert novelty.distance(black) > novelty.max_distance
+
+
 @pytest.mark.parametrize("precision", ["float16", "dynamic", "float32"])
 def test_every_precision_keeps_the_answers(finished_run: Path, tmp_path: Path, precision: Precision) -> None:
     draft = draft_bundle(finished_run, ConvertSettings(precision=precision))
@@ -95,7 +111,7 @@ def test_the_input_may_have_another_size_than_in_training(finished_run: Path, tm
 
 def test_a_bundle_with_one_changed_byte_is_refused_whichever_file_it_is_in(int8_bundle: Bundle, tmp_path: Path) -> None:
     names = [*int8_bundle.manifest.files, MANIFEST]
-    assert len(names) == 8
+    assert len(names) == 9
     for number, name in enumerate(names):
         copy = Path(shutil.copytree(int8_bundle.path, tmp_path / str(number)))
         content = bytearray((copy / name).read_bytes())

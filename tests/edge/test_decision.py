@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge.decision import ClassThresholds, DecisionPolicy, DecisionSettings
 from edge.errors import ConfigError
 from edge.messages import Decision, Item, Outcome, Prediction
+from edge.novelty import Novelty
 from edge.routing import route
 from edge.smoothing import Gathering, Method, SmoothingSettings
 
@@ -142,6 +143,23 @@ def test_an_item_that_has_passed_is_decided_at_once() -> None:
     unseen = POLICY.decide(item(used=0, has_passed=True), 10.6)
     assert unseen is not None
     assert unseen.outcome is Outcome.TIMEOUT
+
+
+def test_what_looks_like_nothing_that_was_trained_is_unknown_however_sure_the_scores() -> None:
+    novelty = Novelty(np.array([[1, 0]], np.float32), max_distance=0.3)
+    strange, known = np.array([0, 5], np.float32), np.array([5, 1], np.float32)
+    policy = DecisionPolicy(DecisionSettings(max_frames=3), LABELS, ROUTING, novelty)
+    refused = policy.decide(item(0.98, 0.01, 0.01, embedding=strange), 10.8)
+    assert refused is not None
+    assert (refused.outcome, refused.label, refused.bin) == (Outcome.UNKNOWN, "can", "rest")
+    assert refused.reason.endswith("it looks like nothing it was trained on (distance 1.00, at most 0.30)")
+    accepted = policy.decide(item(0.98, 0.01, 0.01, embedding=known), 10.8)
+    assert accepted is not None
+    assert accepted.outcome is Outcome.ACCEPTED
+    trusting = DecisionPolicy(DecisionSettings(refuse_strangers=False), LABELS, ROUTING, novelty)
+    indulged = trusting.decide(item(0.98, 0.01, 0.01, embedding=strange), 10.8)
+    assert indulged is not None
+    assert indulged.outcome is Outcome.ACCEPTED
 
 
 COSTS = DecisionSettings(costs={"dry": {"trash": 20.0}, "rest": {"can": 0.3, "paper": 0.3}}, leave_cost=0.5)
