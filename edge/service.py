@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -47,6 +46,7 @@ from edge.loop import Loop
 from edge.notify import notify
 from edge.novelty import load_novelty
 from edge.passing import PassingTracker
+from edge.places import state_folder
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.publishers.mqtt import MqttPublisher, MqttSettings
@@ -90,7 +90,8 @@ def open_rehearsal(
         dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
         consequences = Consequences(journal, recorder, dispatcher, listeners)
-        yield _assemble(stack, config, parts, camera or open_camera(config.camera, clock), consequences, dispatcher)
+        camera = camera or open_camera(_as_calibrated(config.camera, parts.site), clock)
+        yield _assemble(stack, config, parts, camera, consequences, dispatcher)
 
 
 @contextmanager
@@ -109,7 +110,8 @@ def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -
             stack.callback(publisher.stop)
             listeners = [*listeners, publisher.tell]
         consequences = Consequences(journal, recorder, dispatcher, listeners)
-        yield _assemble(stack, config, parts, open_camera(config.camera, clock), consequences, dispatcher)
+        camera = open_camera(_as_calibrated(config.camera, parts.site), clock)
+        yield _assemble(stack, config, parts, camera, consequences, dispatcher)
 
 
 def serve(loop: Loop) -> None:
@@ -139,12 +141,10 @@ def serve(loop: Loop) -> None:
 
 
 def journal_path(config: Config) -> Path:
-    """Where decisions are kept: as configured, else systemd's state directory, else the user's."""
+    """Where decisions are kept: as configured, else in the state folder."""
     if config.journal.path is not None:
         return config.journal.path
-    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    user_state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return (Path(state) if state else Path(user_state) / "sorter") / "journal.sqlite"
+    return state_folder() / "journal.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,8 @@ class _Parts:
 def _load(config: Config) -> _Parts:
     bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
     site = NO_SITE if config.site is None else load_site(config.site, bundle)
+    for sentence in site.again:
+        log.warning("site %s: %s", config.site, sentence)
     labels = bundle.manifest.labels
     unknown_bin = next((name for name, section in config.bins.items() if section.takes_unknown), None)
     routing = route({name: section.labels for name, section in config.bins.items()}, labels, unknown_bin)
@@ -199,8 +201,17 @@ def _assemble(
     )
 
 
+def _as_calibrated(section: CameraSection, site: Site) -> CameraSection:
+    """The camera with the controls that calibration locked; those that the configuration names hold."""
+    if not isinstance(section, UsbCameraSection | CsiCameraSection):
+        return section
+    if site.camera is None or site.camera.backend != section.backend:
+        return section
+    return section.model_copy(update={"controls": {**site.camera.controls, **section.controls}})
+
+
 def _presence_settings(config: Config, site: Site) -> PresenceSettings:
-    settings = replace(config.presence, region=site.region) if config.site else config.presence
+    settings = replace(config.presence, region=site.region) if site.region else config.presence
     # A belt may never lie still: without a reference its first frame must do.
     return replace(settings, learn_s=0.0) if config.items.mode is Mode.PASSING else settings
 

@@ -1,96 +1,331 @@
 """The site file: what belongs to one bin and to no other.
 
-A directory, so that small arrays and the background picture lie beside the text:
+A directory, so that pictures and small arrays lie beside the text:
 
-    site.toml         schema, the bundle it was made for, region, temperature, thresholds
-    background.png    the empty scene, RGB, as the camera sees it
+    site.toml                    what each step of calibration found, and when
+    background-3f2a91c04d5e.png  the empty scene, RGB, as the camera sees it
+    variation-….npy              how much each part of it varies by itself
+    head-….npz, taught-….npz     taught classes
+    history/000041.toml          the site.toml before the last change, and those before it
 
-Calibration writes it; the device reads it. Written by replacing the whole directory, never in place.
+A part's name carries the digest of its content: a part is never written over, and a site.toml names
+exactly the parts it was made with. So one rename of site.toml changes everything, or nothing.
+
+What depends on the model names the bundle it was measured with. Another bundle keeps the rest, and
+`Site.again` says which steps must be done again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.bundle import Bundle
-from edge.decision import ClassThresholds
-from edge.errors import ConfigError, InvalidDataError, MissingInputError
+from edge.bundle import Bundle, Digest, Label
+from edge.drift import Fingerprint
+from edge.errors import InvalidDataError, MissingInputError
+from edge.places import state_folder
 from edge.preprocess import Image, load_picture
 from edge.presence.settings import Region
+from edge.rules import ClassThresholds, Share
 
 SITE = "site.toml"
-BACKGROUND = "background.png"
+HISTORY = "history"
+SCHEMA = 1
+
+_NUM_DIGITS = 12  # of the digest in a part's name: enough to tell any two contents apart
 
 
-class SiteDescription(BaseModel):
-    """The content of site.toml. `bundle_id` is None in a file that holds for any model."""
+def _part(name: str) -> str:
+    if PurePosixPath(name).name != name or name.startswith(".") or "-" not in name:
+        raise ValueError("must be the name of a part beside site.toml, such as background-3f2a91c04d5e.png")
+    return name
+
+
+PartName = Annotated[str, AfterValidator(_part)]
+Count = Annotated[int, Ge(0)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Step(BaseModel):
+    """What one step of calibration found, and when it did."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = Field(alias="schema")
-    bundle_id: str | None = None
-    region: Region = Region()
-    temperature: Annotated[float, Gt(0), Le(100)] | None = None
-    thresholds: dict[str, ClassThresholds] = Field(default_factory=dict)
+    made_at: AwareDatetime
+
+
+class ModelStep(Step):
+    """A step whose findings hold for one bundle only."""
+
+    bundle: Digest
+
+
+class RegionStep(Step):
+    """The part of the picture that counts, in shares of its width and height."""
+
+    left: Share
+    top: Share
+    right: Share
+    bottom: Share
+
+    def region(self) -> Region:
+        """The same as presence takes it."""
+        return Region(self.left, self.top, self.right, self.bottom)
+
+
+class CameraStep(Step):
+    """How the camera stood: `controls` are set at every start in this order, the rest is for comparison.
+
+    `rate_hz` is what was really reached; `sharpness` that of the focused scene.
+    """
+
+    backend: Name
+    width_px: Count
+    height_px: Count
+    rate_hz: Annotated[float, Ge(0)]
+    sharpness: Annotated[float, Ge(0)]
+    controls: dict[Name, float] = Field(default_factory=dict)
+
+
+class BackgroundStep(Step):
+    """The empty scene: its picture, its variation and what is compared later."""
+
+    picture: PartName
+    variation: PartName
+    num_frames: Count
+    fingerprint: Fingerprint
+
+
+class TemperatureStep(ModelStep):
+    """What logits are divided by, with the calibration error (0..1) before and after."""
+
+    value: Annotated[float, Gt(0), Le(100)]
+    num_pictures: Count
+    ece_before: Share
+    ece_after: Share
+
+
+class ClassStep(BaseModel):
+    """One class's thresholds, and how many pictures are behind them: `num_right` of `num_accepted`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_confidence: Share
+    min_margin: Share = 0.0
+    num_accepted: Count = 0
+    num_right: Count = 0
+
+    def thresholds(self) -> ClassThresholds:
+        """The same as the policy takes it."""
+        return ClassThresholds(self.min_confidence, self.min_margin)
+
+
+class ThresholdsStep(ModelStep):
+    """When each class is accepted; `wish` says in the owner's words what was asked for."""
+
+    wish: str
+    num_pictures: Count
+    classes: dict[Label, ClassStep]
+
+
+class HeadStep(ModelStep):
+    """Taught classes: `labels` are all that the head tells apart, in the order of its scores."""
+
+    labels: tuple[Label, ...]
+    head: PartName
+    examples: PartName
+    num_examples: dict[Label, Count]
+
+
+class FlapStep(Step):
+    """How one bin's servo swings: angles in degrees, times in seconds."""
+
+    rest_angle: float
+    open_angle: float
+    open_s: Annotated[float, Gt(0), Le(60)]
+    travel_s: Annotated[float, Gt(0), Le(60)]
+
+
+class SiteDescription(BaseModel):
+    """The content of site.toml: every step that was done; those that were not are absent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    camera: CameraStep | None = None
+    region: RegionStep | None = None
+    background: BackgroundStep | None = None
+    temperature: TemperatureStep | None = None
+    head: HeadStep | None = None
+    thresholds: ThresholdsStep | None = None
+    actuators: dict[Name, FlapStep] = Field(default_factory=dict)
+
+    def parts(self) -> Iterator[str]:
+        """The names of all parts that belong to it."""
+        if self.background is not None:
+            yield from (self.background.picture, self.background.variation)
+        if self.head is not None:
+            yield from (self.head.head, self.head.examples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A loaded site. `background` is (H, W, 3) uint8 RGB or None; `site_id` names this very content."""
+    """A loaded site, of which only what holds for the bundle at hand is filled in.
+
+    `site_id` names this very content; `background` is (H, W, 3) uint8 RGB; `again` are sentences: which steps
+    must be done again, and why. `folder` is where parts are read from, with `read_part`.
+    """
 
     site_id: str | None = None
-    region: Region = field(default_factory=Region)
-    temperature: float | None = None
-    thresholds: dict[str, ClassThresholds] = field(default_factory=dict)
+    folder: Path | None = None
+    region: Region | None = None
+    camera: CameraStep | None = None
     background: Image | None = None
+    fingerprint: Fingerprint | None = None
+    temperature: float | None = None
+    thresholds: Mapping[str, ClassThresholds] = field(default_factory=dict)
+    head: HeadStep | None = None
+    actuators: Mapping[str, FlapStep] = field(default_factory=dict)
+    again: tuple[str, ...] = ()
 
 
 NO_SITE = Site()
 
 
+def default_site() -> Path:
+    """Where `sorter calibrate` writes and `sorter run` reads, unless the configuration names another folder."""
+    return state_folder() / "site"
+
+
 def load_site(path: Path, bundle: Bundle) -> Site:
-    """The site in directory `path`, made for `bundle`.
+    """The site in directory `path`, as far as it holds for `bundle`.
 
     Raises:
         MissingInputError: no such directory, or no site.toml in it.
-        InvalidDataError: the file is not understood.
-        ConfigError: it was made for another bundle, whose scores its thresholds do not fit.
+        InvalidDataError: the file is not understood, or a part is missing or damaged.
     """
-    file = path / SITE
-    if not file.is_file():
-        raise MissingInputError(
-            f"no site file at {path}: expected a directory with {SITE}, as `sorter calibrate` writes it"
-        )
-    encoded = file.read_bytes()
-    try:
-        description = SiteDescription.model_validate(tomllib.loads(encoded.decode()))
-    except (ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as invalid:
-        raise InvalidDataError(f"{file}: {_first_line(invalid)}") from None
-    if description.bundle_id not in (None, bundle.bundle_id):
-        raise ConfigError(
-            f"{file} was made for bundle {str(description.bundle_id)[:8]}, not for {bundle.short_name}: calibrate again"
-        )
-    if strangers := sorted(set(description.thresholds) - set(bundle.manifest.labels)):
-        raise ConfigError(f"{file}: thresholds names {', '.join(strangers)}, which {bundle.short_name} does not know")
-    picture = path / BACKGROUND
+    encoded = read_site(path)
+    described = parse_site(encoded, path / SITE)
+    holds = holding(described, bundle)
+    for name in holds.parts():
+        read_part(path, name)
+    background = described.background
     return Site(
-        site_id=hashlib.sha256(encoded).hexdigest()[:8],
-        region=description.region,
-        temperature=description.temperature,
-        thresholds=description.thresholds,
-        background=load_picture(picture) if picture.is_file() else None,
+        site_id=site_id(encoded),
+        folder=path,
+        region=described.region.region() if described.region else None,
+        camera=described.camera,
+        background=load_picture(path / background.picture) if background else None,
+        fingerprint=background.fingerprint if background else None,
+        temperature=holds.temperature.value if holds.temperature else None,
+        thresholds={label: step.thresholds() for label, step in holds.thresholds.classes.items()}
+        if holds.thresholds
+        else {},
+        head=holds.head,
+        actuators=described.actuators,
+        again=tuple(_again(described, bundle)),
     )
 
 
-def _first_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return str(error).splitlines()[0]
+def holding(described: SiteDescription, bundle: Bundle) -> SiteDescription:
+    """The site without the steps that were done with another bundle."""
+    others = {name: None for name, step in model_steps(described).items() if step.bundle != bundle.bundle_id}
+    return described.model_copy(update=others)
+
+
+def model_steps(described: SiteDescription) -> Mapping[str, ModelStep]:
+    """The steps that were done and that hold for one bundle only, by name, in the order of doing them."""
+    steps = {"head": described.head, "temperature": described.temperature, "thresholds": described.thresholds}
+    return MappingProxyType({name: step for name, step in steps.items() if step is not None})
+
+
+def read_site(path: Path) -> bytes:
+    """The bytes of the site.toml in directory `path`.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    try:
+        return (path / SITE).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingInputError(
+            f"no site file at {path}: expected a directory with {SITE}, as `sorter calibrate` writes it"
+        ) from None
+
+
+def parse_site(encoded: bytes, file: Path) -> SiteDescription:
+    """The description in `encoded`; `file` only names it in errors.
+
+    Raises:
+        InvalidDataError: it is not TOML, of another schema, or breaks a rule of `SiteDescription`.
+    """
+    try:
+        return SiteDescription.model_validate(tomllib.loads(encoded.decode()))
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["loc"] == ("schema",):
+            problem = f"schema {first['input']!r} is not known, expected {SCHEMA}: update sorter"
+        else:
+            problem = f"{place}: {first['msg']}: mend it, or go back with `sorter calibrate undo`"
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as invalid:
+        problem = f"not valid TOML: {str(invalid).splitlines()[0]}"
+    raise InvalidDataError(f"{file}: {problem}")
+
+
+def read_part(folder: Path, name: str) -> bytes:
+    """The content of a part of the site in `folder`.
+
+    Raises:
+        InvalidDataError: it is missing, or not what its name says.
+    """
+    file = folder / name
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidDataError(
+            f"{file} cannot be read ({error.strerror}), but {SITE} names it: copy the site again,"
+            " or go back with `sorter calibrate undo`"
+        ) from None
+    stem, _, suffix = name.partition("-")
+    if part_name(f"{stem}.{suffix.partition('.')[2]}", content) != name:
+        raise InvalidDataError(f"{file} is damaged: copy the site again, or go back with `sorter calibrate undo`")
+    return content
+
+
+def part_name(kind: str, content: bytes) -> str:
+    """The name under which `content` is kept.
+
+    >>> part_name("head.npz", b"weights")
+    'head-9a129038d9a0.npz'
+    """
+    stem, _, suffix = kind.partition(".")
+    return f"{stem}-{hashlib.sha256(content).hexdigest()[:_NUM_DIGITS]}.{suffix}"
+
+
+def site_id(encoded: bytes) -> str:
+    """What decisions call the site with these bytes of site.toml."""
+    return hashlib.sha256(encoded).hexdigest()[:8]
+
+
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "head": "what you taught it is left out: `sorter teach --again` teaches it the same pictures anew",
+        "temperature": "how sure it may be is unknown: run `sorter calibrate temperature`",
+        "thresholds": "when to accept each class is unknown: run `sorter calibrate thresholds`",
+    }
+)
+
+
+def _again(described: SiteDescription, bundle: Bundle) -> Iterator[str]:
+    for name, step in model_steps(described).items():
+        if step.bundle != bundle.bundle_id:
+            yield f"the model is now {bundle.short_name}, it was {step.bundle[:8]}: {_REMEDIES[name]}"

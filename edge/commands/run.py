@@ -36,13 +36,14 @@ def run(
 ) -> None:
     """Watch the camera and sort, until stopped by SIGTERM or Ctrl-C.
 
-    Without --config, /etc/sorter/sorter.toml is read when it exists.
+    Without --config, /etc/sorter/sorter.toml is read when it exists; without a site file named there or
+    by --site, what `sorter calibrate` wrote on this machine.
     """
     from edge.clock import SystemClock
-    from edge.config import find_config, load_config, with_choices
+    from edge.config import find_config, load_config, with_choices, with_site
     from edge.service import open_bin, open_rehearsal, serve
 
-    settings = with_choices(load_config(find_config(config_path), overrides), bundle, site)
+    settings = with_site(with_choices(load_config(find_config(config_path), overrides), bundle, site))
     open_loop = open_rehearsal if dry_run else open_bin
     with open_loop(settings, SystemClock(), [Show(as_json=as_json).record]) as loop:
         serve(loop)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from edge.config.complaints import explain
 from edge.config.sections import Config
 from edge.errors import ConfigError, MissingInputError, StorageError
+from edge.site import SITE, default_site
 
 SYSTEM_CONFIG = Path("/etc/sorter/sorter.toml")
 ENVIRONMENT_PREFIX = "SORTER__"
@@ -61,6 +62,13 @@ def with_choices(config: Config, bundle: Path | None, site: Path | None) -> Conf
     if bundle is not None:
         config = config.model_copy(update={"model": config.model.model_copy(update={"bundle": bundle})})
     return config if site is None else config.model_copy(update={"site": site})
+
+
+def with_site(config: Config) -> Config:
+    """The configuration with the site file of this machine, where it names none and there is one."""
+    if config.site is not None or not (default_site() / SITE).is_file():
+        return config
+    return config.model_copy(update={"site": default_site()})
 
 
 def _file_layers(path: Path | None) -> list[_Layer]:

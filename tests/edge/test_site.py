@@ -1,0 +1,140 @@
+"""The site file as the device reads it: what holds for which bundle, and what is said of damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.config import load_config, with_site
+from edge.errors import InvalidDataError, MissingInputError
+from edge.presence.settings import Region
+from edge.rules import ClassThresholds
+from edge.site import load_site, part_name, read_part
+
+OTHER = "ab" * 32
+
+REGION = """\
+schema = 1
+[region]
+made_at = 2026-11-21T06:00:00Z
+left = 0.1
+top = 0.0
+right = 0.9
+bottom = 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle(DEFAULT_BUNDLE)
+
+
+def write(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "site.toml").write_text(text)
+    return folder
+
+
+def measured_with(bundle_id: str) -> str:
+    return f"""{REGION}
+[temperature]
+made_at = 2026-11-21T06:00:00Z
+bundle = "{bundle_id}"
+value = 1.5
+num_pictures = 100
+ece_before = 0.08
+ece_after = 0.02
+
+[thresholds]
+made_at = 2026-11-21T06:00:00Z
+bundle = "{bundle_id}"
+wish = "97 % right"
+num_pictures = 100
+[thresholds.classes.metal]
+min_confidence = 0.7
+num_accepted = 40
+num_right = 39
+"""
+
+
+def test_everything_measured_with_this_bundle_holds(tmp_path: Path, bundle: Bundle) -> None:
+    site = load_site(write(tmp_path, measured_with(bundle.bundle_id)), bundle)
+    assert site.temperature == 1.5
+    assert site.thresholds == {"metal": ClassThresholds(0.7, 0.0)}
+    assert site.region == Region(0.1, 0.0, 0.9, 1.0)
+    assert site.again == ()
+
+
+def test_another_bundle_keeps_what_holds_and_says_what_to_do_again(tmp_path: Path, bundle: Bundle) -> None:
+    site = load_site(write(tmp_path, measured_with(OTHER)), bundle)
+    assert site.region == Region(0.1, 0.0, 0.9, 1.0)
+    assert site.temperature is None
+    assert site.thresholds == {}
+    assert [sentence.rpartition("run ")[2] for sentence in site.again] == [
+        "`sorter calibrate temperature`",
+        "`sorter calibrate thresholds`",
+    ]
+
+
+def test_an_empty_site_changes_nothing(tmp_path: Path, bundle: Bundle) -> None:
+    site = load_site(write(tmp_path, "schema = 1\n"), bundle)
+    assert (site.region, site.temperature, site.background, site.again) == (None, None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("schema = 2\n", "schema 2 is not known, expected 1"),
+        ("schema = 1\n[region]\nleft = 2\n", "region.made_at"),
+        ("schema = 1\nregoin = 3\n", "regoin"),
+        ("schema = ", "not valid TOML"),
+    ],
+)
+def test_a_file_that_is_not_understood_names_itself_and_the_place(
+    tmp_path: Path, bundle: Bundle, text: str, said: str
+) -> None:
+    with pytest.raises(InvalidDataError, match=r"site\.toml: ") as caught:
+        load_site(write(tmp_path, text), bundle)
+    assert said in str(caught.value)
+
+
+def test_a_folder_without_a_site_says_who_writes_it(tmp_path: Path, bundle: Bundle) -> None:
+    with pytest.raises(MissingInputError, match="sorter calibrate"):
+        load_site(tmp_path / "nowhere", bundle)
+
+
+def test_a_damaged_part_is_known_by_its_name(tmp_path: Path) -> None:
+    name = part_name("head.npz", b"weights")
+    (tmp_path / name).write_bytes(b"weights")
+    assert read_part(tmp_path, name) == b"weights"
+    (tmp_path / name).write_bytes(b"weight")
+    with pytest.raises(InvalidDataError, match="is damaged"):
+        read_part(tmp_path, name)
+
+
+def test_a_part_outside_of_the_site_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+    text = f"""schema = 1
+[head]
+made_at = 2026-11-21T06:00:00Z
+bundle = "{bundle.bundle_id}"
+labels = ["a", "b"]
+head = "../../etc/head-1.npz"
+examples = "taught-1.npz"
+num_examples = {{ a = 1 }}
+"""
+    with pytest.raises(InvalidDataError, match=r"head\.head"):
+        load_site(write(tmp_path, text), bundle)
+
+
+def test_the_site_of_this_machine_is_found_where_the_configuration_names_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    config = load_config()
+    assert with_site(config).site is None
+    site = write(tmp_path / "site", "schema = 1\n")
+    assert with_site(config).site == site
+    other = config.model_copy(update={"site": tmp_path / "other"})
+    assert with_site(other).site == tmp_path / "other"
