@@ -7,10 +7,11 @@ import click
 from edge.commands.classify import classify
 from edge.commands.config import config
 from edge.commands.demo import demo
+from edge.commands.doctor import doctor
 from edge.commands.model import model
 from edge.commands.record import record
 from edge.commands.replay import replay
 from edge.commands.run import run
 from edge.commands.simulate import simulate
 
-COMMANDS: list[click.Command] = [classify, config, demo, model, record, replay, run, simulate]
+COMMANDS: list[click.Command] = [classify, config, demo, doctor, model, record, replay, run, simulate]

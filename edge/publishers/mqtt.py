@@ -8,11 +8,11 @@ import queue
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import ConfigError, MissingInputError, MissingLibraryError
+from edge.errors import ConfigError, MissingInputError, MissingLibraryError, UnavailableError
 from edge.journal import Entry, Outbox
 from edge.publishers.commands import COMMAND_TOPICS
 from edge.publishers.courier import Courier
@@ -291,3 +291,35 @@ def _set_tls(client: Client, settings: MqttSettings) -> None:
         )
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(f"TLS to {settings.address}: the certificates cannot be used: {error}") from error
+
+
+def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
+    """Connect and leave again, under another name than the bin's own, which may be connected at the same time.
+
+    Raises:
+        UnavailableError: the broker cannot be reached, or does not let the bin in.
+        MissingLibraryError, MissingInputError, ConfigError: as for `MqttPublisher`.
+    """
+    client = _make_client(replace(settings, device_id=f"{settings.device_id}-doctor"))
+    client.will_clear()
+    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def on_connect(_client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: object) -> None:
+        answers.put(
+            f"refused: {reason}; check user, password and the broker's access list" if reason.is_failure else None
+        )
+
+    client.on_connect = on_connect
+    try:
+        client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
+        client.loop_start()
+        why = answers.get(timeout=timeout_s)
+    except queue.Empty:
+        why = f"no answer within {timeout_s:g} s; check that it speaks MQTT"
+    except OSError as error:
+        why = f"cannot be reached ({error.strerror or error}); check host, port and network"
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    if why is not None:
+        raise UnavailableError(f"broker {settings.address}: {why}")

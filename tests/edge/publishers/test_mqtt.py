@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import MQTTMessage
 
-from edge.errors import ConfigError, MissingInputError
+from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Journal
-from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
+from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings, greet
 from edge.records import DecisionRecord
 from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener, free_port
 from tests.edge.records import a_record
@@ -316,3 +316,14 @@ def test_a_certificate_that_is_not_there_or_is_none_is_named(journal: Journal, t
     missing.write_text("no certificate\n")
     with pytest.raises(ConfigError, match="TLS to localhost:1883"):
         MqttPublisher(MqttSettings("bin-7", ca_file=missing), journal.outbox("mqtt"))
+
+
+def test_a_greeting_says_whether_the_broker_lets_the_bin_in(locked_broker: Broker) -> None:
+    locked_broker.start()
+    here = {"host": "127.0.0.1", "port": locked_broker.port, "username": "bin"}
+    greet(MqttSettings("bin-7", password="right", **here))  # type: ignore[arg-type]  # noqa: S106 - of this test's broker
+    with pytest.raises(UnavailableError, match="refused: Not authorized; check user"):
+        greet(MqttSettings("bin-7", password="wrong", **here))  # type: ignore[arg-type]  # noqa: S106
+    locked_broker.kill()
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        greet(MqttSettings("bin-7", **here))  # type: ignore[arg-type]

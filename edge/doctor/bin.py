@@ -1,0 +1,196 @@
+"""The bin itself: its configuration, model, camera, lines and broker, each tried as the running bin would use it."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.actuators.gpio import line_errors, open_pin_factory
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.classifiers.litert import LiteRTClassifier
+from edge.clock import SystemClock
+from edge.config import Config
+from edge.config.sections import GpioActuatorSection, UsbCameraSection
+from edge.doctor.finding import Finding, failure, ok, warning
+from edge.messages import Frame, Image, InputSpec
+from edge.preprocess import resize
+from edge.publishers.mqtt import MqttSettings, greet
+from edge.service import check_config, open_camera
+from edge.verification import check_golden
+
+NUM_FRAMES = 24
+_FRAME_TIMEOUT_S = 5.0
+# Less than this of the configured rate is worth a word.
+_MIN_RATE_SHARE = 0.7
+# Mean level of 255 below which color is mostly noise, and above which light things lose their surface.
+_DIM, _GLARING = 35.0, 225.0
+# Variance of the Laplacian at 320 pixels of width: an empty, plain lid is near 5, any sharp texture above 50.
+_FLAT = 8.0
+_SHARPNESS_WIDTH_PX = 320
+
+_NUM_INVOKES = 20
+_CORAL_USB_IDS = {("1a6e", "089a"): "waiting for its firmware", ("18d1", "9302"): "ready"}
+_USB3_MBIT = 5000
+_PACKAGES = ("edge-sorter", "ai-edge-litert", "numpy", "opencv-python-headless", "pydantic")
+
+
+def software() -> Iterator[Finding]:
+    """What runs here, so that a report tells it."""
+    versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    yield ok("software", f"Python {platform.python_version()} on {platform.machine()}; {versions}")
+
+
+def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
+    """Do the settings, the model, the site file and the bins fit together?"""
+    check_config(config)
+    yield ok("config", f"{path or 'the defaults'}: everything fits together")
+
+
+def camera(config: Config) -> Iterator[Finding]:
+    """Is it there, as fast as asked, and are its pictures fit to be judged?"""
+    name = config.camera.backend
+    frames = list(_frames(config))
+    if not frames:
+        yield failure(
+            "camera", f"{name}: no picture", "see that something is plugged in, or that the source is not empty"
+        )
+        return
+    height, width = frames[-1].image.shape[:2]
+    yield from _rate(config, f"{name}: {width}x{height}", frames)
+    yield from _light(frames[-1].image)
+    if (
+        isinstance(config.camera, UsbCameraSection)
+        and "auto_exposure" not in config.camera.controls
+        and config.site is None
+    ):
+        yield warning(
+            "exposure", "the camera sets it by itself: colors change with each item", "sorter calibrate camera"
+        )
+
+
+def model(config: Config) -> Iterator[Finding]:
+    """Does the model answer here as it did where it was made, and how fast?"""
+    bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    checks = check_golden(bundle, LiteRTClassifier(bundle))
+    wrong = [check.picture for check in checks if not check.is_passed]
+    if wrong:
+        advice = "pip install -U ai-edge-litert, or convert the model again with another --precision"
+        yield failure("model", f"{bundle.short_name} answers differently here on {', '.join(wrong)}", advice)
+        return
+    classifier = LiteRTClassifier(bundle, config.model.threads)
+    blank = np.zeros((classifier.input_spec.height_px, classifier.input_spec.width_px, 3), np.uint8)
+    times_ms = [classifier.classify(blank).invoke_s * 1000 for _ in range(_NUM_INVOKES)]
+    exact = sum(check.is_exact for check in checks)
+    yield ok(
+        "model",
+        f"{bundle.short_name}: {len(checks)} golden pictures right ({exact} to the last bit), "
+        f"{statistics.median(times_ms):.1f} ms a picture on {config.model.threads} threads",
+    )
+
+
+def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
+    """A Coral on USB or PCIe, where there is one."""
+    for vendor_file in sorted(root.glob("sys/bus/usb/devices/*/idVendor")):
+        device = vendor_file.parent
+        ids = (_read(vendor_file), _read(device / "idProduct"))
+        if ids not in _CORAL_USB_IDS:
+            continue
+        speed_mbit = float(_read(device / "speed") or 0)
+        found = f"Coral USB, {_CORAL_USB_IDS[ids]}, {speed_mbit:g} Mbit/s"
+        if speed_mbit < _USB3_MBIT:
+            yield warning("accelerator", found, "plug it into a USB 3 port (blue), with the cable that came with it")
+        else:
+            yield ok("accelerator", found)
+    for node in sorted(root.glob("dev/apex_*")):
+        yield ok("accelerator", f"Coral PCIe at /{node.relative_to(root)}")
+
+
+def lines(config: Config) -> Iterator[Finding]:
+    """Can this user drive the GPIO lines that the bins name, and is each of them free?"""
+    pins = {
+        section.actuator.pin: name
+        for name, section in config.bins.items()
+        if isinstance(section.actuator, GpioActuatorSection)
+    }
+    if not pins:
+        return
+    with closing(open_pin_factory()) as factory:
+        for pin, name in sorted(pins.items()):
+            with line_errors(pin), closing(factory.pin(pin)):
+                yield ok("gpio", f"line {pin} of {name} is free")
+
+
+def broker(config: Config) -> Iterator[Finding]:
+    """Does the broker let the bin in?"""
+    if config.mqtt is None:
+        return
+    settings = MqttSettings(config.device.id, **config.mqtt.model_dump())
+    greet(settings)
+    yield ok("broker", f"{settings.address} lets the bin in")
+
+
+def _frames(config: Config) -> Iterator[Frame]:
+    clock = SystemClock()
+    with closing(open_camera(config.camera, clock)) as source:
+        source.open()
+        for _ in range(NUM_FRAMES):
+            frame = source.next_frame(_FRAME_TIMEOUT_S)
+            if frame is None:
+                return
+            yield frame
+
+
+def _rate(config: Config, name: str, frames: Sequence[Frame]) -> Iterator[Finding]:
+    gaps_s = [after.captured_at_s - before.captured_at_s for before, after in pairwise(frames)]
+    gap_s = statistics.median(gaps_s) if gaps_s else 0.0
+    if gap_s <= 0:
+        yield ok("camera", name)
+        return
+    found = f"{name}, {1 / gap_s:.1f} pictures/s"
+    wanted_hz = getattr(config.camera, "rate_hz", None)
+    if wanted_hz is not None and 1 / gap_s < _MIN_RATE_SHARE * wanted_hz:
+        yield warning(
+            "camera",
+            f"{found}, asked for {wanted_hz:g}",
+            "more light (exposure takes long), a USB port of its own, or a smaller picture",
+        )
+    else:
+        yield ok("camera", found)
+
+
+def _light(image: Image) -> Iterator[Finding]:
+    level = float(image.mean())
+    height = round(image.shape[0] * _SHARPNESS_WIDTH_PX / image.shape[1])
+    gray = cv2.cvtColor(resize(image, InputSpec(height, _SHARPNESS_WIDTH_PX)), cv2.COLOR_RGB2GRAY)
+    sharpness = float(cv2.Laplacian(gray, cv2.CV_64F).var())
+    found = f"mean level {level:.0f} of 255, sharpness {sharpness:.0f}"
+    if level < _DIM:
+        yield warning("light", found, "add a lamp under the lid: in the dark glass, metal and plastic look alike")
+    elif level > _GLARING:
+        yield warning("light", found, "shade the lamp or shorten the exposure: bright surfaces lose their structure")
+    elif sharpness < _FLAT:
+        yield warning("light", found, "clean the lens and focus: sorter calibrate camera shows a sharpness meter")
+    else:
+        yield ok("light", found)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""

@@ -1,0 +1,72 @@
+"""All checks in their order, and the archive of them that an owner sends when asking for help."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge.config import Config
+from edge.doctor import bin as the_bin
+from edge.doctor.finding import Finding, examine
+from edge.doctor.machine import UNIT, Machine, ask
+from edge.errors import StorageError
+from edge.service import journal_path
+
+_LOG_LINES = 2000
+
+
+def examinations(config: Config, path: Path | None) -> Iterator[Finding]:
+    """Every finding, as soon as it is made: those that take long come last."""
+    machine = Machine()
+    folder = journal_path(config).parent
+    yield from examine("software", the_bin.software)
+    yield from examine("clock", machine.clock)
+    yield from examine("temperature", machine.temperature)
+    yield from examine("power", machine.power)
+    yield from examine("memory", machine.memory)
+    yield from examine("disk", lambda: machine.disk(folder))
+    yield from examine("writes", machine.writes)
+    yield from examine("wear", machine.wear)
+    yield from examine("service", machine.service)
+    yield from examine("config", lambda: the_bin.configuration(config, path))
+    yield from examine("accelerator", the_bin.accelerator)
+    yield from examine("model", lambda: the_bin.model(config))
+    yield from examine("gpio", lambda: the_bin.lines(config))
+    yield from examine("broker", lambda: the_bin.broker(config))
+    yield from examine("camera", lambda: the_bin.camera(config))
+
+
+def to_json(findings: Sequence[Finding]) -> dict[str, object]:
+    """The object that `doctor --json` prints."""
+    return {"schema": 1, "findings": [finding.to_json() for finding in findings]}
+
+
+def pack(target: Path, findings: Sequence[Finding], settings: str) -> None:
+    """Write a .tar.gz of the report, the redacted settings (JSON) and the service's last lines of log.
+
+    No picture is packed, and no password: whoever sends it shows nobody's waste.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    parts = {
+        "doctor.json": json.dumps(to_json(findings), indent=2),
+        "config.json": settings,
+        "journal.txt": _log_of_service(),
+    }
+    try:
+        with tarfile.open(target, "w:gz") as archive:
+            for name, text in parts.items():
+                content = text.encode()
+                entry = tarfile.TarInfo(f"sorter-doctor/{name}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _log_of_service() -> str:
+    return ask("journalctl", "-u", UNIT, "-n", str(_LOG_LINES), "--no-pager", "-o", "short-iso")
