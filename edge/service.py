@@ -71,7 +71,7 @@ def check_config(config: Config) -> None:
     Raises:
         SorterError: the bundle, the site file, the thresholds or the bins do not fit.
     """
-    _load(config)
+    load_parts(config)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def open_rehearsal(
     """
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
-        parts = _load(config)
+        parts = load_parts(config)
         actuators = {name: LogActuator(name) for name in parts.bins}
         dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
@@ -98,7 +98,7 @@ def open_rehearsal(
 def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -> Iterator[Loop]:
     """The real thing: journal on disk, actuators on their lines, decisions to the broker."""
     with ExitStack() as stack:
-        parts = _load(config)
+        parts = load_parts(config)
         journal = stack.enter_context(closing(Journal(journal_path(config), clock)))
         actuators = _open_actuators(stack, config, parts.bins)
         dispatcher = ActuationThread(actuators, clock, partial(write_report, journal))
@@ -148,7 +148,7 @@ def journal_path(config: Config) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """What a configuration names, loaded and found to fit together."""
 
     bundle: Bundle
@@ -158,7 +158,12 @@ class _Parts:
     bins: tuple[str, ...]
 
 
-def _load(config: Config) -> _Parts:
+def load_parts(config: Config) -> Parts:
+    """Bundle, site file and classifier that the configuration names, found to fit together; no hardware.
+
+    Raises:
+        SorterError: one of them is missing or damaged, or they contradict each other.
+    """
     bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
     site = NO_SITE if config.site is None else load_site(config.site, bundle)
     for sentence in site.again:
@@ -167,7 +172,7 @@ def _load(config: Config) -> _Parts:
     unknown_bin = next((name for name, section in config.bins.items() if section.takes_unknown), None)
     routing = route({name: section.labels for name, section in config.bins.items()}, labels, unknown_bin)
     settings = replace(config.decision, classes={**site.thresholds, **config.decision.classes})
-    return _Parts(
+    return Parts(
         bundle=bundle,
         site=site,
         classifier=LiteRTClassifier(bundle, config.model.threads, site.temperature),
@@ -179,7 +184,7 @@ def _load(config: Config) -> _Parts:
 def _assemble(
     stack: ExitStack,
     config: Config,
-    parts: _Parts,
+    parts: Parts,
     camera: Camera,
     consequences: Consequences,
     dispatcher: Dispatcher,
@@ -190,7 +195,7 @@ def _assemble(
     stack.callback(dispatcher.stop)
     return Loop(
         camera=camera,
-        presence=PresenceDetector(_presence_settings(config, parts.site), parts.site.background),
+        presence=PresenceDetector(presence_settings(config, parts.site), parts.site.background),
         prepare=to_input,
         classifier=parts.classifier,
         tracker=_tracker(config),
@@ -210,7 +215,8 @@ def _as_calibrated(section: CameraSection, site: Site) -> CameraSection:
     return section.model_copy(update={"controls": {**site.camera.controls, **section.controls}})
 
 
-def _presence_settings(config: Config, site: Site) -> PresenceSettings:
+def presence_settings(config: Config, site: Site) -> PresenceSettings:
+    """When something counts as an item, with the region of the site."""
     settings = replace(config.presence, region=site.region) if site.region else config.presence
     # A belt may never lie still: without a reference its first frame must do.
     return replace(settings, learn_s=0.0) if config.items.mode is Mode.PASSING else settings
