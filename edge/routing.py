@@ -43,19 +43,31 @@ def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unk
     """
     if not labels_of_bin:
         return Routing({label: label for label in labels}, unknown_bin)
+    problems = [
+        problem if name is None else f"bins.{name}.labels {problem}"
+        for name, problem in misroutings(labels_of_bin, labels, unknown_bin)
+    ]
+    if problems:
+        raise ConfigError(f"{'; '.join(problems)}. Expected: each of {', '.join(labels)} in exactly one bin")
+    return Routing({label: name for name, own in labels_of_bin.items() for label in own}, unknown_bin)
+
+
+def misroutings(
+    labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unknown_bin: str | None
+) -> list[tuple[str | None, str]]:
+    """What keeps these bins from being a routing: sentences, each with the bin it is about, if it is about one."""
     bin_of_label: dict[str, str] = {}
-    problems: list[str] = []
+    problems: list[tuple[str | None, str]] = []
     for name, bin_labels in labels_of_bin.items():
         for label in bin_labels:
             if label not in labels:
-                problems.append(f"bins.{name}.labels names {label!r}, which the model does not know")
+                problems.append((name, f"names {label!r}, which the model does not know"))
             elif label in bin_of_label:
-                problems.append(f"{label!r} stands in bins.{bin_of_label[label]} and in bins.{name}")
+                problems.append((name, f"{label!r} stands in bins.{bin_of_label[label]} and in bins.{name}"))
             else:
                 bin_of_label[label] = name
-    problems += [f"{label!r} has no bin" for label in labels if label not in bin_of_label]
-    if unknown_bin is not None and unknown_bin not in labels_of_bin:
-        problems.append(f"the bin for unknown items, {unknown_bin!r}, is not among the bins")
-    if problems:
-        raise ConfigError(f"{'; '.join(problems)}. Expected: each of {', '.join(labels)} in exactly one bin")
-    return Routing(bin_of_label, unknown_bin)
+    if labels_of_bin:
+        problems += [(None, f"{label!r} has no bin") for label in labels if label not in bin_of_label]
+        if unknown_bin is not None and unknown_bin not in labels_of_bin:
+            problems.append((None, f"the bin for unknown items, {unknown_bin!r}, is not among the bins"))
+    return problems

@@ -12,7 +12,6 @@ from edge.commands.model import model
 from edge.commands.record import record
 from edge.commands.replay import replay
 from edge.commands.run import run
-from edge.commands.service import service
 from edge.commands.simulate import simulate
 
-COMMANDS: list[click.Command] = [classify, config, demo, doctor, model, record, replay, run, service, simulate]
+COMMANDS: list[click.Command] = [classify, config, demo, doctor, model, record, replay, run, simulate]

@@ -25,10 +25,10 @@ def record(
 
     `sorter replay OUT` then shows the loop exactly what the camera saw.
     """
+    from edge.assembly.cameras import open_camera
     from edge.cameras.recording import FrameRecorder, RecordingHeader
     from edge.clock import SystemClock, rfc3339
     from edge.config import find_config, load_config
-    from edge.service import open_camera
 
     settings = load_config(find_config(config_path), overrides)
     clock = SystemClock()

@@ -39,11 +39,14 @@ def run(
     Without --config, /etc/sorter/sorter.toml is read when it exists; without a site file named there or
     by --site, what `sorter calibrate` wrote on this machine.
     """
+    from edge.assembly.misfits import misfits
     from edge.clock import SystemClock
-    from edge.config import find_config, load_config, with_choices, with_site
+    from edge.config import find_config, load_config, with_site
     from edge.service import open_bin, open_rehearsal, serve
 
-    settings = with_site(with_choices(load_config(find_config(config_path), overrides), bundle, site))
+    choices = {"model.bundle": bundle, "site": site}
+    chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
+    settings = with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
     open_loop = open_rehearsal if dry_run else open_bin
     with open_loop(settings, SystemClock(), [Show(as_json=as_json).record]) as loop:
         serve(loop)

@@ -8,7 +8,7 @@
 Unknown keys are errors, and every problem is named at once, with the place it came from.
 """
 
-from edge.config.layers import find_config, load_config, with_choices, with_site
+from edge.config.layers import check, find_config, load_config, with_choices, with_site
 from edge.config.sections import Config
 
-__all__ = ["Config", "find_config", "load_config", "with_choices", "with_site"]
+__all__ = ["Config", "check", "find_config", "load_config", "with_choices", "with_site"]

@@ -2,84 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from edge.config import schema
+from edge.config.lines import Place
 from edge.config.sections import Config
+from edge.errors import SorterError
 
-# The names of union members, which pydantic puts into an error's place although no file holds them.
-_TAGS = frozenset({"usb", "csi", "stream", "replay", "simulated", "log", "gpio"})
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_MISSING_KEY = "missing"
 
 
-def explain(invalid: ValidationError, origins: Mapping[tuple[str, ...], str], default_origin: str) -> str:
-    """One line for each mistake; `origins` says which file, variable or flag a place came from."""
-    lines = []
-    for error in invalid.errors(include_url=False):
-        place = _written_place(error["loc"], origins)
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One mistake: where, and what is wrong there. `error` is what caused it, when something failed."""
+
+    place: Place
+    text: str
+    error: SorterError | None = None
+
+    def line(self, origins: Mapping[Place, str], default_origin: str) -> str:
+        """The mistake as one line; `origins` says which file and line, variable or flag a place came from."""
+        place = self.place
         origin = next(
             (origins[place[:end]] for end in range(len(place), 0, -1) if place[:end] in origins), default_origin
         )
-        lines.append(f"{origin}: {'.'.join(place) or 'the whole'}{_complaint(error['type'], error, place)}")
-    return "\n".join(lines)
+        return f"{origin}: {'.'.join(place) or 'the whole'}{self.text}"
 
 
-def _written_place(loc: tuple[int | str, ...], origins: Mapping[tuple[str, ...], str]) -> tuple[str, ...]:
+Check = Callable[[Config], Iterable[Complaint]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """What pydantic refused, and which places a remainder that is valid must do without."""
+
+    complaints: tuple[Complaint, ...]
+    unusable: frozenset[Place]
+
+    def hides(self, place: Place) -> bool:
+        """Whether a complaint about `place` could come from something left out."""
+        return any(lost[: len(place)] == place or place[: len(lost)] == lost for lost in self.unusable)
+
+
+def mistakes_in(invalid: ValidationError, written: Mapping[str, Any]) -> Mistakes:
+    """The mistakes that pydantic found in what was `written`."""
+    complaints, unusable = [], set()
+    for error in invalid.errors(include_url=False):
+        place = _written_place(error["loc"], written)
+        complaints.append(_complaint(error["type"], error, place, written))
+        unusable.add(place[:-1] if error["type"] == _MISSING_KEY else place)
+    return Mistakes(tuple(complaints), frozenset(unusable))
+
+
+def without(written: Mapping[str, Any], unusable: Iterable[Place]) -> dict[str, Any]:
+    """A copy of `written` that lacks these places."""
+    rest = dict(written)
+    for place in unusable:
+        if len(place) == 1:
+            rest.pop(place[0], None)
+        elif place and isinstance(rest.get(place[0]), Mapping):
+            rest[place[0]] = without(rest[place[0]], [place[1:]])
+    return rest
+
+
+def _written_place(loc: tuple[int | str, ...], written: Mapping[str, Any]) -> Place:
     """The error's place as the owner wrote it: pydantic adds the tag of a chosen union member."""
-    place: tuple[str, ...] = ()
+    place: Place = ()
+    node: Any = written
     for index, part in enumerate(map(str, loc)):
-        is_tag = part in _TAGS and (*place, part) not in origins and index > 0
-        place = place if is_tag else (*place, part)
+        is_written = isinstance(node, Mapping) and part in node
+        if part in schema.tags() and not is_written and index > 0:
+            continue
+        place = (*place, part)
+        node = node[part] if is_written else None
     return place
 
 
-def _complaint(kind: str, error: Any, place: tuple[str, ...]) -> str:
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        allowed = _allowed_keys(place[:-1])
+def _complaint(kind: str, error: Any, place: Place, written: Mapping[str, Any]) -> Complaint:
+    is_section = isinstance(error["input"], dict | BaseModel)
+    found = "" if is_section else f" = {_shown(error['input'], place, written)}"
+    if kind in _UNKNOWN_KEY:
+        allowed = schema.keys_of(place[:-1], written)
         near = get_close_matches(place[-1], allowed, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        return f" = {error['input']!r} is not a setting{hint} (allowed: {', '.join(allowed)})"
+        return Complaint(place, f"{found} is not a setting{hint} (allowed: {', '.join(allowed)})")
+    if kind == "union_tag_invalid":
+        key, tag = error["ctx"]["discriminator"].strip("'"), error["ctx"]["tag"]
+        return Complaint((*place, key), f" = {tag!r}: expected one of {error['ctx']['expected_tags']}")
     if kind == "union_tag_not_found":
         key = error["ctx"]["discriminator"].strip("'")
-        return f".{key} is missing: say which one is meant ({', '.join(_choices(place, key))})"
-    if kind == "missing":
-        return " is missing"
-    found = "" if isinstance(error["input"], dict | BaseModel) else f" = {error['input']!r}"
-    return f"{found}: {error['msg'].removeprefix('Value error, ')}"
+        return Complaint(
+            (*place, key), f" is missing: say which one is meant ({', '.join(schema.choices_of(place, key))})"
+        )
+    if kind == _MISSING_KEY:
+        return Complaint(place, " is missing")
+    return Complaint(place, f"{found}: {error['msg'].removeprefix('Value error, ')}")
 
 
-def _allowed_keys(place: tuple[str, ...]) -> list[str]:
-    """The keys that a section may have, read from the schema; of all variants where there are several."""
-    return sorted({key for node in _nodes(place) for key in node.get("properties", {})})
-
-
-def _choices(place: tuple[str, ...], key: str) -> list[str]:
-    """The values that tell the variants of a section apart."""
-    return [str(node["properties"][key]["const"]) for node in _nodes(place) if key in node.get("properties", {})]
-
-
-def _nodes(place: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The schema of the section at `place`; several where it has variants."""
-    schema = Config.model_json_schema()
-    found = [schema]
-    for part in place:
-        found = [child for node in found for child in _children(node, part, schema)]
-    return found
-
-
-def _children(node: Mapping[str, Any], part: str, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    child = node.get("properties", {}).get(part) or node.get("additionalProperties") or _of_pattern(node)
-    return _variants(child, schema) if isinstance(child, dict) else []
-
-
-def _of_pattern(node: Mapping[str, Any]) -> dict[str, Any] | None:
-    return next(iter(node.get("patternProperties", {}).values()), None)
-
-
-def _variants(node: dict[str, Any], schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if "$ref" in node:
-        return _variants(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]], schema)
-    options = node.get("anyOf") or node.get("oneOf")
-    return [variant for option in options for variant in _variants(option, schema)] if options else [node]
+def _shown(value: object, place: Place, written: Mapping[str, Any]) -> str:
+    return "***" if schema.is_secret(place, written) else repr(value)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from edge.config.complaints import explain
-from edge.config.sections import Config
-from edge.errors import ConfigError, MissingInputError, StorageError
+from edge.config import schema
+from edge.config.complaints import Check, Complaint, mistakes_in, without
+from edge.config.contradictions import contradictions
+from edge.config.lines import Place, lines_of
+from edge.config.sections import Config, SimulatedCameraSection
+from edge.errors import ConfigError, MissingInputError, SorterError, StorageError
 from edge.site import SITE, default_site
 
 SYSTEM_CONFIG = Path("/etc/sorter/sorter.toml")
@@ -22,32 +25,92 @@ ENVIRONMENT_PREFIX = "SORTER__"
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One source of settings: `origin` is what an error calls it."""
+    """One source of settings: `origin` is what an error calls it, `lines` tells where its keys stand."""
 
     origin: str
     settings: Mapping[str, Any]
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def origin_of(self, place: Place) -> str:
+        """This source, and the line of `place` or of the table around it."""
+        lines = (self.lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in self.lines)
+        number = next(lines, None)
+        return self.origin if number is None else f"{self.origin}:{number}"
 
 
 def load_config(
     path: Path | None = None,
     overrides: Iterable[str] = (),
     environment: Mapping[str, str] = os.environ,
+    checks: Sequence[Check] = (),
 ) -> Config:
     """The configuration in file `path` (None: no file), with conf.d beside it, environment and overrides.
 
+    `checks` find what is wrong beyond the schema, such as labels that the model does not know; where
+    the schema is broken they see what is left without the broken settings, so that every mistake is
+    named at once.
+
     Raises:
         MissingInputError: there is no such file.
-        ConfigError: a file is not TOML, or any setting is unknown, missing or out of range.
+        ConfigError: a file is not TOML, or any setting is unknown, missing, out of range or does not fit.
+        SorterError: the only thing wrong is what a check met, such as a damaged bundle.
     """
-    layers = [*_file_layers(path), *_environment_layers(environment), *_override_layers(overrides)]
+    files = _file_layers(path)
+    layers = [*files, *_environment_layers(environment), *_override_layers(overrides)]
     merged: dict[str, Any] = {}
-    origins: dict[tuple[str, ...], str] = {}
+    origins: dict[Place, str] = {}
     for layer in layers:
-        _merge(merged, layer.settings, origins, layer.origin, ())
+        _merge(merged, layer.settings, origins, layer, ())
+    _name_camera(merged, is_in_file=any("camera" in layer.settings for layer in files))
+    config, complaints = _judge(merged, (contradictions, *checks))
+    if config is None or complaints:
+        raise _refusal(complaints, origins, str(path or "configuration"))
+    return config
+
+
+def check(config: Config, checks: Sequence[Check]) -> None:
+    """Find what is wrong with a configuration that was loaded before.
+
+    Raises:
+        ConfigError, SorterError: as `load_config`.
+    """
+    if complaints := [complaint for one in checks for complaint in one(config)]:
+        raise _refusal(complaints, {}, "configuration")
+
+
+def _refusal(complaints: Sequence[Complaint], origins: Mapping[Place, str], default_origin: str) -> SorterError:
+    if len(complaints) == 1 and complaints[0].error is not None:
+        return complaints[0].error
+    return ConfigError("\n".join(complaint.line(origins, default_origin) for complaint in complaints))
+
+
+def _judge(written: Mapping[str, Any], checks: Sequence[Check]) -> tuple[Config | None, list[Complaint]]:
+    """The configuration, and all complaints about it; with any of them it is only good for further checks."""
     try:
-        return Config.model_validate(merged)
+        config = Config.model_validate(written)
     except ValidationError as invalid:
-        raise ConfigError(explain(invalid, origins, str(path or "configuration"))) from None
+        mistakes = mistakes_in(invalid, written)
+    else:
+        return config, [complaint for check in checks for complaint in check(config)]
+    try:
+        config = Config.model_validate(without(written, mistakes.unusable))
+    except ValidationError:
+        return None, list(mistakes.complaints)
+    further = [complaint for check in checks for complaint in check(config) if not mistakes.hides(complaint.place)]
+    return config, [*mistakes.complaints, *further]
+
+
+def _name_camera(written: dict[str, Any], *, is_in_file: bool) -> None:
+    """Fill in the camera's backend where the other keys leave no doubt, or only alter the default."""
+    camera = written.get("camera")
+    if not isinstance(camera, dict) or "backend" in camera:
+        return
+    fitting = schema.variants_with(("camera",), "backend", list(camera))
+    default = SimulatedCameraSection().backend
+    if len(fitting) == 1:
+        camera["backend"] = fitting[0]
+    elif default in fitting and not is_in_file:
+        camera["backend"] = default
 
 
 def find_config(path: Path | None) -> Path | None:
@@ -79,12 +142,13 @@ def _file_layers(path: Path | None) -> list[_Layer]:
             f"no configuration at {path}: expected a TOML file; `sorter config show` prints the defaults"
         )
     files = [path, *sorted((path.parent / "conf.d").glob("*.toml"))]
-    return [_Layer(str(file), _parse(file)) for file in files]
+    return [_parse(file) for file in files]
 
 
-def _parse(file: Path) -> dict[str, Any]:
+def _parse(file: Path) -> _Layer:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        return _Layer(str(file), tomllib.loads(text), lines_of(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     except OSError as error:
@@ -110,33 +174,38 @@ def _override_layers(overrides: Iterable[str]) -> list[_Layer]:
 
 
 def _nested(keys: list[str], text: str) -> dict[str, Any]:
-    value: Any = _literal(text)
+    value: Any = _literal(text, keys)
     for key in reversed(keys):
         value = {key: value}
     return value  # type: ignore[no-any-return]
 
 
-def _literal(text: str) -> Any:
+def _literal(text: str, place: Sequence[str]) -> Any:
+    """The TOML value that `text` is; the text itself where it is none, or where a text is wanted: a password 1234."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    if isinstance(value, str | list | dict):
+        return value
+    return text if schema.wants_text(place, value) else value
 
 
 def _merge(
     into: dict[str, Any],
     settings: Mapping[str, Any],
-    origins: dict[tuple[str, ...], str],
-    origin: str,
-    place: tuple[str, ...],
+    origins: dict[Place, str],
+    layer: _Layer,
+    place: Place,
 ) -> None:
     for key, value in settings.items():
         here = (*place, key)
-        origins[here] = origin
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value, origins, origin, here)
-        elif isinstance(value, Mapping):
-            into[key] = {}
-            _merge(into[key], value, origins, origin, here)
+        if isinstance(value, Mapping):
+            # A section is where it was first named; a setting where it got its last word.
+            origins.setdefault(here, layer.origin_of(here))
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(into[key], value, origins, layer, here)
         else:
+            origins[here] = layer.origin_of(here)
             into[key] = value

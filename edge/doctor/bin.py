@@ -13,17 +13,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.actuators.gpio import line_errors, open_pin_factory
+from edge.actuators.gpio import line_errors
+from edge.assembly.actuators import open_lines
+from edge.assembly.cameras import open_camera
+from edge.assembly.misfits import misfits
+from edge.assembly.outlets import mqtt_settings
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
-from edge.config import Config
-from edge.config.sections import GpioActuatorSection, UsbCameraSection
+from edge.config import Config, check
+from edge.config.contradictions import pins_of
+from edge.config.sections import UsbCameraSection
 from edge.doctor.finding import Finding, failure, ok, warning
 from edge.messages import Frame, Image, InputSpec
 from edge.preprocess import resize
-from edge.publishers.mqtt import MqttSettings, greet
-from edge.service import check_config, open_camera
+from edge.publishers.mqtt import greet
 from edge.verification import check_golden
 
 NUM_FRAMES = 24
@@ -50,7 +54,7 @@ def software() -> Iterator[Finding]:
 
 def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
     """Do the settings, the model, the site file and the bins fit together?"""
-    check_config(config)
+    check(config, [misfits])
     yield ok("config", f"{path or 'the defaults'}: everything fits together")
 
 
@@ -115,14 +119,10 @@ def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
 
 def lines(config: Config) -> Iterator[Finding]:
     """Can this user drive the GPIO lines that the bins name, and is each of them free?"""
-    pins = {
-        section.actuator.pin: name
-        for name, section in config.bins.items()
-        if isinstance(section.actuator, GpioActuatorSection)
-    }
+    pins = {pin: name for name, pin in pins_of(config)}
     if not pins:
         return
-    with closing(open_pin_factory()) as factory:
+    with closing(open_lines(config.gpio)) as factory:
         for pin, name in sorted(pins.items()):
             with line_errors(pin), closing(factory.pin(pin)):
                 yield ok("gpio", f"line {pin} of {name} is free")
@@ -132,7 +132,7 @@ def broker(config: Config) -> Iterator[Finding]:
     """Does the broker let the bin in?"""
     if config.mqtt is None:
         return
-    settings = MqttSettings(config.device.id, **config.mqtt.model_dump())
+    settings = mqtt_settings(config, config.mqtt)
     greet(settings)
     yield ok("broker", f"{settings.address} lets the bin in")
 

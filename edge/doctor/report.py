@@ -8,12 +8,12 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edge.assembly.places import journal_path
 from edge.config import Config
 from edge.doctor import bin as the_bin
 from edge.doctor.finding import Finding, examine
 from edge.doctor.machine import UNIT, Machine, ask
 from edge.errors import StorageError
-from edge.service import journal_path
 
 _LOG_LINES = 2000
 

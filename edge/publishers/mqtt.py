@@ -264,8 +264,8 @@ def _make_client(settings: MqttSettings) -> Client:
     client.will_set(f"{settings.prefix}/availability", OFFLINE, _QOS, retain=True)
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)
-    if settings.use_tls or settings.ca_file is not None:
-        _set_tls(client, settings)
+    if (context := tls_context(settings)) is not None:
+        client.tls_set_context(context)
     return client
 
 
@@ -279,18 +279,25 @@ def _limits() -> Properties:
     return limits
 
 
-def _set_tls(client: Client, settings: MqttSettings) -> None:
+def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
+    """How the connection is secured; None when it is not.
+
+    Raises:
+        MissingInputError, ConfigError: a certificate or key is not there, or cannot be used.
+    """
+    if not settings.use_tls and settings.ca_file is None and settings.certificate_file is None:
+        return None
     for path in (settings.ca_file, settings.certificate_file, settings.key_file):
         if path is not None and not path.is_file():
             raise MissingInputError(f"{path}: expected a certificate or key in PEM form, found no file")
     try:
-        client.tls_set(
-            ca_certs=None if settings.ca_file is None else str(settings.ca_file),
-            certfile=None if settings.certificate_file is None else str(settings.certificate_file),
-            keyfile=None if settings.key_file is None else str(settings.key_file),
-        )
-    except (ssl.SSLError, ValueError) as error:
+        context = ssl.create_default_context(cafile=None if settings.ca_file is None else str(settings.ca_file))
+        if settings.certificate_file is not None:
+            # Never ask a terminal for a passphrase: a service would wait for ever.
+            context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"TLS to {settings.address}: the certificates cannot be used: {error}") from error
+    return context
 
 
 def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:

@@ -50,10 +50,7 @@ class WebhookPublisher:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._settings = settings
-        self._address = urlsplit(settings.url)
-        if self._address.scheme not in ("http", "https") or not self._address.hostname:
-            raise ConfigError(f"webhook {settings.url}: expected http://host/path or https://host/path")
-        self._tls = _tls_context(settings) if self._address.scheme == "https" else None
+        self._address, self._tls = check_address(settings)
         self._retry = Retry(settings.retry, wait)
         self._courier = Courier(outbox, self._deliver)
 
@@ -107,6 +104,24 @@ class WebhookPublisher:
         return http.client.HTTPConnection(host, port, timeout=self._settings.timeout_s)
 
 
+def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContext | None]:
+    """The address in its parts, and how the connection is secured; None when it is not.
+
+    Raises:
+        ConfigError: the address is not http or https, or the certificate cannot be used.
+        MissingInputError: the certificate is not there.
+    """
+    try:
+        address = urlsplit(settings.url)
+        is_fit = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:  # a port that is no number, a bracket that does not close
+        is_fit = False
+    if not is_fit:
+        # Not the address itself: it may hold a secret.
+        raise ConfigError("webhook: expected http://host/path or https://host/path, found another address")
+    return address, _tls_context(settings) if address.scheme == "https" else None
+
+
 def _path(address: SplitResult) -> str:
     return (address.path or "/") + (f"?{address.query}" if address.query else "")
 
@@ -116,5 +131,5 @@ def _tls_context(settings: WebhookSettings) -> ssl.SSLContext:
         raise MissingInputError(f"{settings.ca_file}: expected a certificate in PEM form, found no file")
     try:
         return ssl.create_default_context(cafile=None if settings.ca_file is None else str(settings.ca_file))
-    except ssl.SSLError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"webhook: the certificate {settings.ca_file} cannot be used: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -9,8 +10,11 @@ import pytest
 
 from edge.cameras.usb import CONTROLS
 from edge.config import Config, load_config
-from edge.config.sections import UsbCameraSection, UsbControl
-from edge.errors import ConfigError, MissingInputError
+from edge.config.cameras import ReplayCameraSection, SimulatedCameraSection, UsbCameraSection, UsbControl
+from edge.config.complaints import Complaint
+from edge.errors import BundleError, ConfigError, MissingInputError
+
+SMALL_CAROUSEL = "carousel = {steps_per_turn = 9, step_pin = 1, direction_pin = 2, home_pin = 3}\n"
 
 
 def written(folder: Path, text: str, name: str = "sorter.toml") -> Path:
@@ -55,15 +59,15 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         load_config(path, ["smoothing.method=mean"], {"SORTER__MODEL__THREADS": "99"})
     message = str(refusal.value)
     assert (
-        f"{path}: camera.widht_px = 640 is not a setting; did you mean width_px? (allowed: backend, controls,"
+        f"{path}:4: camera.widht_px = 640 is not a setting; did you mean width_px? (allowed: backend, controls, device,"
         in message
     )
-    assert f"{path}: decision.min_confidence = 3: Input should be less than or equal to 1" in message
-    assert "decision.classes.metal.min_confidense = 0.5 is not a setting; did you mean min_confidence?" in message
-    assert f"{path}: bins.dry.actuator.pin = 99: Input should be less than or equal to" in message
-    assert f"{path}: mqtt.host is missing" in message
-    assert f"{path}: mqtt.port = 0: Input should be greater than or equal to 1" in message
-    assert "nonsense = {} is not a setting" in message
+    assert f"{path}:6: decision.min_confidence = 3: Input should be less than or equal to 1" in message
+    assert f"{path}:8: decision.classes.metal.min_confidense = 0.5 is not a setting; did you mean min_co" in message
+    assert f"{path}:10: bins.dry.actuator.pin = 99: a Raspberry Pi has 0 to 27" in message
+    assert f"{path}:11: mqtt.host is missing" in message
+    assert f"{path}:12: mqtt.port = 0: Input should be greater than or equal to 1" in message
+    assert f"{path}:13: nonsense is not a setting" in message
     assert "--set smoothing.method: smoothing.method = 'mean': Input should be 'mean_log_prob', 'ema'" in message
     assert "SORTER__MODEL__THREADS: model.threads = 99" in message
 
@@ -75,8 +79,21 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         ("[decision]\nmin_frames = 9\nmax_frames = 3\n", "max_frames 3 must be at least min_frames 9"),
         (
             '[bins.a]\nactuator = {kind = "gpio", pin = 4}\n[bins.b]\nactuator = {kind = "gpio", pin = 4}\n',
-            "pin 4 serves bins.a and bins.b",
+            "sorter.toml:4: bins.b.actuator.pin: pin 4 serves bins.a and bins.b",
         ),
+        (
+            '[bins.a]\nactuator = {kind = "servo", pin = 4}\nconfirm = {by = "switch", pin = 4}\n',
+            "sorter.toml:3: bins.a.confirm.pin: pin 4 serves bins.a and bins.a",
+        ),
+        ('[bins.a]\nconfirm = {by = "look"}\n', "moves nothing"),
+        ('[bins.a]\nactuator = {kind = "servo", pin = 4, open_angle = 200}\n', "200: expected 0 to 180"),
+        ('[bins.a]\nactuator = {kind = "carousel", position = 3}\n', "there is no section [carousel]"),
+        (
+            SMALL_CAROUSEL + '[bins.a]\nactuator = {kind = "carousel", position = 9}\n',
+            "sorter.toml:3: bins.a.actuator.position = 9: expected less than carousel.steps_per_turn",
+        ),
+        ('[mqtt]\nhost = "a"\nkey_file = "k"\n', "certificate_file and key_file belong together"),
+        ('[bins.a]\nactuator = {kind = "relay"}\n', "bins.a.actuator.kind = 'relay': expected one of 'log', 'gpio'"),
         ("[bins.a]\ntakes_unknown = true\n[bins.b]\ntakes_unknown = true\n", "at most one can take them"),
         ("[camera]\nrate_hz = 5\n", "camera.backend is missing: say which one is meant (usb, csi, stream, replay,"),
         ("schema = 2\n", "schema = 2: Input should be 1"),
@@ -100,9 +117,86 @@ def test_an_override_without_a_value_says_how_it_is_written() -> None:
         load_config(None, ["model.threads"], {})
 
 
-def test_the_password_does_not_show_when_a_config_is_printed() -> None:
-    config = load_config(None, ["mqtt.host=broker", "mqtt.password=geheim"], {})
-    assert "geheim" not in repr(config)
+SECRET = "geheim"  # noqa: S105 - that is the point
+
+
+def test_secrets_do_not_show_when_a_config_is_printed() -> None:
+    secrets = [
+        "mqtt.host=broker",
+        f"mqtt.password={SECRET}",
+        f"webhook.token={SECRET}",
+        f"webhook.url=http://a/{SECRET}",
+    ]
+    config = load_config(None, [*secrets, "camera.backend=stream", f"camera.url=rtsp://me:{SECRET}@cam"], {})
+    assert SECRET not in repr(config) + config.model_dump_json()
+    assert config.mqtt is not None
+    assert config.mqtt.password is not None
+    assert config.mqtt.password.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        f'mqtt.password=["{SECRET}"]',
+        f"mqtt.pasword={SECRET}",
+        f"mqtt={SECRET}",
+        f"mqtt.port={SECRET}",
+        f"webhook.token={{a = '{SECRET}'}}",
+        f"camera.url=['{SECRET}']",
+    ],
+)
+def test_no_error_prints_a_secret_or_what_may_be_one(mistake: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        load_config(None, [mistake], {})
+    shown = str(refusal.value)
+    assert mistake.partition("=")[0] in shown
+    assert (SECRET in shown) == mistake.startswith("mqtt.port"), (
+        "what stands in a known place that is no secret may show"
+    )
+
+
+@pytest.mark.parametrize("text", ["12345", "0123", "true", "1.5", "2026-11-21", '"12345"'])
+def test_a_text_that_looks_like_a_number_is_still_a_text_where_one_is_wanted(text: str) -> None:
+    config = load_config(None, ["mqtt.host=broker"], {"SORTER__MQTT__PASSWORD": text})
+    assert config.mqtt is not None
+    assert config.mqtt.password is not None
+    assert config.mqtt.password.get_secret_value() == text.strip('"')
+
+
+def test_a_number_stays_a_number() -> None:
+    config = load_config(None, ["device.id=7", "model.threads=3", "camera.rate_hz=5", "pictures.enabled=false"], {})
+    assert (config.device.id, config.model.threads, config.camera, config.pictures.enabled) == (
+        "7", 3, SimulatedCameraSection(rate_hz=5), False,
+    )  # fmt: skip
+
+
+def test_a_camera_that_only_one_backend_can_mean_needs_no_backend(tmp_path: Path) -> None:
+    in_file = load_config(written(tmp_path, '[camera]\ndevice = "/dev/video2"\n'), environment={})
+    assert isinstance(in_file.camera, UsbCameraSection)
+    assert isinstance(load_config(None, ["camera.source=clip.mp4"], {}).camera, ReplayCameraSection)
+
+
+def refuse(config: Config) -> Iterator[Complaint]:
+    yield Complaint(("bins",), f": {len(config.bins)} bins do not fit")
+    yield Complaint(("model", "threads"), f" = {config.model.threads} does not fit")
+
+
+def test_checks_beyond_the_schema_are_named_together_with_its_mistakes_unless_they_may_follow_from_them(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, "[model]\nthreads = 99\n[bins.a]\n[bins.b]\nlables = []\n")
+    with pytest.raises(ConfigError) as refusal:
+        load_config(path, environment={}, checks=[refuse])
+    message = str(refusal.value)
+    assert f"{path}:2: model.threads = 99: Input should be" in message
+    assert "threads = 2 does not fit" not in message
+    assert f"{path}:5: bins.b.lables" in message
+
+
+def test_a_check_that_failed_alone_keeps_its_own_error() -> None:
+    damaged = BundleError("is damaged")
+    with pytest.raises(BundleError, match="is damaged"):
+        load_config(None, [], {}, checks=[lambda _: [Complaint(("model", "bundle"), "", damaged)]])
 
 
 def test_the_controls_that_may_be_set_are_those_the_camera_has() -> None:

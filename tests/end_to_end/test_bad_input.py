@@ -37,8 +37,8 @@ def test_a_configuration_with_several_mistakes_names_them_all(sorter: Sorter, tm
     path.write_text('[camera]\nbackend = "usb"\nwidht_px = 3\n[decision]\nmin_frames = 0\n', encoding="utf-8")
     arguments = {"run": ["run"], "replay": ["replay", str(tmp_path)], "config": ["config", "validate"]}[command]
     said = complaint(sorter(*arguments, "--config", str(path)), 78)
-    assert f"{path}: camera.widht_px = 3 is not a setting; did you mean width_px?" in said
-    assert f"{path}: decision.min_frames = 0" in said
+    assert f"{path}:3: camera.widht_px = 3 is not a setting; did you mean width_px?" in said
+    assert f"{path}:5: decision.min_frames = 0" in said
 
 
 def test_bins_that_do_not_fit_the_model_are_a_configuration_error(sorter: Sorter) -> None:

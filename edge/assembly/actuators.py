@@ -1,0 +1,127 @@
+"""The actuators of all bins, from their sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, assert_never
+
+from edge.actuators.base import Actuator
+from edge.actuators.carousel import Carousel, CarouselSettings, CarouselStop
+from edge.actuators.confirmed import ConfirmedActuator, SensorSettings
+from edge.actuators.gpio import PulseActuator, PulseSettings, open_pin_factory
+from edge.actuators.log import LogActuator
+from edge.actuators.look import LookedAtActuator, LookSettings, SceneWatch
+from edge.actuators.servo import ServoFlap, ServoSettings
+from edge.actuators.worker import WorkerSettings
+from edge.assembly.parts import Parts
+from edge.config.actuators import (
+    CarouselActuatorSection,
+    GpioActuatorSection,
+    GpioSection,
+    LogActuatorSection,
+    LookConfirmSection,
+    PwmActuatorSection,
+    SensorConfirmSection,
+    ServoActuatorSection,
+)
+from edge.config.sections import BinSection, Config
+from edge.site import FlapStep
+
+if TYPE_CHECKING:
+    from gpiozero import Factory
+
+_NO_SECTION = BinSection()
+
+
+def open_actuators(stack: ExitStack, parts: Parts, scene: SceneWatch) -> dict[str, Actuator]:
+    """An actuator for each bin, off or unmoved; bins without a section, and those that say so, only log.
+
+    `stack` frees the lines; the actuators themselves belong to the dispatcher. `scene` is what a second
+    look sees.
+
+    Raises:
+        MissingLibraryError, UnavailableError, AccessDeniedError: the lines cannot be had.
+        ConfigError: the board has no such pin.
+    """
+    config = parts.config
+    sections = {
+        name: _as_calibrated(config.bins.get(name, _NO_SECTION), parts.site.actuators.get(name)) for name in parts.bins
+    }
+    if all(isinstance(section.actuator, LogActuatorSection) for section in sections.values()):
+        return {name: LogActuator(name) for name in sections}
+    factory = open_lines(config.gpio)
+    stack.callback(factory.close)
+    stops = _carousel_stops(config, sections, factory)
+    opened: dict[str, Actuator] = {}
+    for name, section in sections.items():
+        actuator = stops[name] if name in stops else _actuator(name, section, factory)
+        # At once: where a later bin fails, the earlier ones must not be left as they are.
+        stack.callback(actuator.close)
+        opened[name] = _confirmed(actuator, section, factory, scene)
+    return opened
+
+
+def worker_settings(config: Config) -> WorkerSettings:
+    """How movements follow each other."""
+    return WorkerSettings(**config.movements.model_dump())
+
+
+def _as_calibrated(section: BinSection, flap: FlapStep | None) -> BinSection:
+    """The bin with its servo as calibration found it; what the configuration says itself holds."""
+    actuator = section.actuator
+    if flap is None or not isinstance(actuator, ServoActuatorSection):
+        return section
+    found = {key: value for key, value in flap.model_dump().items() if key in ServoActuatorSection.model_fields}
+    said = actuator.model_dump(exclude_unset=True)
+    return section.model_copy(update={"actuator": ServoActuatorSection.model_validate({**found, **said})})
+
+
+def open_lines(section: GpioSection) -> Factory:
+    """The lines that the pins are numbers of; close it after its actuators.
+
+    Raises:
+        MissingLibraryError, UnavailableError, AccessDeniedError: they cannot be had.
+    """
+    if section.simulated:
+        from edge.actuators.simulated import SimulatedLines  # noqa: PLC0415 - gpiozero only where lines are wanted
+
+        return SimulatedLines()
+    return open_pin_factory(section.chip)
+
+
+def _actuator(name: str, section: BinSection, factory: Factory) -> Actuator:
+    match section.actuator:
+        case LogActuatorSection() | CarouselActuatorSection():
+            return LogActuator(name)
+        case GpioActuatorSection() as pulse:
+            return PulseActuator(PulseSettings(pulse.pin, pulse.pulse_s, pulse.active_high), factory)
+        case PwmActuatorSection() as pulse:
+            return PulseActuator(PulseSettings(pulse.pin, pulse.pulse_s, pulse.active_high, pulse.power), factory)
+        case ServoActuatorSection() as servo:
+            return ServoFlap(ServoSettings(**servo.model_dump(exclude={"kind"})), factory)
+        case _:
+            assert_never(section.actuator)
+
+
+def _carousel_stops(config: Config, sections: Mapping[str, BinSection], factory: Factory) -> Mapping[str, CarouselStop]:
+    positions = {
+        name: section.actuator.position
+        for name, section in sections.items()
+        if isinstance(section.actuator, CarouselActuatorSection)
+    }
+    if not positions or config.carousel is None:
+        return {}
+    return Carousel(CarouselSettings(positions=positions, **config.carousel.model_dump()), factory).stops()
+
+
+def _confirmed(actuator: Actuator, section: BinSection, factory: Factory, scene: SceneWatch) -> Actuator:
+    match section.confirm:
+        case None:
+            return actuator
+        case SensorConfirmSection() as sensor:
+            return ConfirmedActuator(actuator, SensorSettings(**sensor.model_dump(exclude={"by"})), factory)
+        case LookConfirmSection() as look:
+            return LookedAtActuator(actuator, LookSettings(**look.model_dump(exclude={"by"})), scene)
+        case _:
+            assert_never(section.confirm)

@@ -1,0 +1,94 @@
+"""What is wrong with a configuration beyond its own text: the model, the site and the files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from edge.assembly.outlets import mqtt_settings, webhook_settings
+from edge.assembly.parts import decision_settings, labels_of_bins, open_site, unknown_bin
+from edge.assembly.places import journal_path, pictures_folder
+from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.cameras.stream import check_url
+from edge.config.cameras import ReplayCameraSection, StreamCameraSection
+from edge.config.complaints import Complaint
+from edge.config.lines import Place
+from edge.config.sections import Config
+from edge.decision import DecisionPolicy
+from edge.errors import MissingInputError, SorterError
+from edge.publishers.mqtt import tls_context
+from edge.publishers.webhook import check_address
+from edge.routing import misroutings, route
+
+
+def misfits(config: Config) -> Iterator[Complaint]:
+    """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked."""
+    bundle: Bundle | None = None
+    try:
+        bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    except SorterError as error:
+        yield Complaint(("model", "bundle"), f": {error}", error)
+    if bundle is not None:
+        yield from _about_labels(config, bundle)
+    yield from _about_camera(config)
+    yield from _about_outlets(config)
+    yield from _about_places(config)
+
+
+def _about_labels(config: Config, bundle: Bundle) -> Iterator[Complaint]:
+    labels = bundle.manifest.labels
+    wrong = misroutings(labels_of_bins(config), labels, unknown_bin(config))
+    for name, problem in wrong:
+        yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
+    try:
+        site = open_site(config, bundle)
+    except SorterError as error:
+        yield Complaint(("site",), f": {error}", error)
+        return
+    if not wrong:
+        routing = route(labels_of_bins(config), labels, unknown_bin(config))
+        yield from _failing(("decision",), lambda: DecisionPolicy(decision_settings(config, site), labels, routing))
+
+
+def _about_camera(config: Config) -> Iterator[Complaint]:
+    if isinstance(config.camera, ReplayCameraSection) and not config.camera.source.exists():
+        missing = MissingInputError(f"{config.camera.source}: expected a video or a folder of pictures, found nothing")
+        yield Complaint(("camera", "source"), f": {missing}", missing)
+    if isinstance(config.camera, StreamCameraSection):
+        url = config.camera.url.get_secret_value()
+        yield from _failing(("camera", "url"), lambda: check_url(url))
+
+
+def _about_outlets(config: Config) -> Iterator[Complaint]:
+    if config.mqtt is not None:
+        settings = mqtt_settings(config, config.mqtt)
+        yield from _failing(("mqtt",), lambda: tls_context(settings))
+    if config.webhook is not None:
+        webhook = webhook_settings(config.webhook)
+        yield from _failing(("webhook",), lambda: check_address(webhook))
+
+
+def _about_places(config: Config) -> Iterator[Complaint]:
+    yield from _about_file(("journal", "path"), journal_path(config))
+    if config.files is not None:
+        yield from _about_file(("files", "path"), config.files.path)
+    pictures = pictures_folder(config)
+    if pictures is not None and pictures.exists() and not pictures.is_dir():
+        yield Complaint(("pictures", "path"), f" = {str(pictures)!r}: expected a folder, found a file")
+
+
+def _about_file(place: Place, path: Path) -> Iterator[Complaint]:
+    if path.is_dir():
+        yield Complaint(place, f" = {str(path)!r}: expected a file, found a folder")
+        return
+    # The nearest folder that is there: what lies below it will be made.
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), Path("/"))
+    if not folder.is_dir():
+        yield Complaint(place, f" = {str(path)!r}: expected a folder at {folder}, found a file")
+
+
+def _failing(place: Place, attempt: Callable[[], object]) -> Iterator[Complaint]:
+    try:
+        attempt()
+    except SorterError as error:
+        yield Complaint(place, f": {error}", error)
