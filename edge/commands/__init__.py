@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from edge.commands.benchmark import benchmark
 from edge.commands.classify import classify
 from edge.commands.config import config
 from edge.commands.demo import demo
@@ -14,4 +15,15 @@ from edge.commands.replay import replay
 from edge.commands.run import run
 from edge.commands.simulate import simulate
 
-COMMANDS: list[click.Command] = [classify, config, demo, doctor, model, record, replay, run, simulate]
+COMMANDS: list[click.Command] = [
+    benchmark,
+    classify,
+    config,
+    demo,
+    doctor,
+    model,
+    record,
+    replay,
+    run,
+    simulate,
+]

@@ -1,0 +1,1 @@
+"""`sorter benchmark`: how fast this device is, stage by stage, and whether it stays so."""

@@ -1,0 +1,86 @@
+"""What kind of machine this is, and what it says of itself while it works."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from edge.doctor.machine import Machine
+
+_CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+# Intel's and AMD's running average power limit; a Raspberry Pi has no such counter.
+_ENERGY = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+
+
+class Device(BaseModel):
+    """The machine under test; `governor` is how it chooses its clock, empty where it does not tell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    processor: str
+    num_cores: int
+    kernel: str
+    python: str
+    governor: str
+
+    @classmethod
+    def here(cls) -> Device:
+        """This machine."""
+        return cls(
+            name=_text(Path("/proc/device-tree/model")) or platform.machine(),
+            processor=_processor(),
+            num_cores=len(os.sched_getaffinity(0)),
+            kernel=platform.release(),
+            python=platform.python_version(),
+            governor=_text(_CPU / "scaling_governor"),
+        )
+
+
+class Reading(BaseModel):
+    """The machine's state at one moment; None where it does not tell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature_c: float | None
+    clock_mhz: float | None
+    throttled: int | None
+
+    @classmethod
+    def now(cls) -> Reading:
+        """What the kernel and the firmware say now."""
+        machine = Machine()
+        khz = _text(_CPU / "scaling_cur_freq")
+        clock_mhz = float(khz) / 1000 if khz else None
+        return cls(temperature_c=machine.hottest_c(), clock_mhz=clock_mhz, throttled=machine.throttled_flags())
+
+
+def energy_j() -> float | None:
+    """Joules that the processor has used since some moment; None where it has no counter or hides it."""
+    text = _text(_ENERGY)
+    return float(text) / 1e6 if text else None
+
+
+def memory_mb() -> tuple[float, float]:
+    """Resident memory of this process, now and at its peak, in 1e6 bytes."""
+    fields = dict(line.split(":", 1) for line in _text(Path("/proc/self/status")).splitlines() if ":" in line)
+    now, peak = (float(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
+    return round(now, 1), round(peak, 1)
+
+
+def _processor() -> str:
+    for line in _text(Path("/proc/cpuinfo")).splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "Model"):
+            return value.strip()
+    return platform.processor() or "unknown"
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
