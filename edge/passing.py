@@ -1,8 +1,8 @@
 """Items that pass and never rest, on a belt or down a chute: several at once, each decided once.
 
-Things are followed from frame to frame by where their box must be now. A thing becomes an item once it has
-gone some way. Two that touch are one thing for a while: both are then carried on at their own speed, and
-neither is classified.
+Things are followed from frame to frame by where their box must be now; one that has only just come is expected
+to go as the one before it went. A thing becomes an item once it has gone some way. Two that touch are one thing
+for a while: both are then carried on at their own speed, and neither is classified.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _MAX_JUMP = 0.3
 _RIM = 0.01
 # Of the smaller box: what must overlap to be the same thing.
 _MIN_OVERLAP = 0.3
+# Pieces are of one item when together they are at most this many times as long as it was when seen in one piece.
+_MAX_STRETCH = 1.25
 # How long an item may be out of sight and be the same one, seconds.
 _LOST_S = 0.3
 # Share of the newest movement in the speed.
@@ -39,11 +41,16 @@ _WAY = {Direction.LEFT: (-1, 0), Direction.RIGHT: (1, 0), Direction.UP: (0, -1),
 
 @dataclass(slots=True)
 class _Track:
-    """One thing on its way: `box` is where it is, or must be; pixels, and pixels a second."""
+    """One thing on its way: `box` is where it is, or must be; pixels, and pixels a second.
+
+    `width` and `height` are the greatest that it had when it was seen in one piece.
+    """
 
     item: Item
     box: Box
     seen_s: float
+    width: int
+    height: int
     moved_x: float = 0.0
     moved_y: float = 0.0
     speed_x: float = 0.0
@@ -53,18 +60,20 @@ class _Track:
     is_item: bool = False
     is_decided: bool = False
 
-    def expected(self, now_s: float) -> Box:
-        """Where the box must be by now."""
+    def expected(self, now_s: float, usual_speed: tuple[float, float] = (0.0, 0.0)) -> Box:
+        """Where the box must be by now. What was seen only once goes at the usual speed, x and y."""
+        speed_x, speed_y = (self.speed_x, self.speed_y) if self.num_seen > 1 else usual_speed
         elapsed_s = now_s - self.seen_s
-        return replace(
-            self.box,
-            x=self.box.x + round(self.speed_x * elapsed_s),
-            y=self.box.y + round(self.speed_y * elapsed_s),
-        )
+        return replace(self.box, x=self.box.x + round(speed_x * elapsed_s), y=self.box.y + round(speed_y * elapsed_s))
 
-    def see(self, box: Box, region: Box, now_s: float) -> None:
-        """The thing was found, on its own, at `box`."""
-        elapsed_s = now_s - self.seen_s
+    def is_around(self, pieces: Sequence[Box]) -> bool:
+        """Whether these may all be pieces of this one thing."""
+        box = _around(pieces)
+        return box.width <= _MAX_STRETCH * self.width and box.height <= _MAX_STRETCH * self.height
+
+    def see(self, pieces: Sequence[Box], region: Box, now_s: float) -> None:
+        """The thing was found, on its own, as these pieces."""
+        box, elapsed_s = _around(pieces), now_s - self.seen_s
         if elapsed_s > 0:
             step_x = _step(self.box.x, self.box.width, box.x, box.width, region.x, region.width)
             step_y = _step(self.box.y, self.box.height, box.y, box.height, region.y, region.height)
@@ -74,6 +83,8 @@ class _Track:
             self.speed_y += weight * (step_y / elapsed_s - self.speed_y)
         self.box, self.seen_s, self.is_alone = box, now_s, True
         self.num_seen += 1
+        for piece in pieces:
+            self.width, self.height = max(self.width, piece.width), max(self.height, piece.height)
 
     def carry_on(self, now_s: float) -> None:
         """The thing touches another: it goes on as it went."""
@@ -92,17 +103,19 @@ class PassingTracker:
         self._tracks: list[_Track] = []
         self._region = Box(0, 0, 1, 1)
         self._num_items = 0
+        self._usual_speed = (0.0, 0.0)
 
     def follow(self, presence: Presence, now_s: float) -> Target | None:
         self._region = presence.region or self._region
-        expected = [track.expected(now_s) for track in self._tracks]
+        expected = [track.expected(now_s, self._usual_speed) for track in self._tracks]
         things = self._groups(presence.things)
         owners = [self._owners(thing, expected) for thing in things]
-        self._find_jumped(things, owners, now_s)
+        self._part(things, owners, expected)
+        self._find_jumped(things, owners, expected)
         for index, track in enumerate(self._tracks):
             own = [thing for thing, of in zip(things, owners, strict=True) if of == [index]]
             if own:
-                track.see(_around(own), self._region, now_s)
+                track.see(own, self._region, now_s)
             elif any(index in of for of in owners):
                 track.carry_on(now_s)
         for thing, of in zip(things, owners, strict=True):
@@ -136,7 +149,7 @@ class PassingTracker:
 
     def _begin(self, thing: Box, now_s: float) -> None:
         self._num_items += 1
-        self._tracks.append(_Track(Item(self._num_items, now_s), thing, now_s))
+        self._tracks.append(_Track(Item(self._num_items, now_s), thing, now_s, thing.width, thing.height))
 
     def _owners(self, thing: Box, expected: Sequence[Box]) -> list[int]:
         """Which tracks a thing belongs to: those it overlaps, else the one it was cut off from."""
@@ -178,16 +191,38 @@ class PassingTracker:
             return self._region.width >= self._region.height
         return abs(far.moved_x) >= abs(far.moved_y)
 
-    def _find_jumped(self, things: Sequence[Box], owners: list[list[int]], now_s: float) -> None:
-        """Give what overlaps nothing to the nearest track that was not found either; changes `owners`."""
+    def _part(self, things: Sequence[Box], owners: list[list[int]], expected: Sequence[Box]) -> None:
+        """Set free what was given to a track and cannot be a piece of it; changes `owners`."""
         for index, track in enumerate(self._tracks):
-            if any(index in of for of in owners):
-                continue
-            middle = _middle(track.expected(now_s))
-            free = [(math.dist(_middle(thing), middle), at) for at, thing in enumerate(things) if not owners[at]]
-            distance, at = min(free, default=(math.inf, -1))
-            if distance <= _MAX_JUMP * self._diagonal and self._goes_on(track, things[at]):
+            own = [at for at, of in enumerate(owners) if of == [index]]
+            own.sort(key=lambda at: (self._may_be_new(track, things[at]), -_likeness(things[at], expected[index])))
+            for at in own[1:]:
+                if not track.is_around([things[own[0]], things[at]]):
+                    owners[at] = []
+            is_elsewhere = any(not of and not self._is_cut_off(things[at], track) for at, of in enumerate(owners))
+            if own and self._may_be_new(track, things[own[0]]) and is_elsewhere:
+                owners[own[0]] = []
+
+    def _find_jumped(self, things: Sequence[Box], owners: list[list[int]], expected: Sequence[Box]) -> None:
+        """Give what belongs to nothing to the tracks that were not found either, nearest first; changes `owners`."""
+        found = {index for of in owners for index in of}
+        pairs = sorted(
+            (self._may_be_new(track, thing), math.dist(_middle(thing), _middle(expected[index])), index, at)
+            for index, track in enumerate(self._tracks)
+            for at, thing in enumerate(things)
+            if index not in found and not owners[at] and self._goes_on(track, thing)
+        )
+        for _, distance, index, at in pairs:
+            if index not in found and not owners[at] and distance <= _MAX_JUMP * self._diagonal:
                 owners[at] = [index]
+                found.add(index)
+
+    def _may_be_new(self, track: _Track, thing: Box) -> bool:
+        """Whether a thing has as likely come in at a rim as from where the track was seen, once.
+
+        In the middle of the region nothing begins: what lies there must have been somewhere before.
+        """
+        return track.num_seen == 1 and not any(self._usual_speed) and self._is_cut_off(thing, track)
 
     def _goes_on(self, track: _Track, thing: Box) -> bool:
         """Whether going to `thing` is no way back, against the speed that the track has."""
@@ -206,6 +241,8 @@ class PassingTracker:
                 track.item = replace(track.item, has_passed=True)
             elif is_lost and not track.item.has_passed:
                 track.item = replace(track.item, has_left=True)
+            if track.is_item and track.is_alone:
+                self._usual_speed = (track.speed_x, track.speed_y)
             if not is_lost or (track.is_item and not track.is_decided):
                 kept.append(track)
         self._tracks = kept
@@ -277,6 +314,14 @@ def _overlap(first: Box, second: Box) -> float:
     height = _common(first.y, first.height, second.y, second.height)
     smaller = min(first.width * first.height, second.width * second.height)
     return width * height / max(1, smaller)
+
+
+def _likeness(first: Box, second: Box) -> float:
+    """The common area as a share of the area that either covers."""
+    width = _common(first.x, first.width, second.x, second.width)
+    height = _common(first.y, first.height, second.y, second.height)
+    common = width * height
+    return common / max(1, first.width * first.height + second.width * second.height - common)
 
 
 def _common(start: int, length: int, other_start: int, other_length: int) -> int:
