@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.clock import Clock, rfc3339
@@ -19,7 +19,7 @@ from edge.records import DecisionRecord, with_actuation
 
 IN_MEMORY = ":memory:"
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 _APPLICATION_ID = 0x534F5254  # "SORT" in the file's header, so that no other program's database is taken for ours
 
 # Of the allowed size; beyond it the oldest decisions make room.
@@ -48,10 +48,13 @@ CREATE TABLE actuations (
 CREATE TABLE outbox (sink TEXT PRIMARY KEY, acknowledged INTEGER NOT NULL) STRICT;
 CREATE TABLE bins (bin TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
 """
+# New in version 2. `label` is NULL where a person only said that the decision was wrong.
+_CORRECTIONS = "TABLE corrections (seq INTEGER PRIMARY KEY REFERENCES decisions ON DELETE CASCADE, label TEXT) STRICT;"
 
 _SELECT = """
-SELECT seq, id, ts, outcome, label, bin, confidence, record, trace, commanded, confirmed, started, finished
-FROM decisions LEFT JOIN actuations USING (seq)
+SELECT seq, id, ts, outcome, decisions.label, bin, confidence, record, trace, commanded, confirmed, started, finished,
+    corrections.label AS corrected, corrections.seq IS NOT NULL AND corrections.label IS NOT decisions.label AS is_wrong
+FROM decisions LEFT JOIN actuations USING (seq) LEFT JOIN corrections USING (seq)
 """
 
 
@@ -60,7 +63,8 @@ class Entry:
     """One line of the journal; `record` is the decision's JSON with what the actuator did.
 
     `started` and `finished` are None where nothing was to move, or the power went before it was told.
-    `trace` is what the loop left for `explain`, None where it left nothing.
+    `trace` is what the loop left for `explain`, None where it left nothing. `corrected` is the label that a
+    person gave it; `is_wrong` says that this was not the decision's own, or that it was only called wrong.
     """
 
     seq: int
@@ -74,6 +78,8 @@ class Entry:
     trace: str | None
     started: str | None
     finished: str | None
+    corrected: str | None
+    is_wrong: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Filter:
     outcome: str | None = None
     label: str | None = None
     bin: str | None = None
+    is_wrong: bool | None = None
 
     def where(self) -> tuple[str, dict[str, str | int]]:
         """The SQL condition and its named parameters."""
@@ -95,8 +102,11 @@ class Filter:
             parameters["since"] = self.since
         for column, wanted in (("outcome", self.outcome), ("label", self.label), ("bin", self.bin)):
             if wanted is not None:
-                terms.append(f"{column} = :{column}")
+                terms.append(f"decisions.{column} = :{column}")
                 parameters[column] = wanted
+        if self.is_wrong is not None:
+            terms.append("is_wrong = :is_wrong")
+            parameters["is_wrong"] = int(self.is_wrong)
         return " AND ".join(terms), parameters
 
 
@@ -151,7 +161,9 @@ class JournalReader:
             raise MissingInputError(f"{path}: expected a journal, found no file; name one with --journal")
         self._database = Database(str(path), is_read_only=True)
         with self._database.reading() as connection:
-            _check_is_journal(connection, self._database.path)
+            version = _check_is_journal(connection, self._database.path)
+            if version < JOURNAL_VERSION:  # the file stays as it is until its bin opens it
+                connection.execute(f"CREATE TEMPORARY {_CORRECTIONS}")
 
     def decisions(self, which: Filter = _ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
         """At most `limit` decisions, oldest first unless told otherwise."""
@@ -241,6 +253,21 @@ class Journal:
                 ),
             )  # fmt: skip
 
+    def correct(self, id_or_seq: str, label: str | None) -> Entry:
+        """Write what a person says of a decision: its right label, or None: it was wrong. Any thread; one commit.
+
+        A label equal to the decision's own confirms it. The last word counts.
+
+        Raises:
+            MissingInputError: the journal does not hold this decision, or not any more.
+        """
+        found = self.find(id_or_seq)
+        if found is None:
+            raise MissingInputError(f"{self.path}: no decision {id_or_seq}; it may have made room for newer ones")
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?)", (found.seq, label))
+        return replace(found, corrected=label, is_wrong=label is None or label != found.label)
+
     def outbox(self, sink: str) -> Outbox:
         """The outbox of `sink`; a sink never seen before begins with the next decision."""
         with self._database.transaction() as connection:
@@ -322,30 +349,46 @@ def _entry(row: sqlite3.Row) -> Entry:
         record = with_actuation(record, commanded=bool(row["commanded"]), confirmed=confirmed)
     told = {
         key: row[key]
-        for key in ("seq", "id", "ts", "outcome", "label", "bin", "confidence", "trace", "started", "finished")
+        for key in (
+            "seq",
+            "id",
+            "ts",
+            "outcome",
+            "label",
+            "bin",
+            "confidence",
+            "trace",
+            "started",
+            "finished",
+            "corrected",
+        )
     }
-    return Entry(record=record, **told)
+    return Entry(record=record, is_wrong=bool(row["is_wrong"]), **told)
 
 
 def _prepare(connection: sqlite3.Connection, path: str, max_bytes: int) -> int:
     """Make or check the tables and set how safely they are written; gives the allowed number of pages."""
     (num_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if num_tables:
-        _check_is_journal(connection, path)
+    version = _check_is_journal(connection, path) if num_tables else JOURNAL_VERSION
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     if not num_tables:
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id={_APPLICATION_ID};"
+            f"BEGIN IMMEDIATE; {_TABLES} CREATE {_CORRECTIONS} PRAGMA application_id={_APPLICATION_ID};"
             f" PRAGMA user_version={JOURNAL_VERSION}; COMMIT;"
+        )
+    if version < JOURNAL_VERSION:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; CREATE {_CORRECTIONS} PRAGMA user_version={JOURNAL_VERSION}; COMMIT;"
         )
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
     (max_pages,) = connection.execute(f"PRAGMA max_page_count={max_bytes // page_bytes}").fetchone()
     return int(max_pages)
 
 
-def _check_is_journal(connection: sqlite3.Connection, path: str) -> None:
+def _check_is_journal(connection: sqlite3.Connection, path: str) -> int:
+    """The file's version."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != _APPLICATION_ID:
         raise InvalidDataError(
@@ -356,6 +399,7 @@ def _check_is_journal(connection: sqlite3.Connection, path: str) -> None:
         raise InvalidDataError(
             f"{path}: expected journal version {JOURNAL_VERSION} or older, found {version}; update sorter"
         )
+    return int(version)
 
 
 def _pages(connection: sqlite3.Connection) -> int:

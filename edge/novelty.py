@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
 from edge.errors import BundleError, InvalidDataError
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
 
 CLASS_MEANS = "class_means.npy"
 

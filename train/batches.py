@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.data_folder import Dataset
 from edge.errors import DatasetError
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
 from edge.run import SplitRow
 from train.augment import Source, augment
-from train.data import Dataset
 from train.foreground import cut_out
 from train.recipes import Augment
 

@@ -14,7 +14,7 @@ import click
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
 
 if TYPE_CHECKING:
-    from train.data import LeftOut
+    from edge.data_folder import LeftOut
     from train.evaluate import Outcome
     from train.fit import Progress
     from train.metrics import ClassMetrics, Evaluation
@@ -65,7 +65,7 @@ def train(
 
     Splits follow DATA/groups.csv where it has them; else a stratified part is held out.
     """
-    from train.data import scan
+    from edge.data_folder import scan
     from train.recipes import load_recipe
 
     numbers = {"epochs": epochs, "batch_size": batch_size}
@@ -115,7 +115,7 @@ def evaluate(*, data: Path, bundle: Path | None, split: str | None, as_json: boo
     """Classify the pictures of DATA, one subfolder a class, and hold the answers against the folders' names."""
     from edge.bundle import DEFAULT_BUNDLE, load_bundle
     from edge.classifiers.litert import LiteRTClassifier
-    from train.data import scan
+    from edge.data_folder import scan
     from train.evaluate import Part
     from train.evaluate import evaluate as measure
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.base import Classifier
+from edge.data_folder import Dataset, LeftOut
 from edge.errors import DatasetError, PictureError, UsageError
 from edge.preprocess import load_picture, to_input
 from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
-from train.data import Dataset, LeftOut
 from train.metrics import Evaluation, measure_scores
 
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.data_folder import Dataset, leave_out_unreadable, scan, with_splits
 from edge.errors import StorageError, UsageError
 from edge.preprocess import InputSpec
 from edge.run import RUN_FILE, TRAIN_SPLIT, VAL_SPLIT
 from train.augment import Source
 from train.average import WeightAverage
 from train.batches import TrainingBatches, load_inputs, load_sources
-from train.data import Dataset, leave_out_unreadable, scan, with_splits
 from train.metrics import Evaluation, measure
 from train.network import build_model, load_weights
 from train.recipes import Data, Head, Recipe
@@ -91,7 +91,7 @@ def train(
 
     Raises:
         UsageError: `out` holds a finished run.
-        DatasetError, MissingInputError: the data cannot be trained on (see `train.data`).
+        DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
         StorageError: the run directory cannot be written.
     """
     if (out / RUN_FILE).exists():

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from edge.classifiers.base import softmax
+from edge.confidence import calibration_error, wilson_interval
 
 SCHEMA = 1
-_Z95 = 1.959964  # two-sided 95 % of the normal distribution
-_NUM_BINS = 15  # of the calibration error, as Guo et al. 2017 use
 _COVERAGES = (1.0, 0.95, 0.9, 0.8)
 
 
@@ -94,26 +93,6 @@ def measure_scores(
         selective=selective_accuracy(confidence, is_right),
         model=model,
     )
-
-
-def wilson_interval(num_right: int, num_images: int) -> tuple[float, float]:
-    """The 95 % interval of a share, after Wilson 1927: sound for few pictures and near 0 and 1.
-
-    >>> [round(bound, 3) for bound in wilson_interval(9, 10)]
-    [0.596, 0.982]
-    """
-    share, z2 = num_right / num_images, _Z95 * _Z95
-    center = (share + z2 / (2 * num_images)) / (1 + z2 / num_images)
-    spread = share * (1 - share) / num_images + z2 / (4 * num_images**2)
-    half = _Z95 * spread**0.5 / (1 + z2 / num_images)
-    return max(0.0, center - half), min(1.0, center + half)
-
-
-def calibration_error(confidence: NDArray[np.float32], is_right: NDArray[np.bool_]) -> float:
-    """Expected calibration error: the gap of confidence and accuracy, averaged over equal-width bins."""
-    bins = np.clip((confidence * _NUM_BINS).astype(int), 0, _NUM_BINS - 1)
-    gaps = np.bincount(bins, weights=confidence.astype(np.float64) - is_right, minlength=_NUM_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def selective_accuracy(confidence: NDArray[np.float32], is_right: NDArray[np.bool_]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 
+from edge.data_folder import Dataset, fingerprint
 from edge.run import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -23,7 +24,6 @@ from edge.run import (
     Run,
     RunInput,
 )
-from train.data import Dataset, fingerprint
 from train.metrics import Evaluation
 from train.recipes import Recipe
 

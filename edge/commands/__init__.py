@@ -13,6 +13,7 @@ from edge.commands.model import model
 from edge.commands.record import record
 from edge.commands.replay import replay
 from edge.commands.run import run
+from edge.commands.service import service
 from edge.commands.simulate import simulate
 
 COMMANDS: list[click.Command] = [
@@ -25,5 +26,6 @@ COMMANDS: list[click.Command] = [
     record,
     replay,
     run,
+    service,
     simulate,
 ]

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from edge.clock import ReplayClock
+from edge.confidence import wilson_interval
 from edge.config import load_config
 from edge.config.sections import ReplayCameraSection
 from edge.messages import Decision, Image
@@ -27,7 +28,6 @@ from edge.scoring import load_truth, score
 from edge.service import open_rehearsal
 from edge.simulation import Conditions, Cutout, Plan, Scene, cut_out, write_clip
 from edge.simulation.grounds import GROUNDS, render_ground
-from train.metrics import wilson_interval
 
 ITEMS_PER_CLIP = 9
 NUM_EACH = 21  # of each of the six classes: 126 items

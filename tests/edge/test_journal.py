@@ -124,6 +124,53 @@ def test_filters_and_limits_choose_decisions(journal: Journal) -> None:
     assert journal.decisions(Filter(label="'; DROP TABLE decisions; --")) == []
 
 
+def test_a_person_may_correct_confirm_or_call_wrong_and_the_last_word_counts(journal: Journal) -> None:
+    _filled(journal, 3)
+    assert journal.decisions(Filter(is_wrong=True)) == []
+
+    corrected = journal.correct("1", "glass")
+    journal.correct("2", None)
+    confirmed = journal.correct(journal.decisions()[2].id, "metal")
+
+    assert (corrected.corrected, corrected.is_wrong) == ("glass", True)
+    assert (confirmed.corrected, confirmed.is_wrong) == ("metal", False)
+    assert [(entry.seq, entry.corrected) for entry in journal.decisions(Filter(is_wrong=True))] == [
+        (1, "glass"),
+        (2, None),
+    ]
+    journal.correct("2", "metal")
+    assert [entry.seq for entry in journal.decisions(Filter(is_wrong=False, label="metal"))] == [2, 3]
+    with pytest.raises(MissingInputError, match="no decision 9"):
+        journal.correct("9", "glass")
+
+
+def test_a_correction_goes_with_its_decision(path: Path) -> None:
+    journal = Journal(path, ReplayClock(), keep=1)
+    _filled(journal, 1)
+    journal.correct("1", "glass")
+    _filled(journal, 1)
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM corrections").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_journal_of_the_first_version_is_read_as_it_is_and_grows_when_its_bin_opens_it(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    _filled(journal, 1)
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE corrections; PRAGMA user_version=1;")
+    connection.close()
+
+    reader = JournalReader(path)
+    assert [entry.corrected for entry in reader.decisions()] == [None]
+    reader.close()
+    journal = Journal(path, ReplayClock())
+    assert journal.correct("1", "glass").is_wrong
+    journal.close()
+
+
 def test_counts_grow_for_each_bin_survive_closing_and_start_again_on_reset(path: Path) -> None:
     journal = Journal(path, ReplayClock())
     for seq, bin_name in enumerate(["paper", "metal", "paper", None], start=1):

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.data_folder import scan
 from edge.preprocess import InputSpec, load_picture, to_input
 from train.batches import TrainingBatches, load_inputs, load_sources
-from train.data import scan
 from train.recipes import load_recipe
 
 

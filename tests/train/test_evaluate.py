@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.data_folder import scan
 from edge.errors import DatasetError, UsageError
 from edge.messages import Prediction
 from edge.preprocess import Image, InputSpec
 from tests.train.shapes import LABELS, draw_shapes
-from train.data import scan
 from train.evaluate import Part, evaluate
 
 

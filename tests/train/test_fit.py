@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import pytest
 
+from edge.data_folder import scan
 from edge.errors import DatasetError, MissingInputError, StorageError, UsageError
 from edge.run import load_run, load_splits
 from tests.train.shapes import LABELS
 from train.batches import load_inputs
-from train.data import scan
 from train.fit import class_weights, predict, train
 from train.metrics import Evaluation
 from train.recipes import Data, Recipe, load_recipe

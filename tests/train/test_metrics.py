@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from train.metrics import calibration_error, measure, measure_scores, selective_accuracy, wilson_interval
+from train.metrics import measure, measure_scores, selective_accuracy
 
 LABELS = ("can", "cup", "jar")
 # Six pictures: cans answered can, can, cup; cups answered cup, can; no jar exists, and one cup is answered jar.
@@ -39,23 +39,6 @@ def test_per_class_figures_match_those_by_hand(evaluation) -> None:
 
 def test_macro_f1_is_over_the_classes_that_have_pictures(evaluation) -> None:
     assert evaluation.macro_f1 == pytest.approx((2 / 3 + 0.4) / 2)
-
-
-def test_wilson_interval_matches_the_published_example() -> None:
-    # Newcombe 1998, table I, method 3: 81 of 263 and 0 of 20.
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
-
-
-def test_calibration_error_is_the_mean_gap() -> None:
-    confidence = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55], np.float32)
-    is_right = np.array([True, True, True, False, True, False])
-    # Gaps: four times |0.95 - 0.75|, twice |0.55 - 0.5|.
-    assert calibration_error(confidence, is_right) == pytest.approx((4 * 0.2 + 2 * 0.05) / 6, abs=1e-6)
-
-
-def test_full_confidence_belongs_to_the_last_bin() -> None:
-    assert calibration_error(np.ones(3, np.float32), np.array([True, True, True])) == 0
 
 
 def test_selective_accuracy_keeps_the_surest() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.data_folder import fingerprint, leave_out_unreadable, scan, with_splits
 from edge.errors import DatasetError, MissingInputError
 from tests.train.shapes import LABELS, draw_shapes
-from train.data import fingerprint, leave_out_unreadable, scan, with_splits
 
 
 @pytest.fixture

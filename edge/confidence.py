@@ -1,0 +1,61 @@
+"""How far shares and scores can be trusted: Wilson's interval, and whether scores mean what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Z95 = 1.959964  # two-sided 95 % of the normal distribution
+_NUM_BINS = 15  # as Guo et al. 2017 use
+
+
+def wilson_interval(num_right: int, num_images: int) -> tuple[float, float]:
+    """The 95 % interval of a share, after Wilson 1927: sound for few pictures and near 0 and 1.
+
+    Of no pictures at all nothing is known.
+
+    >>> [round(bound, 3) for bound in wilson_interval(9, 10)]
+    [0.596, 0.982]
+    >>> wilson_interval(0, 0)
+    (0.0, 1.0)
+    """
+    if num_images == 0:
+        return 0.0, 1.0
+    share, z2 = num_right / num_images, _Z95 * _Z95
+    center = (share + z2 / (2 * num_images)) / (1 + z2 / num_images)
+    spread = share * (1 - share) / num_images + z2 / (4 * num_images**2)
+    half = _Z95 * spread**0.5 / (1 + z2 / num_images)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """What scores promised and what came of it, in bins of equal width: each (num_bins,).
+
+    `counts` pictures fell into each bin; `promised` is their mean confidence, `kept` the share that was
+    right, both NaN in empty bins.
+    """
+
+    counts: NDArray[np.int64]
+    promised: NDArray[np.float64]
+    kept: NDArray[np.float64]
+
+
+def reliability(
+    confidence: NDArray[np.floating], is_right: NDArray[np.bool_], num_bins: int = _NUM_BINS
+) -> Reliability:
+    """The reliability diagram of confidences (N,) in 0..1 and whether they were right, (N,)."""
+    bins = np.clip((confidence * num_bins).astype(int), 0, num_bins - 1)
+    counts = np.bincount(bins, minlength=num_bins)
+    filled = np.where(counts > 0, counts, np.nan)
+    promised = np.bincount(bins, weights=confidence.astype(np.float64), minlength=num_bins) / filled
+    kept = np.bincount(bins, weights=is_right.astype(np.float64), minlength=num_bins) / filled
+    return Reliability(counts, promised, kept)
+
+
+def calibration_error(confidence: NDArray[np.floating], is_right: NDArray[np.bool_]) -> float:
+    """Expected calibration error, 0..1: the gap of confidence and accuracy, averaged over the bins."""
+    bins = reliability(confidence, is_right)
+    return float(np.nansum(bins.counts * np.abs(bins.promised - bins.kept)) / len(confidence))
