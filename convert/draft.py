@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from convert.golden import encode_png, golden_pictures
 from convert.parity import Parity
 from convert.writer import digests
 from edge.bundle import MODEL, Bundle, Golden, Manifest
+from edge.classifiers.base import softmax
 from edge.classifiers.litert import LiteRTClassifier
 
 CARD = "card.md"
@@ -63,9 +66,16 @@ def golden_files(classifier: LiteRTClassifier) -> Mapping[str, GoldenFile]:
 
 
 def with_golden(manifest: Manifest, golden: Mapping[str, GoldenFile]) -> Manifest:
-    """The manifest, naming the golden pictures and what to expect of them."""
-    expected = tuple(Golden(picture=name, logits=picture.logits) for name, picture in golden.items())
+    """The manifest, naming the golden pictures and what to expect of them at its temperature."""
+    expected = tuple(
+        Golden(picture=name, logits=picture.logits, scores=_scores(picture.logits, manifest.temperature))
+        for name, picture in golden.items()
+    )
     return manifest.model_copy(update={"golden": expected})
+
+
+def _scores(logits: tuple[float, ...], temperature: float) -> tuple[float, ...]:
+    return tuple(map(float, softmax(np.array(logits, np.float32), temperature)))
 
 
 def with_digests(manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:

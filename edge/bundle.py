@@ -5,6 +5,7 @@
     model_edgetpu.tflite   the same for the EdgeTPU; optional
     card.md           what it was trained on, how good it is, what it is bad at
     golden/           pictures made by this project, with the scores expected of them
+    manifest.sig      who vouches for it (`edge.signatures`); optional, and outside the manifest that it signs
 
 A bundle is immutable; its id is the digest of its manifest, which holds the digests of the rest.
 """
@@ -44,7 +45,7 @@ RelativeName = Annotated[str, AfterValidator(_inside)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Input(_Strict):
@@ -77,10 +78,14 @@ class Outputs(_Strict):
 
 
 class Golden(_Strict):
-    """A picture of exactly the input's size (PNG, so lossless), and the logits expected of it."""
+    """A picture of exactly the input's size (PNG, so lossless), and what is expected of it.
+
+    Scores are the logits after temperature; bundles made before they were written have none.
+    """
 
     picture: RelativeName
     logits: tuple[float, ...]
+    scores: tuple[float, ...] = ()
 
 
 class NoveltyFile(_Strict):
@@ -99,7 +104,7 @@ class Manifest(_Strict):
     precision: Precision
     input: Input
     outputs: Outputs
-    temperature: float = Field(gt=0, le=100, description="logits are divided by it before softmax")
+    temperature: float = Field(ge=0.01, le=100, description="logits are divided by it before softmax")
     metrics: dict[str, float] = Field(default_factory=dict)
     golden: tuple[Golden, ...] = ()
     novelty: NoveltyFile | None = None
@@ -116,8 +121,11 @@ class Manifest(_Strict):
                 raise ValueError("novelty needs a model that gives an embedding of known size")
         if missing := sorted(wanted - set(self.files)):
             raise ValueError(f"files has no digest of {', '.join(missing)}")
-        if any(len(golden.logits) != len(self.labels) for golden in self.golden):
+        num_labels = len(self.labels)
+        if any(len(golden.logits) != num_labels for golden in self.golden):
             raise ValueError("each golden picture needs one logit for each label")
+        if any(len(golden.scores) not in {0, num_labels} for golden in self.golden):
+            raise ValueError("each golden picture needs one score for each label")
         return self
 
 

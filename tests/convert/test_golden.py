@@ -57,6 +57,14 @@ def test_a_model_that_answers_differently_fails(int8_bundle: Bundle, tmp_path: P
     assert [check["passed"] for check in json.loads(result.stdout)["golden"]] == [False, True, True, True]
 
 
+def test_another_temperature_is_another_answer(int8_bundle: Bundle, tmp_path: Path) -> None:
+    other = rewritten(int8_bundle, tmp_path / "other", {"temperature": int8_bundle.manifest.temperature * 3})
+    result = CliRunner().invoke(model, ["verify", str(other.path)])
+
+    assert isinstance(result.exception, CheckFailedError)
+    assert "scores differ by" in result.stdout
+
+
 def test_a_bundle_without_golden_pictures_cannot_be_verified(int8_bundle: Bundle, tmp_path: Path) -> None:
     other = rewritten(int8_bundle, tmp_path / "other", {"golden": ()})
     result = CliRunner().invoke(model, ["verify", str(other.path)])
