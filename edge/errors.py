@@ -7,6 +7,7 @@
     │   ├── PictureError                                   a picture cannot be decoded
     │   ├── VideoError                                     a video cannot be decoded, or holds no frame
     │   ├── BundleError                                    manifest, digests or model do not fit
+    │   │   └── SignatureError                             not signed by the key that is trusted here
     │   └── DatasetError                                   a data folder without usable classes
     ├── MissingInputError     (FileNotFoundError)     66   a file or folder is not there
     ├── UnavailableError      (RuntimeError)          69   a device, service or library is not there
@@ -66,6 +67,10 @@ class VideoError(InvalidDataError):
 
 class BundleError(InvalidDataError):
     """A bundle's manifest, digests or model do not fit together."""
+
+
+class SignatureError(BundleError):
+    """A bundle is not signed, or not by the key that this device trusts."""
 
 
 class DatasetError(InvalidDataError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.assembly.outlets import mqtt_settings, webhook_settings
 from edge.assembly.parts import decision_settings, labels_of_bins, open_site, unknown_bin
 from edge.assembly.places import journal_path, pictures_folder
-from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.cameras.stream import check_url
 from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
@@ -19,13 +19,14 @@ from edge.errors import MissingInputError, SorterError
 from edge.publishers.mqtt import tls_context
 from edge.publishers.webhook import check_address
 from edge.routing import misroutings, route
+from edge.signatures import load_trusted_bundle
 
 
 def misfits(config: Config) -> Iterator[Complaint]:
     """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked."""
     bundle: Bundle | None = None
     try:
-        bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+        bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
     if bundle is not None:

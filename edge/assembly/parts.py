@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
@@ -15,6 +15,7 @@ from edge.novelty import load_novelty
 from edge.passing import PassingTracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.routing import Routing, route
+from edge.signatures import load_trusted_bundle
 from edge.site import NO_SITE, Site, load_site
 from edge.tracking import Mode, RestTracker, Tracker
 
@@ -61,7 +62,7 @@ def load_parts(config: Config) -> Parts:
     Raises:
         SorterError: the bundle, the site file, the thresholds or the bins do not fit.
     """
-    bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)

@@ -20,6 +20,7 @@ from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection, SimulatedCameraSection
 from edge.errors import InvalidDataError, MissingInputError
+from edge.signatures import load_trusted_bundle
 
 _SOAK_EVERY_S = 5.0
 _RECENT_TICKS = 200
@@ -98,7 +99,7 @@ def benchmark(
 
     `seconds` is how long the loop runs, at least a few hundred frames are wanted; `soak_s` goes on after it.
     """
-    bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
     before = Reading.now()
     tell("the network alone")
     by_threads = {threads: time_invoke(bundle, threads) for threads in sweep}

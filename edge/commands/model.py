@@ -23,19 +23,23 @@ def model() -> None:
 
 @model.command()
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
+@click.option("--public-key", help="Also check that the owner of this key signed it, as model.public_key would.")
 @json_option
 @verbosity_options
-def verify(bundle: Path | None, *, as_json: bool) -> None:
+def verify(bundle: Path | None, *, public_key: str | None, as_json: bool) -> None:
     """Check every file of BUNDLE, then its golden pictures on this machine's runtime.
 
     Without BUNDLE the shipped model is checked. The exit code is 1 when the model answers differently here.
     """
-    from edge.bundle import DEFAULT_BUNDLE, load_bundle
+    from edge.bundle import DEFAULT_BUNDLE
     from edge.classifiers.litert import LiteRTClassifier
+    from edge.signatures import load_trusted_bundle
     from edge.verification import check_golden
 
-    loaded = load_bundle(bundle or DEFAULT_BUNDLE)
+    loaded = load_trusted_bundle(bundle or DEFAULT_BUNDLE, public_key)
     checks = check_golden(loaded, LiteRTClassifier(loaded))
+    if public_key is not None and not as_json:
+        click.echo(f"{loaded.short_name}: signed by the owner of {public_key}")
     click.echo(_checks_as_json(loaded, checks) if as_json else _checks_as_text(loaded, checks))
     if failed := [check.picture for check in checks if not check.is_passed]:
         raise CheckFailedError(
@@ -63,6 +67,32 @@ def list_bundles(folders: tuple[Path, ...], *, as_json: bool) -> None:
         click.echo(_as_json(bundle) if as_json else _as_text(bundle))
     if failure is not None:
         raise click.exceptions.Exit(failure.exit_code)
+
+
+@model.command()
+@click.argument("private_key", type=click.Path(path_type=Path))
+@verbosity_options
+def keygen(private_key: Path) -> None:
+    """Make a key pair: the private half into the file PRIVATE_KEY, the public half on stdout.
+
+    Keep the file away from devices; give them the line `public_key = …` below [model] in their configuration.
+    """
+    from edge.signatures import make_keys
+
+    click.echo(make_keys(private_key))
+
+
+@model.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="Private key, as keygen writes it.")
+@verbosity_options
+def sign(bundle: Path, key: Path) -> None:
+    """Sign BUNDLE: a device that trusts the key's public half loads it, and nothing unsigned."""
+    from edge.bundle import load_bundle
+    from edge.signatures import sign_bundle
+
+    loaded = load_bundle(bundle)
+    click.echo(f"{loaded.short_name}: signed by {sign_bundle(loaded, key)}")
 
 
 def _bundle_paths(folders: tuple[Path, ...]) -> list[Path]:

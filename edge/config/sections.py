@@ -27,6 +27,7 @@ from edge.config.cameras import (
 from edge.config.outlets import FilesSection, JournalSection, MqttSection, PicturesSection, WebhookSection
 from edge.decision import DecisionSettings
 from edge.presence.settings import PresenceSettings
+from edge.signatures import KEY_PATTERN
 from edge.smoothing import SmoothingSettings
 from edge.tracking import ItemSettings
 
@@ -53,9 +54,13 @@ class DeviceSection(Section):
 
 
 class ModelSection(Section):
-    """Which bundle runs, and how; no `bundle` means the shipped one."""
+    """Which bundle runs, and how; no `bundle` means the shipped one.
+
+    With a `public_key` (`sorter model keygen` prints it) only bundles signed by its owner are loaded.
+    """
 
     bundle: Path | None = None
+    public_key: str | None = Field(default=None, pattern=KEY_PATTERN)
     backend: Literal["litert"] = "litert"
     threads: int = Field(default=2, ge=1, le=16)
 

@@ -18,7 +18,7 @@ from edge.assembly.actuators import open_lines
 from edge.assembly.cameras import open_camera
 from edge.assembly.misfits import misfits
 from edge.assembly.outlets import mqtt_settings
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.bundle import DEFAULT_BUNDLE
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
 from edge.config import Config, check
@@ -28,6 +28,7 @@ from edge.doctor.finding import Finding, failure, ok, warning
 from edge.messages import Frame, Image, InputSpec
 from edge.preprocess import resize
 from edge.publishers.mqtt import greet
+from edge.signatures import load_trusted_bundle
 from edge.verification import check_golden
 
 NUM_FRAMES = 24
@@ -82,7 +83,7 @@ def camera(config: Config) -> Iterator[Finding]:
 
 def model(config: Config) -> Iterator[Finding]:
     """Does the model answer here as it did where it was made, and how fast?"""
-    bundle = load_bundle(config.model.bundle or DEFAULT_BUNDLE)
+    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
     checks = check_golden(bundle, LiteRTClassifier(bundle))
     wrong = [check.picture for check in checks if not check.is_passed]
     if wrong:
