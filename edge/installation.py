@@ -128,7 +128,8 @@ def plan_install(program: Path, root: Path = Path("/"), *, is_started: bool = Tr
             CommandStep(("systemctl", "enable", UNIT)),
         ]
         if is_started:
-            steps.append(CommandStep(("systemctl", "restart", UNIT)))
+            is_changed = any(isinstance(step, FileStep) and not step.is_done for step in steps)
+            steps.append(CommandStep(("systemctl", "restart" if is_changed else "start", UNIT)))
     return steps
 
 

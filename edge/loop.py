@@ -10,7 +10,7 @@ import numpy as np
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.decision import DecisionPolicy
-from edge.messages import Box, Decision, Frame, Image, InputSpec, Prediction, Presence, Sight
+from edge.messages import Box, Decision, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
 
@@ -91,6 +91,11 @@ class Loop:
         self._decide(frame.captured_at_s)
         self._telemetry.saw(presence.phase)
         return True
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing lies before the camera, and no item waits for its decision."""
+        return self._telemetry.phase is Phase.EMPTY and not self._tracker.waiting()
 
     @property
     def telemetry(self) -> Telemetry:

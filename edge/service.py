@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from enum import Enum, auto
 from functools import partial
 from types import FrameType
 
@@ -72,30 +74,67 @@ def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -
         yield _assemble(stack, parts, camera, consequences, dispatcher, [scene])
 
 
-def serve(loop: Loop) -> None:
-    """Step until the source ends or the process is asked to stop by SIGTERM or SIGINT."""
-    is_stopping = False
+class Ending(Enum):
+    """Why a loop was left."""
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal is_stopping
-        is_stopping = True
+    SOURCE_ENDED = auto()
+    STOPPED = auto()
+    RELOADED = auto()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+
+class Requests:
+    """What signals have asked of the process since it began to listen; one for its whole life."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self.is_reloading = False
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as "stop", SIGHUP as "read the configuration again". In the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._reload)
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+    def _reload(self, _signal: int, _frame: FrameType | None) -> None:
+        self.is_reloading = True
+
+
+def serve(loop: Loop, requests: Requests, reread: Callable[[], bool] = lambda: False) -> Ending:
+    """Step until the source ends, the process is asked to stop, or it is asked to reload and the scene is empty.
+
+    `reread` reads the configuration again and returns whether it can be used; if not, the loop goes on.
+    """
     is_ready = False
-    has_more = True
-    while has_more and not is_stopping:
+    ending = Ending.SOURCE_ENDED
+    while True:
         try:
-            has_more = loop.step()
+            if not loop.step():
+                break
         except CameraError:
             # Named and logged by the camera, which opens itself again. No heartbeat: a bin that stays
             # blind is started anew by the service manager.
+            if requests.is_stopping:
+                break
             continue
         # After a whole step only: a heartbeat must mean that capture, inference and decision moved.
         notify("WATCHDOG=1" if is_ready else "READY=1")
         is_ready = True
-    notify("STOPPING=1")
+        if requests.is_stopping:
+            break
+        # An item that lies there while the loop is replaced would be decided twice.
+        if requests.is_reloading and loop.is_idle:
+            requests.is_reloading = False
+            if reread():
+                ending = Ending.RELOADED
+                break
+    if requests.is_stopping:
+        ending = Ending.STOPPED
+    notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}" if ending is Ending.RELOADED else "STOPPING=1")
     loop.finish()
+    return ending
 
 
 def _assemble(

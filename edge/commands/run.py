@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,12 @@ from edge.commands.options import (
     verbosity_options,
 )
 from edge.commands.show import Show
+from edge.errors import SorterError
+
+if TYPE_CHECKING:
+    from edge.config import Config
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -34,19 +42,39 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Watch the camera and sort, until stopped by SIGTERM or Ctrl-C.
+    """Watch the camera and sort, until stopped by SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Without --config, /etc/sorter/sorter.toml is read when it exists; without a site file named there or
     by --site, what `sorter calibrate` wrote on this machine.
     """
-    from edge.assembly.misfits import misfits
     from edge.clock import SystemClock
-    from edge.config import find_config, load_config, with_site
-    from edge.service import open_bin, open_rehearsal, serve
+    from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
-    choices = {"model.bundle": bundle, "site": site}
-    chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
-    settings = with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
+    def read() -> Config:
+        from edge.assembly.misfits import misfits
+        from edge.config import find_config, load_config, with_site
+
+        choices = {"model.bundle": bundle, "site": site}
+        chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
+        return with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
+
+    settings = read()
+
+    def reread() -> bool:
+        nonlocal settings
+        try:
+            settings = read()
+        except SorterError as error:
+            log.warning("not reloaded, the bin goes on as it was: %s", error)
+            return False
+        log.warning("the configuration was read again")
+        return True
+
+    requests, clock = Requests(), SystemClock()
+    requests.listen()
     open_loop = open_rehearsal if dry_run else open_bin
-    with open_loop(settings, SystemClock(), [Show(as_json=as_json).record]) as loop:
-        serve(loop)
+    while True:
+        with open_loop(settings, clock, [Show(as_json=as_json).record]) as loop:
+            ending = serve(loop, requests, reread)
+        if ending is not Ending.RELOADED:
+            break
