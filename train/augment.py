@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.preprocess import Image
-from train.foreground import Cutout
+from train.foreground import Cutout, Mask
 from train.recipes import Augment
 
 Rng = np.random.Generator
@@ -23,16 +23,17 @@ Rng = np.random.Generator
 # How much of the lamps' range a plain picture gets.
 _PLAIN_LIGHT = 0.4
 
-# The cut's edge is softened over a two-hundredth of the picture: the network would learn to see sharp ones.
-_MASK_FEATHER = 200
+# The cut's edge is softened by a blur of this range: the network would learn to see sharp ones.
+_FEATHER_PX = (0.4, 1.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A picture to draw from, in its own aspect ratio, and its item where it could be cut out."""
+    """A picture to draw from, its item, and whether one may see through such items."""
 
     image: Image
-    cutout: Cutout | None
+    cutout: Cutout
+    is_clear: bool = False
 
 
 def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augment, rng: Rng) -> Image:
@@ -40,12 +41,12 @@ def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augm
     # No draw without plain pictures: recipes from before the share existed keep their chance, and so their weights.
     if ranges.plain_share and _chance(rng, ranges.plain_share):
         plain = plain_ranges(ranges)
-        return relight(warp(source.image, None, size_px, plain, rng), plain, rng)
-    image = source.image
-    if source.cutout is not None and _chance(rng, ranges.background_share):
-        ground = random_ground(image.shape[0], image.shape[1], others, rng)
-        image = lay_on(source, ground, ranges, rng)
-    image = warp(image, source.cutout, size_px, ranges, rng)
+        return relight(warp(source.image, frame(source, size_px, plain, rng), size_px, rng), plain, rng)
+    matrix = frame(source, size_px, ranges, rng)
+    image = warp(source.image, matrix, size_px, rng)
+    if _chance(rng, ranges.background_share):
+        mask = warp_mask(source, matrix, size_px)
+        image = lay_on(image, mask, random_ground(size_px, size_px, others, rng), source, ranges, rng)
     image = relight(image, ranges, rng)
     return degrade(image, ranges, rng)
 
@@ -58,29 +59,41 @@ def plain_ranges(ranges: Augment) -> Augment:
     return ranges.model_copy(update={**milder, "square_share": 0.0, "aspect": 0.0, "shadow_share": 0.0})
 
 
-def lay_on(source: Source, ground: Image, ranges: Augment, rng: Rng) -> Image:
-    """The item on another ground; now and then the new ground shines through, as it does through glass."""
-    cutout = source.cutout
-    if cutout is None:
-        raise ValueError("expected a source with a cutout")
-    height, width = source.image.shape[:2]
-    mask = cv2.resize(cutout.mask, (width, height), interpolation=cv2.INTER_LINEAR)
-    blur_px = max(1.0, max(height, width) / _MASK_FEATHER)
-    alpha = (cv2.GaussianBlur(mask, (0, 0), blur_px).astype(np.float32) / 255)[..., np.newaxis]
-    item, base = source.image.astype(np.float32), ground.astype(np.float32)
-    if _chance(rng, ranges.translucent_share):
+def lay_on(image: Image, mask: Mask, ground: Image, source: Source, ranges: Augment, rng: Rng) -> Image:
+    """The item on another ground, with the shadow it casts there; through clear items the new ground shines."""
+    size = image.shape[0]
+    alpha = cv2.GaussianBlur(mask, (0, 0), rng.uniform(*_FEATHER_PX)).astype(np.float32)[..., np.newaxis] / 255
+    item, base = image.astype(np.float32), ground.astype(np.float32)
+    if _chance(rng, ranges.cast_shadow_share):
+        away = size * rng.uniform(-0.06, 0.06, 2)
+        moved = cv2.warpAffine(mask, np.array([[1, 0, away[0]], [0, 1, away[1]]]), (size, size))
+        shade = cv2.GaussianBlur(moved, (0, 0), size * rng.uniform(0.01, 0.05)).astype(np.float32)[..., np.newaxis]
+        base *= 1 - shade * np.float32(rng.uniform(0.1, 0.5) / 255)
+    if source.is_clear and _chance(rng, ranges.translucent_share):
         # Light that crosses the item takes the item's tint and carries the new ground.
-        through = base * np.minimum(item / np.maximum(cutout.ground, 32), 1.3)
+        through = base * np.minimum(item / np.maximum(source.cutout.ground, 32), 1.3)
         item += np.float32(rng.uniform(0.2, 0.8)) * (through - item)
     return np.clip(base + alpha * (item - base), 0, 255).astype(np.uint8)
 
 
 # How often each kind of ground is drawn: belts, tables and chute floors mostly are nearly plain.
 _GROUND_SHARES = {"patch": 0.25, "plain": 0.35, "grained": 0.25, "striped": 0.15}
+# Now and then two grounds meet: a belt's edge, a wall and a floor.
+_SEAM_SHARE = 0.15
 
 
 def random_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> Image:
-    """A ground of the given size: a patch of another picture, nearly plain, grained or striped."""
+    """A ground of the given size: a patch of another picture, nearly plain, grained or striped, or two of these."""
+    ground = _one_ground(height, width, others, rng)
+    if not _chance(rng, _SEAM_SHARE):
+        return ground
+    angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
+    y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
+    is_beyond = x * np.cos(angle) + y * np.sin(angle) > offset
+    return np.where(is_beyond[..., np.newaxis], _one_ground(height, width, others, rng), ground)
+
+
+def _one_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> Image:
     kind = rng.choice(list(_GROUND_SHARES), p=list(_GROUND_SHARES.values()))
     if kind == "patch":
         return _patch(others[int(rng.integers(len(others)))].image, height, width, rng)
@@ -128,17 +141,21 @@ def _patch(image: Image, height: int, width: int, rng: Rng) -> Image:
     return cv2.resize(image[y : y + rows, x : x + columns], (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
-def warp(image: Image, cutout: Cutout | None, size_px: int, ranges: Augment, rng: Rng) -> Image:
-    """The whole picture squashed, or a square around the item as a bin's camera frames it, turned and scaled."""
-    height, width = image.shape[:2]
+def frame(source: Source, size_px: int, ranges: Augment, rng: Rng) -> NDArray[np.float64]:
+    """The (2, 3) map from output to source pixels: the whole picture squashed, or a square around the item.
+
+    The square is what a bin's camera crops; there the item has its natural width, `widen_max` at most times the
+    stored one.
+    """
+    height, width = source.image.shape[:2]
     center = np.array([width / 2, height / 2])
     extent = np.array([width, height], np.float64)
     if _chance(rng, ranges.square_share):
-        extent = np.full(2, float(min(width, height) if cutout is None else max(width, height)))
-        if cutout is not None:
-            side = max(cutout.width * width, cutout.height * height)
-            extent = np.full(2, side * (1 + 2 * rng.uniform(ranges.square_margin_min, ranges.square_margin_max)))
-            center = np.array([(cutout.x + cutout.width / 2) * width, (cutout.y + cutout.height / 2) * height])
+        cutout, widen = source.cutout, np.exp(rng.uniform(0, np.log(ranges.widen_max)))
+        side = max(cutout.width * width * widen, cutout.height * height)
+        side *= 1 + 2 * rng.uniform(ranges.square_margin_min, ranges.square_margin_max)
+        extent = np.array([side / widen, side])
+        center = np.array([(cutout.x + cutout.width / 2) * width, (cutout.y + cutout.height / 2) * height])
     extent = extent * rng.uniform(ranges.zoom_min, ranges.zoom_max)
     extent = extent * np.exp(rng.uniform(-ranges.aspect, ranges.aspect) * np.array([0.5, -0.5]))
     center = center + extent * rng.uniform(-ranges.shift, ranges.shift, 2)
@@ -148,14 +165,23 @@ def warp(image: Image, cutout: Cutout | None, size_px: int, ranges: Augment, rng
     # Output pixel to source pixel. Turned after squashing, so that squashed items are seen at every angle.
     matrix = np.diag(extent / size_px) @ turn @ flip
     offset = center - matrix @ np.full(2, (size_px - 1) / 2) - 0.5
-    return _sample(image, np.column_stack([matrix, offset]), size_px, rng)
+    return np.column_stack([matrix, offset])
 
 
-def _sample(image: Image, matrix: NDArray[np.float64], size_px: int, rng: Rng) -> Image:
-    """The affine map from output to source; beyond the picture its border goes on, mirrored or smeared."""
+def warp(image: Image, matrix: NDArray[np.float64], size_px: int, rng: Rng) -> Image:
+    """The picture under the map from output to source; beyond the picture its border goes on, mirrored or smeared."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REFLECT_101 if _chance(rng, 0.5) else cv2.BORDER_REPLICATE
     return cv2.warpAffine(image, matrix, (size_px, size_px), flags=flags, borderMode=border)  # type: ignore[return-value]
+
+
+def warp_mask(source: Source, matrix: NDArray[np.float64], size_px: int) -> Mask:
+    """The item's mask (size_px, size_px) 0..255 under the same map; beyond the picture there is no item."""
+    mask = source.cutout.mask
+    scale = np.array([mask.shape[1] / source.image.shape[1], mask.shape[0] / source.image.shape[0]])
+    scaled = matrix * scale[:, np.newaxis]
+    scaled[:, 2] += 0.5 * scale - 0.5  # pixel centers
+    return cv2.warpAffine(mask, scaled, (size_px, size_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)  # type: ignore[return-value]
 
 
 def relight(image: Image, ranges: Augment, rng: Rng) -> Image:
@@ -178,9 +204,14 @@ def relight(image: Image, ranges: Augment, rng: Rng) -> Image:
 
 
 def degrade(image: Image, ranges: Augment, rng: Rng) -> Image:
-    """A cheaper camera: blur, noise, JPEG; now and then something lies in front of a part."""
+    """A cheaper camera, farther away: few pixels, blur, noise, JPEG; now and then something lies in front of a part."""
+    size = image.shape[0]
     if _chance(rng, ranges.erase_share):
         image = _erase(image, rng)
+    if _chance(rng, ranges.coarse_share):
+        # An item that fills a tenth of a frame has fewer pixels than the network takes: the crop is enlarged.
+        side = round(size * np.exp(rng.uniform(np.log(ranges.coarse_min), 0)))
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     if _chance(rng, ranges.blur_share):
         sigma = rng.uniform(0.3, max(0.3, ranges.blur_sigma_px))
         image = cv2.GaussianBlur(image, (0, 0), sigma)  # type: ignore[assignment]
@@ -189,9 +220,11 @@ def degrade(image: Image, ranges: Augment, rng: Rng) -> Image:
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if _chance(rng, ranges.jpeg_share):
         quality = int(rng.integers(ranges.jpeg_quality_min, 96))
-        _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)  # type: ignore[assignment]
-    return image
+        _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]  # type: ignore[assignment,index]
+    if image.shape[0] != size:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return np.ascontiguousarray(image)
 
 
 def _erase(image: Image, rng: Rng) -> Image:

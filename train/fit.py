@@ -123,7 +123,7 @@ def _load_material(dataset: Dataset, recipe: Recipe) -> _Material:
     labels = np.array([dataset.labels.index(row.label) for row in rows])
     spec = InputSpec(recipe.network.input_px, recipe.network.input_px)
     return _Material(
-        sources=load_sources(dataset, rows, recipe.network.train_px),
+        sources=load_sources(dataset, rows, recipe.network.train_px, recipe.augment.clear_labels),
         targets=np.eye(len(dataset.labels), dtype=np.float32)[labels],
         weights=class_weights(labels, recipe.data)[labels],
         val_inputs=load_inputs(dataset, val_rows, spec),

@@ -66,19 +66,24 @@ class Augment(_Section):
     square_share: Share
     square_margin_min: float
     square_margin_max: float
+    widen_max: Annotated[float, Field(ge=1)] = 1.0
     zoom_min: Positive
     zoom_max: Positive
     aspect: NotNegative
     shift: NotNegative
     rotation_deg: NotNegative
     background_share: Share
+    cast_shadow_share: Share = 0.0
     translucent_share: Share
+    clear_labels: tuple[str, ...] = ()
     white_balance: NotNegative
     exposure_stops: NotNegative
     contrast: NotNegative
     gamma: NotNegative
     saturation: NotNegative
     shadow_share: Share
+    coarse_share: Share = 0.0
+    coarse_min: Annotated[float, Field(gt=0, le=1)] = 1.0
     blur_share: Share
     blur_sigma_px: NotNegative
     noise_share: Share

@@ -29,6 +29,8 @@ from edge.service import open_rehearsal
 from edge.simulation import Conditions, Cutout, Plan, Scene, cut_out, write_clip
 from edge.simulation.grounds import GROUNDS, render_ground
 
+# TrashNet's photographs are 4:3 landscapes that the copy stores squeezed into 384x512 portraits.
+WIDEN = 16 / 9
 ITEMS_PER_CLIP = 9
 NUM_EACH = 21  # of each of the six classes: 126 items
 
@@ -42,8 +44,12 @@ def items_of(trashnet: Path, split: str, seed: int) -> list[Cutout]:
     for label in sorted({row["label"] for row in rows}):
         paths = [row["path"] for row in rows if row["label"] == label]
         picked = [paths[index] for index in rng.permutation(len(paths))[:NUM_EACH]]
-        chosen += [cut_out(load_picture(trashnet / path), label, path) for path in picked]
+        chosen += [cut_out(_widened(load_picture(trashnet / path)), label, path) for path in picked]
     return [chosen[index] for index in rng.permutation(len(chosen))]
+
+
+def _widened(image: Image) -> Image:
+    return cv2.resize(image, (round(image.shape[1] * WIDEN), image.shape[0]), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
 def grounds_of(empty: Path, seed: int) -> list[Image]:
