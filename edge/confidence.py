@@ -1,8 +1,9 @@
-"""How far shares and scores can be trusted: Wilson's interval, and whether scores mean what they say."""
+"""How far shares and scores can be trusted: intervals, and whether scores mean what they say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lgamma
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,31 @@ def wilson_interval(num_right: int, num_images: int) -> tuple[float, float]:
     spread = share * (1 - share) / num_images + z2 / (4 * num_images**2)
     half = _Z95 * spread**0.5 / (1 + z2 / num_images)
     return max(0.0, center - half), min(1.0, center + half)
+
+
+def prediction_interval(num_right: float, num_seen: float, num_next: int) -> tuple[float, float]:
+    """Where the share will lie among the next `num_next`, 95 %, when `num_right` of `num_seen` were right.
+
+    Wider than Wilson's, which is about the true share: chance strikes again. Beta-binomial with the prior of
+    Jeffreys. Counts may be fractions, where several pictures count as one.
+
+    >>> prediction_interval(40, 41, 41)
+    (0.8780487804878049, 1.0)
+    """
+    if num_next == 0:
+        return 0.0, 1.0
+    right, wrong = num_right + 0.5, num_seen - num_right + 0.5
+    logs = [_log_chance(count, num_next, right, wrong) for count in range(num_next + 1)]
+    upto = np.cumsum(np.exp(logs))
+    low, high = (int(np.searchsorted(upto, tail)) for tail in (0.025, 0.975))
+    return low / num_next, min(high, num_next) / num_next
+
+
+def _log_chance(count: int, total: int, right: float, wrong: float) -> float:
+    """The logarithm of the beta-binomial probability of `count` of `total`."""
+    choose = lgamma(total + 1) - lgamma(count + 1) - lgamma(total - count + 1)
+    before = lgamma(right) + lgamma(wrong) - lgamma(right + wrong)
+    return choose + lgamma(right + count) + lgamma(wrong + total - count) - lgamma(right + wrong + total) - before
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,3 +85,13 @@ def calibration_error(confidence: NDArray[np.floating], is_right: NDArray[np.boo
     """Expected calibration error, 0..1: the gap of confidence and accuracy, averaged over the bins."""
     bins = reliability(confidence, is_right)
     return float(np.nansum(bins.counts * np.abs(bins.promised - bins.kept)) / len(confidence))
+
+
+def chance_error(confidence: NDArray[np.floating], num_draws: int = 200) -> float:
+    """The calibration error that scores with these confidences (N,) would show if they were perfectly honest.
+
+    It is not 0: few pictures fall into each bin, and chance decides how many of them are right.
+    """
+    rng = np.random.default_rng(0)
+    draws = rng.random((num_draws, len(confidence))) < confidence
+    return float(np.mean([calibration_error(confidence, is_right) for is_right in draws]))

@@ -1,0 +1,86 @@
+"""Labelled pictures through the device's own path: item found, cropped, classified straight and mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.temperature import as_logits
+from calibration.thresholds import Labelled
+from edge.classifiers.base import Classifier, softmax
+from edge.data_folder import Dataset, LeftOut
+from edge.errors import DatasetError, PictureError
+from edge.messages import Box, Image
+from edge.preprocess import load_picture, to_input
+from edge.run import VAL_SPLIT, SplitRow
+
+# Where the item is in a whole picture; None takes all of it.
+Finder = Callable[[Image], Box | None]
+Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What the network says of labelled pictures: `logits` (N, C), true classes (N,), objects (N,).
+
+    `paths` (N) name the pictures; `left_out` could not be read.
+    """
+
+    logits: NDArray[np.float32]
+    truth: NDArray[np.intp]
+    objects: NDArray[np.intp]
+    paths: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+    def at(self, temperature: float) -> Labelled:
+        """The pictures as they are scored at a temperature."""
+        return Labelled(softmax(self.logits, temperature), self.truth, self.objects)
+
+
+def measure(
+    dataset: Dataset,
+    classifier: Classifier,
+    temperature: float,
+    find: Finder = lambda _: None,
+    progress: Progress = iter,
+) -> Measured:
+    """Classify the pictures of a data folder; of one with splits only those that training did not see.
+
+    `temperature` is what `classifier` divides its logits by. The logits are means over the picture and its mirror
+    image, as an item's frames are taken by turns in the loop.
+
+    Raises:
+        DatasetError: a class that the classifier does not know, or no readable picture.
+    """
+    rows = dataset.of(VAL_SPLIT) if dataset.has_splits else dataset.rows
+    if strangers := sorted({row.label for row in rows} - set(classifier.labels)):
+        raise DatasetError(
+            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after its classes"
+            f" {', '.join(classifier.labels)}; teach it new ones with `sorter teach`"
+        )
+    logits: list[NDArray[np.float32]] = []
+    used: list[SplitRow] = []
+    left_out: list[LeftOut] = []
+    for row in progress(rows):
+        try:
+            image = load_picture(dataset.path(row))
+        except PictureError as error:
+            left_out.append(LeftOut(row.path, str(error)))
+            continue
+        logits.append(_logits_of(image, find(image), classifier, temperature))
+        used.append(row)
+    if not used:
+        raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures can be read")
+    _, objects = np.unique([row.group or row.path for row in used], return_inverse=True)
+    truth = np.array([classifier.labels.index(row.label) for row in used], np.intp)
+    return Measured(np.stack(logits), truth, objects, tuple(row.path for row in used), tuple(left_out))
+
+
+def _logits_of(image: Image, box: Box | None, classifier: Classifier, temperature: float) -> NDArray[np.float32]:
+    picture = to_input(image, classifier.input_spec, box)
+    views = (picture, np.ascontiguousarray(picture[:, ::-1]))
+    scores = np.stack([classifier.classify(view).scores for view in views])
+    return as_logits(scores, temperature).mean(axis=0, dtype=np.float32)
