@@ -83,4 +83,4 @@ def _logits_of(image: Image, box: Box | None, classifier: Classifier, temperatur
     picture = to_input(image, classifier.input_spec, box)
     views = (picture, np.ascontiguousarray(picture[:, ::-1]))
     scores = np.stack([classifier.classify(view).scores for view in views])
-    return as_logits(scores, temperature).mean(axis=0, dtype=np.float32)
+    return np.asarray(as_logits(scores, temperature).mean(axis=0), np.float32)

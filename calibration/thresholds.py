@@ -42,12 +42,12 @@ class Labelled:
     @property
     def answers(self) -> Indices:
         """The likeliest class of each, (N,)."""
-        return self.scores.argmax(axis=1)
+        return np.asarray(self.scores.argmax(axis=1), np.intp)
 
     @property
     def confidences(self) -> Floats:
         """The score of the answer, (N,)."""
-        return self.scores.max(axis=1).astype(np.float64)
+        return np.asarray(self.scores.max(axis=1), np.float64)
 
 
 @dataclass(frozen=True, slots=True)

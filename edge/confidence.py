@@ -37,8 +37,8 @@ def prediction_interval(num_right: float, num_seen: float, num_next: int) -> tup
     Wider than Wilson's, which is about the true share: chance strikes again. Beta-binomial with the prior of
     Jeffreys. Counts may be fractions, where several pictures count as one.
 
-    >>> prediction_interval(40, 41, 41)
-    (0.8780487804878049, 1.0)
+    >>> prediction_interval(95, 100, 100)
+    (0.86, 0.99)
     """
     if num_next == 0:
         return 0.0, 1.0

@@ -1,0 +1,74 @@
+"""Labelled pictures go the device's own way: both views, only what training has not seen, damage left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from calibration.pictures import measure
+from edge.classifiers.base import softmax
+from edge.data_folder import scan
+from edge.errors import DatasetError
+from edge.messages import Box, Image, InputSpec, Prediction
+
+
+class Redness:
+    """Says `red` as surely as the left half of the picture is red."""
+
+    labels = ("blue", "red")
+    input_spec = InputSpec(16, 16)
+
+    def classify(self, image: Image) -> Prediction:
+        logit = float(image[:, :8, 0].mean()) / 64 - 2
+        return Prediction(softmax(np.array([-logit, logit], np.float32), 1.0))
+
+
+def paint(folder: Path, label: str, name: str, left: tuple[int, int, int], right: tuple[int, int, int]) -> None:
+    (folder / label).mkdir(parents=True, exist_ok=True)
+    image = np.zeros((16, 16, 3), np.uint8)
+    image[:, :8], image[:, 8:] = left[::-1], right[::-1]
+    cv2.imwrite(str(folder / label / name), image)
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def test_a_picture_and_its_mirror_image_count_alike(tmp_path: Path) -> None:
+    paint(tmp_path, "red", "left.png", RED, BLUE)
+    paint(tmp_path, "red", "right.png", BLUE, RED)
+    left, right = measure(scan(tmp_path), Redness(), 1.0).logits
+    assert left == pytest.approx(right)
+
+
+def test_pictures_that_training_has_seen_are_left_alone(tmp_path: Path) -> None:
+    paint(tmp_path, "red", "seen.png", RED, RED)
+    paint(tmp_path, "blue", "other.png", BLUE, BLUE)
+    lines = "path,label,group,split\nred/seen.png,red,a,train\nblue/other.png,blue,b,val\n"
+    (tmp_path / "groups.csv").write_text(lines)
+    measured = measure(scan(tmp_path), Redness(), 1.0)
+    assert measured.paths == ("blue/other.png",)
+    assert measured.at(1.0).answers.tolist() == [0]
+
+
+def test_the_item_is_cropped_where_the_finder_says(tmp_path: Path) -> None:
+    paint(tmp_path, "red", "half.png", RED, BLUE)
+    whole = measure(scan(tmp_path), Redness(), 1.0)
+    item = measure(scan(tmp_path), Redness(), 1.0, find=lambda _: Box(0, 4, 4, 4))
+    assert item.logits[0, 1] > whole.logits[0, 1]
+
+
+def test_a_damaged_picture_is_left_out_and_named(tmp_path: Path) -> None:
+    paint(tmp_path, "red", "good.png", RED, RED)
+    (tmp_path / "red" / "bad.png").write_bytes(b"no picture")
+    measured = measure(scan(tmp_path), Redness(), 1.0)
+    assert measured.paths == ("red/good.png",)
+    assert [picture.path for picture in measured.left_out] == ["red/bad.png"]
+
+
+def test_a_folder_that_the_model_does_not_know_is_named(tmp_path: Path) -> None:
+    paint(tmp_path, "green", "one.png", RED, RED)
+    with pytest.raises(DatasetError, match="does not know green"):
+        measure(scan(tmp_path), Redness(), 1.0)
