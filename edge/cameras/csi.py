@@ -157,7 +157,7 @@ def _start(camera: PiCamera, settings: CsiSettings) -> SettingsReport:
     controls = {"FrameRate": settings.rate_hz, **settings.controls}
     # Three buffers: one is filled, one waits, one is copied; more only age.
     camera.configure(camera.create_video_configuration(main=main, controls=controls, buffer_count=3))
-    requested = CaptureSettings(settings.width_px, settings.height_px, settings.rate_hz, _FORMAT)
+    requested = CaptureSettings(settings.width_px, settings.height_px, settings.rate_hz, _FORMAT, settings.controls)
     found = camera.camera_configuration()["main"]
     size, name = found.get("size"), str(found.get("format"))
     width, height = size if isinstance(size, tuple) and len(size) == _SIZE_DIMENSIONS else (0, 0)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Event, Thread
 from typing import Protocol
@@ -25,12 +25,16 @@ _CLOSE_TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
-    """How pictures are taken; `fourcc` is the pixel format on the wire, such as MJPG."""
+    """How pictures are taken; `fourcc` is the pixel format on the wire, such as MJPG.
+
+    `controls` are exposure, gain and the like by the device's own names, those that were asked for.
+    """
 
     width_px: int
     height_px: int
     rate_hz: float
     fourcc: str = ""
+    controls: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

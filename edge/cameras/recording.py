@@ -17,10 +17,20 @@ from typing import Annotated, Literal, TextIO
 import cv2
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from edge.cameras.base import Camera
 from edge.cameras.captures import frozen
 from edge.cameras.film import Still
 from edge.cameras.live import CaptureSettings, SettingsReport
-from edge.errors import InvalidDataError, MissingInputError, PictureError, StorageError, UsageError
+from edge.clock import Clock
+from edge.errors import (
+    CameraError,
+    CameraLostError,
+    InvalidDataError,
+    MissingInputError,
+    PictureError,
+    StorageError,
+    UsageError,
+)
 from edge.messages import Frame
 from edge.preprocess import load_picture
 
@@ -30,6 +40,9 @@ PICTURES = "frames"
 
 # PNG at its lowest compression takes half the time of the next level for 3 % more bytes.
 _PNG_COMPRESSION = 1
+
+# How long a recording waits for one frame at most before it looks at the clock, seconds.
+_FRAME_TIMEOUT_S = 1.0
 
 
 class _Record(BaseModel):
@@ -43,6 +56,7 @@ class RecordedSettings(_Record):
     height_px: int
     rate_hz: float
     fourcc: str = ""
+    controls: dict[str, float] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: CaptureSettings) -> RecordedSettings:
@@ -52,6 +66,7 @@ class RecordedSettings(_Record):
             height_px=settings.height_px,
             rate_hz=settings.rate_hz,
             fourcc=settings.fourcc,
+            controls=dict(settings.controls),
         )
 
 
@@ -84,17 +99,30 @@ class _RecordedFrame(_Record):
     t_s: float = Field(ge=0)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse early what a recorder would refuse late.
+
+    Raises:
+        UsageError: the folder has something in it already.
+        StorageError: what is there is no folder.
+    """
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: give a new folder for the recording")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 class FrameRecorder:
     """Writes frames as they come; use it in a `with` block.
 
     Raises:
-        UsageError: the folder has something in it already.
+        UsageError: as `check_folder`.
         StorageError: a file cannot be written.
     """
 
     def __init__(self, folder: Path, header: RecordingHeader) -> None:
-        if folder.exists() and any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty: give a new folder for the recording")
+        check_folder(folder)
         self._folder = folder
         self._quality = header.jpeg_quality
         self._began_s: float | None = None
@@ -104,7 +132,7 @@ class FrameRecorder:
             (folder / HEADER).write_text(header.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
             self._index: TextIO = (folder / INDEX).open("w", encoding="utf-8")
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(folder, error) from error
 
     def __enter__(self) -> FrameRecorder:
         return self
@@ -127,7 +155,7 @@ class FrameRecorder:
             self._index.write(line + "\n")
             self._index.flush()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self._folder, error) from error
         self.num_frames += 1
 
     def _encoded(self, frame: Frame, ending: str) -> bytes:
@@ -137,8 +165,34 @@ class FrameRecorder:
         _, encoded = cv2.imencode(f".{ending}", cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), options)
         return encoded.tobytes()
 
-    def _unwritable(self, error: OSError) -> StorageError:
-        return StorageError(f"{self._folder} cannot be written: {error.strerror}")
+
+def keep_frames(camera: Camera, recorder: FrameRecorder, clock: Clock, duration_s: float) -> None:
+    """Record an open camera for `duration_s` from its first frame on, or until the source ends.
+
+    A fault of the camera, which names it and mends it by itself, leaves a gap.
+
+    Raises:
+        CameraLostError: not one frame came in that time.
+        StorageError: a frame cannot be written.
+    """
+    until_s = clock.now_s() + duration_s
+    while clock.now_s() < until_s:
+        try:
+            frame = camera.next_frame(_FRAME_TIMEOUT_S)
+        except CameraError:
+            continue
+        if frame is None:
+            break
+        if recorder.num_frames == 0:
+            until_s = frame.captured_at_s + duration_s
+        if frame.captured_at_s < until_s:
+            recorder.add(frame)
+    if recorder.num_frames == 0:
+        raise CameraLostError(f"not one picture from the camera in {duration_s:g} s: nothing was recorded")
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"{folder} cannot be written: {error.strerror}")
 
 
 class Recording:

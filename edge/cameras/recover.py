@@ -11,6 +11,7 @@ from threading import Event
 from types import MappingProxyType
 
 from edge.cameras.base import Camera
+from edge.cameras.live import LiveCamera, SettingsReport
 from edge.clock import Clock
 from edge.errors import (
     AccessDeniedError,
@@ -109,6 +110,11 @@ class ReopeningCamera:
     def health(self) -> CameraHealth:
         """How the camera does now; may be read from any thread."""
         return self._health
+
+    @property
+    def report(self) -> SettingsReport | None:
+        """The settings asked for and applied; None while closed, or where there are none."""
+        return self._camera.report if isinstance(self._camera, LiveCamera) else None
 
     def open(self) -> None:
         self._is_closed.clear()

@@ -191,14 +191,18 @@ def _apply(capture: Capture, settings: UsbSettings) -> SettingsReport:
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
     capture.set(cv2.CAP_PROP_FPS, settings.rate_hz)
-    requested = CaptureSettings(settings.width_px, settings.height_px, settings.rate_hz, settings.fourcc)
+    requested = CaptureSettings(
+        settings.width_px, settings.height_px, settings.rate_hz, settings.fourcc, settings.controls
+    )
+    refused = tuple(_apply_controls(capture, settings.controls))
     applied = CaptureSettings(
         round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         capture.get(cv2.CAP_PROP_FPS),
         _fourcc(capture.get(cv2.CAP_PROP_FOURCC)),
+        {name: capture.get(CONTROLS[name]) for name in settings.controls},
     )
-    differences = (*compare(requested, applied), *_apply_controls(capture, settings.controls))
+    differences = (*compare(requested, applied), *refused)
     return SettingsReport(requested, applied, differences)
 
 

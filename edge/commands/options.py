@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,14 @@ def verbosity_options(command: Command) -> Command:
     told = click.option("-v", "--verbose", count=True, help="Say more; -vv with stack traces.", **_APART)
     quiet = click.option("-q", "--quiet", count=True, help="Say only errors.", **_APART)
     return told(quiet(command))
+
+
+class FiniteRange(click.FloatRange):
+    """A number within bounds; `nan`, which is beyond none of them, and `inf` are refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        return number if math.isfinite(number) else self.fail(f"{value} is no finite number.", param, ctx)
 
 
 def path_argument(name: str, *, many: bool = False) -> Callable[[Command], Command]:

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
-from edge.commands.options import config_option, set_option, verbosity_options
-
-FRAME_TIMEOUT_S = 5.0
+from edge.commands.options import FiniteRange, config_option, set_option, verbosity_options
 
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
 @set_option
-@click.option("--seconds", "duration_s", type=click.FloatRange(0, min_open=True), default=60.0, show_default=True)
+@click.option("--seconds", "duration_s", type=FiniteRange(0, min_open=True), default=60.0, show_default=True)
 @click.option("--jpeg", "jpeg_quality", type=click.IntRange(1, 100), help="Quality; smaller files, not the same bits.")
 @verbosity_options
 def record(
@@ -23,24 +21,28 @@ def record(
 ) -> None:
     """Keep frames and their times in the new folder OUT, until --seconds have passed or Ctrl-C.
 
+    The seconds count from the first frame. A fault of the camera leaves a gap, as it would for a bin.
     `sorter replay OUT` then shows the loop exactly what the camera saw.
     """
     from edge.assembly.cameras import open_camera
-    from edge.cameras.recording import FrameRecorder, RecordingHeader
+    from edge.cameras.recording import FrameRecorder, RecordingHeader, check_folder, keep_frames
+    from edge.cameras.recover import ReopeningCamera
     from edge.clock import SystemClock, rfc3339
     from edge.config import find_config, load_config
 
     settings = load_config(find_config(config_path), overrides)
+    check_folder(out)
     clock = SystemClock()
     camera = open_camera(settings.camera, clock)
-    header = RecordingHeader.of(rfc3339(clock.wall(0.0)), settings.camera.backend, None, jpeg_quality)
-    with FrameRecorder(out, header) as recorder:
-        try:
-            camera.open()
-            while clock.now_s() < duration_s and (frame := camera.next_frame(FRAME_TIMEOUT_S)) is not None:
-                recorder.add(frame)
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
-        finally:
-            camera.close()
+    try:
+        camera.open()
+        report = camera.report if isinstance(camera, ReopeningCamera) else None
+        header = RecordingHeader.of(rfc3339(clock.wall(clock.now_s())), settings.camera.backend, report, jpeg_quality)
+        with FrameRecorder(out, header) as recorder:
+            try:
+                keep_frames(camera, recorder, clock, duration_s)
+            except KeyboardInterrupt:
+                click.echo("stopped", err=True)
+    finally:
+        camera.close()
     click.echo(f"{out}: {recorder.num_frames} frames; next: sorter replay {out}")

@@ -10,15 +10,25 @@ import pytest
 
 from edge.cameras.film import FilmCamera
 from edge.cameras.live import CaptureSettings, SettingsReport
-from edge.cameras.recording import FrameRecorder, Recording, RecordingHeader
+from edge.cameras.recording import FrameRecorder, Recording, RecordingHeader, keep_frames
 from edge.cameras.replay import film_of
 from edge.clock import ReplayClock
-from edge.errors import InvalidDataError, MissingInputError, PictureError, StorageError, UsageError
+from edge.errors import (
+    CameraLostError,
+    InvalidDataError,
+    MissingInputError,
+    PictureError,
+    StaleFrameError,
+    StorageError,
+    UsageError,
+)
 from edge.messages import Frame
 
 # With a gap, and with times that no decimal fraction of few digits holds.
 TIMES_S = (3.1, 3.1 + 1 / 12, 3.1 + 2 / 12, 9.7)
-REPORT = SettingsReport(CaptureSettings(1280, 720, 30.0, "MJPG"), CaptureSettings(640, 480, 15.0, "YUYV"))
+REPORT = SettingsReport(
+    CaptureSettings(1280, 720, 30.0, "MJPG"), CaptureSettings(640, 480, 15.0, "YUYV", {"gain": 12.0})
+)
 
 
 def frames() -> list[Frame]:
@@ -67,6 +77,62 @@ def test_the_header_keeps_the_camera_and_what_was_asked_and_applied(tmp_path: Pa
     assert found == header()
     assert found.applied is not None
     assert found.applied.fourcc == "YUYV"
+    assert found.applied.controls == {"gain": 12.0}
+
+
+class FaultyCamera(FilmCamera):
+    """A film of which the first frames are late, as a device that has to start and that fails at first."""
+
+    def __init__(self, folder: Path, clock: ReplayClock, num_faults: int) -> None:
+        super().__init__(film_of(folder), clock)
+        self._own_clock = clock
+        self._num_faults = num_faults
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        if self._num_faults > 0:
+            self._num_faults -= 1
+            self._own_clock.advance_to(self._own_clock.now_s() + timeout_s)
+            raise StaleFrameError("no picture yet")
+        return super().next_frame(timeout_s)
+
+
+@pytest.mark.parametrize(("duration_s", "num_kept"), [(0.05, 1), (0.1, 2), (6.0, 3), (20.0, 4)])
+def test_the_duration_counts_from_the_first_frame_however_long_the_camera_took(
+    duration_s: float, num_kept: int, tmp_path: Path
+) -> None:
+    clock = ReplayClock()
+    camera = FilmCamera(film_of(record(tmp_path / "source")), clock)
+    clock.advance_to(50.0)  # the camera takes long to open
+    camera.open()
+    with FrameRecorder(tmp_path / "rec", header()) as recorder:
+        keep_frames(camera, recorder, clock, duration_s)
+    assert recorder.num_frames == num_kept
+
+
+def test_a_fault_of_the_camera_does_not_end_a_recording(tmp_path: Path) -> None:
+    clock = ReplayClock()
+    camera = FaultyCamera(record(tmp_path / "source"), clock, num_faults=2)
+    camera.open()
+    with FrameRecorder(tmp_path / "rec", header()) as recorder:
+        keep_frames(camera, recorder, clock, 20.0)
+    assert recorder.num_frames == len(TIMES_S)
+
+
+def test_a_recording_without_a_frame_says_so(tmp_path: Path) -> None:
+    clock = ReplayClock()
+    camera = FaultyCamera(record(tmp_path / "source"), clock, num_faults=100)
+    camera.open()
+    with (
+        FrameRecorder(tmp_path / "rec", header()) as recorder,
+        pytest.raises(CameraLostError, match="not one picture from the camera in 5 s"),
+    ):
+        keep_frames(camera, recorder, clock, 5.0)
+
+
+def test_a_file_is_no_folder_for_a_recording(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(StorageError, match="taken cannot be written"):
+        FrameRecorder(tmp_path / "taken", header())
 
 
 def test_a_recording_that_was_cut_off_is_whole_up_to_there(tmp_path: Path) -> None:
