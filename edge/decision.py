@@ -87,7 +87,9 @@ class DecisionPolicy:
         if item.is_many:
             return self._decision(item, now_s, Outcome.MULTIPLE, "several items at once: one at a time, please")
         if item.has_left:
-            return self._decision(item, now_s, Outcome.LEFT_EARLY, f"gone after {_frames(item.frames_used)}, undecided")
+            return self._decision(
+                item, now_s, Outcome.LEFT_EARLY, f"out of sight after {_frames(item.frames_used)}, undecided"
+            )
         if item.scores is None:
             return self._without_evidence(item, now_s)
         return self._with_evidence(item, item.scores, now_s)

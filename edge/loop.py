@@ -10,6 +10,7 @@ import numpy as np
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.decision import DecisionPolicy
+from edge.errors import CameraError, StaleFrameError
 from edge.messages import Box, Decision, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
@@ -59,12 +60,15 @@ class Loop:
         self._last_frame_s = 0.0
 
     @property
+    def duration_s(self) -> float:
+        """Seconds from the first frame to the newest one."""
+        return 0.0 if self._first_frame_s is None else self._last_frame_s - self._first_frame_s
+
+    @property
     def frame_s(self) -> float:
         """The mean time between the frames so far, seconds; 0 before the second one."""
         num_gaps = self._telemetry.num_frames - 1
-        if self._first_frame_s is None or num_gaps < 1:
-            return 0.0
-        return (self._last_frame_s - self._first_frame_s) / num_gaps
+        return self.duration_s / num_gaps if num_gaps > 0 else 0.0
 
     def step(self) -> bool:
         """Take one frame all the way; False when the source has ended. Blocks for at most `max_age_s`.
@@ -73,8 +77,7 @@ class Loop:
             CameraError: there is no fresh frame to decide on.
             StorageError: the decision could not be written down; nothing was moved.
         """
-        with self._telemetry.timed(Stage.CAPTURE):
-            frame = self._camera.next_frame(self._max_age_s)
+        frame = self._look()
         if frame is None:
             return False
         self._last_frame_s = frame.captured_at_s
@@ -109,9 +112,21 @@ class Loop:
         self.finish()
 
     def finish(self) -> None:
-        """The source has ended: an item that still waits has left undecided. Call it once, after the last step."""
+        """Nothing more is seen: an item that still waits has left undecided. Call it after the last step."""
         self._tracker.end()
         self._decide(self._last_frame_s)
+
+    def _look(self) -> Frame | None:
+        """The next frame. With the camera goes the item that waits: nobody knows what will lie there afterwards."""
+        try:
+            with self._telemetry.timed(Stage.CAPTURE):
+                return self._camera.next_frame(self._max_age_s)
+        except StaleFrameError:
+            # One late frame; a camera that gives no more says so in another way.
+            raise
+        except CameraError:
+            self.finish()
+            raise
 
     def _classify(self, frame: Frame, target: Target) -> Prediction:
         with self._telemetry.timed(Stage.CROP):

@@ -88,7 +88,7 @@ def test_an_item_that_left_undecided_is_said_to_have_left_early() -> None:
     decision = POLICY.decide(item(0.99, 0.01, 0.0, used=1, has_left=True), 10.6)
     assert decision is not None
     assert (decision.outcome, decision.label, decision.bin) == (Outcome.LEFT_EARLY, "can", None)
-    assert decision.reason == "gone after 1 frame, undecided"
+    assert decision.reason == "out of sight after 1 frame, undecided"
 
 
 def test_a_class_with_its_own_threshold_needs_that_one() -> None:

@@ -17,10 +17,10 @@ from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
 from edge.consequences import Consequences, write_report
 from edge.decision import DecisionPolicy, DecisionSettings
-from edge.errors import StorageError
+from edge.errors import CameraError, CameraLostError, StaleFrameError, StorageError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
-from edge.messages import Decision, Image, InputSpec, Outcome, Sight
+from edge.messages import Decision, Frame, Image, InputSpec, Outcome, Sight
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector
 from edge.records import DecisionRecord, Recorder, ReplayedIds
@@ -51,6 +51,21 @@ class DrawnFilm:
             yield index / RATE_HZ, image + chance.integers(0, 5, image.shape, np.uint8)
 
 
+class FailingCamera(FilmCamera):
+    """A film whose camera fails once, when `num_frames` frames were given."""
+
+    def __init__(self, film: DrawnFilm, clock: ReplayClock, num_frames: int, fault: CameraError) -> None:
+        super().__init__(film, clock)
+        self._left = num_frames
+        self._fault = fault
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        self._left -= 1
+        if self._left == -1:
+            raise self._fault
+        return super().next_frame(timeout_s)
+
+
 class RecordingActuator:
     """Keeps how many decisions the journal held whenever it moved."""
 
@@ -74,9 +89,10 @@ def loop_over(
     journal: Journal,
     told: Callable[[DecisionRecord], None] = lambda _: None,
     seen: Callable[[Sight], None] = lambda _: None,
+    fault: tuple[int, CameraError] | None = None,
 ) -> tuple[Loop, list[DecisionRecord], RecordingActuator]:
     clock = ReplayClock()
-    camera = FilmCamera(film, clock)
+    camera = FilmCamera(film, clock) if fault is None else FailingCamera(film, clock, *fault)
     camera.open()
     actuator = RecordingActuator(journal)
     dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, partial(write_report, journal))
@@ -153,6 +169,31 @@ def test_an_item_that_waits_when_the_source_ends_has_left_early(journal: Journal
     loop.run_to_end()
     assert [record.decision.outcome for record in told] == [Outcome.LEFT_EARLY]
     assert actuator.journal_sizes == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes"),
+    [
+        (CameraLostError("unplugged"), [Outcome.LEFT_EARLY, Outcome.ACCEPTED]),
+        (StaleFrameError("one late frame"), [Outcome.ACCEPTED]),
+    ],
+)
+def test_an_item_that_waits_when_the_camera_fails_has_left_and_its_frames_count_for_no_other(
+    fault: CameraError, outcomes: list[Outcome], journal: Journal
+) -> None:
+    classifier = ScriptedClassifier(LABELS, ["can", *["paper"] * 20], confidence=0.9, input_spec=SPEC)
+    loop, told, _ = loop_over(DrawnFilm(70, [(40, 69)]), classifier, journal, fault=(45, fault))
+    while loop.telemetry.num_frames < 45:
+        loop.step()
+    num_before = classifier.num_calls
+    assert 0 < num_before < DecisionSettings().min_frames
+    with pytest.raises(type(fault)):
+        loop.step()
+    loop.run_to_end()
+    assert [record.decision.outcome for record in told] == outcomes
+    assert told[-1].decision.label == "paper"
+    num_forgotten = num_before if len(outcomes) == 2 else 0
+    assert told[-1].decision.frames_used == classifier.num_calls - num_forgotten
 
 
 def test_when_a_decision_cannot_be_written_down_nothing_moves(tmp_path: Path) -> None:
