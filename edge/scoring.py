@@ -1,7 +1,8 @@
 """Decisions held against what a truth file says happened.
 
 A truth file is JSON with `events`: each has `label`, `enters`, `settled`, `leaves` and `gone` in
-seconds since the clip began, and `num_items` when several came at once. Other keys are ignored.
+seconds since the clip began, and `num_items` when several came at once; `seconds` is how long the clip
+lasts. Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -22,14 +23,20 @@ from edge.messages import Decision, Outcome
 GRACE_S = 0.6
 
 
-class TruthEvent(BaseModel, frozen=True):
+# Times in truth files are rounded, and a clip's last frame begins before its end; seconds.
+_ROUNDING_S = 1.0
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class TruthEvent(BaseModel, frozen=True, strict=True):
     """One visit of an item, seconds since the clip began."""
 
-    label: str
-    enters: float
-    settled: float
-    leaves: float
-    gone: float
+    label: Annotated[str, Field(min_length=1)]
+    enters: Seconds
+    settled: Seconds
+    leaves: Seconds
+    gone: Seconds
     num_items: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
@@ -43,6 +50,14 @@ class Truth(BaseModel, frozen=True):
     """What happens in a clip, in order of time."""
 
     events: tuple[TruthEvent, ...]
+    seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _within_the_clip(self) -> Truth:
+        last_s = max((event.settled for event in self.events), default=0.0)
+        if self.seconds is not None and last_s > self.seconds + _ROUNDING_S:
+            raise ValueError(f"an event comes to rest at {last_s} s, but the clip lasts {self.seconds} s")
+        return self
 
     @model_validator(mode="after")
     def _one_after_the_other(self) -> Truth:
@@ -108,6 +123,20 @@ def load_truth(path: Path) -> Truth:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidDataError(f"{path}: {where}: {first['msg']}") from error
+
+
+def check_fits(truth: Truth, duration_s: float) -> None:
+    """Refuse a truth that cannot be of a source that lasted `duration_s`.
+
+    Raises:
+        InvalidDataError: an event comes to rest after the end.
+    """
+    late = next((event for event in truth.events if event.settled > duration_s + _ROUNDING_S), None)
+    if late is not None:
+        raise InvalidDataError(
+            f"the truth has {late.label} come to rest at {late.settled:g} s, but the source ends at {duration_s:.2f} s:"
+            " is it the truth of another clip?"
+        )
 
 
 def score(decisions: Sequence[Decision], truth: Truth) -> Score:

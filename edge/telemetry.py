@@ -93,6 +93,10 @@ class Telemetry:
         self.phase = phase
         self._phases[phase] += 1
 
+    def phases(self) -> dict[str, int]:
+        """How many frames showed each phase that was seen, since the start."""
+        return {phase.value: self._phases[phase] for phase in Phase if self._phases[phase]}
+
     def percentiles_ms(self) -> dict[str, dict[str, float]]:
         """p50, p95 and p99 of each stage that ran, in milliseconds."""
         return {

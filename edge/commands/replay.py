@@ -60,7 +60,7 @@ def replay(
     from edge.config.sections import ReplayCameraSection
     from edge.errors import CheckFailedError
     from edge.expectations import differences, load_expected
-    from edge.scoring import load_truth, score
+    from edge.scoring import check_fits, load_truth, score
     from edge.service import open_rehearsal
 
     truth = load_truth(truth_path) if truth_path is not None else None
@@ -73,7 +73,10 @@ def replay(
         settings, ReplayClock(), [shown.record, lambda record: decisions.append(record.decision)]
     ) as loop:
         loop.run_to_end()
+    if not decisions:
+        shown.nothing(loop.telemetry, loop.duration_s)
     if truth is not None:
+        check_fits(truth, loop.duration_s)
         shown.score(score(decisions, truth))
     if expected is not None and (differing := differences(expected, decisions, loop.frame_s)):
         raise CheckFailedError("\n".join([f"the decisions differ from {expected_path}:", *differing]))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edge.messages import Decision
     from edge.records import DecisionRecord
     from edge.scoring import Score
+    from edge.telemetry import Telemetry
 
 
 class Show:
@@ -27,6 +28,11 @@ class Show:
     def record(self, record: DecisionRecord) -> None:
         """One decision: the JSON object, or a line for a person."""
         click.echo(record.to_json() if self._as_json else _line(record.decision))
+
+    def nothing(self, telemetry: Telemetry, duration_s: float) -> None:
+        """Why there was no decision, as far as what was seen tells; beside the output, so that it stays empty."""
+        seen = ", ".join(f"{phase} in {count}" for phase, count in telemetry.phases().items())
+        click.echo(f"no decision: {telemetry.num_frames} frames in {duration_s:.1f} s ({seen or 'none'})", err=True)
 
     def score(self, found: Score) -> None:
         """How the decisions stand against what really happened."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge.commands.options import verbosity_options
+from edge.commands.options import FiniteRange, verbosity_options
 
 
 @click.command()
@@ -25,22 +25,26 @@ from edge.commands.options import verbosity_options
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The clip, .mp4 or .avi; truth beside it.")
 @click.option("--limit", type=click.IntRange(1), default=12, show_default=True, help="How many items, classes in turn.")
-@click.option("--pairs", "pair_share", type=click.FloatRange(0, 1), default=0.0, help="Share of visits of two at once.")
+@click.option("--pairs", "pair_share", type=FiniteRange(0, 1), default=0.0, help="Share of visits of two at once.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, another clip.")
+@click.option("--force", is_flag=True, help="Replace a clip that is there already.")
 @verbosity_options
-def simulate(items_path: Path, background: Path, out: Path, limit: int, pair_share: float, seed: int) -> None:
+def simulate(
+    items_path: Path, background: Path, out: Path, limit: int, pair_share: float, seed: int, *, force: bool
+) -> None:
     """Build a clip in which photographed items fall, slide or are laid before a camera, rest, and go.
 
     Light drifts, the sensor is noisy, hands come without items; OUT.json says what happens when. With
     several backgrounds the seed chooses one.
     """
-    from edge.simulation.clip import load_cutouts, load_grounds, write_clip
+    from edge.simulation.clip import check_clip, load_cutouts, load_grounds, write_clip
     from edge.simulation.lens import Conditions
     from edge.simulation.scene import Plan, Scene
 
+    check_clip(out, should_replace=force)
     grounds = load_grounds(background)
     scene = Scene(
         load_cutouts(items_path, limit), grounds[seed % len(grounds)], Plan(pair_share=pair_share), Conditions(), seed
     )
-    truth = write_clip(scene, out)
+    truth = write_clip(scene, out, should_replace=force)
     click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: sorter replay {out} --truth {truth}")

@@ -14,6 +14,7 @@ from edge.preprocess import load_picture
 from edge.simulation.cutout import Cutout, cut_out
 from edge.simulation.scene import Scene, Visit
 
+_CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -63,20 +64,31 @@ def truth_of(scene: Scene, file_name: str) -> dict[str, object]:
     }
 
 
-def write_clip(scene: Scene, path: Path) -> Path:
+def check_clip(path: Path, *, should_replace: bool) -> None:
+    """Refuse early what `write_clip` would refuse late.
+
+    Raises:
+        UsageError: the ending is neither .mp4 nor .avi, or the clip or its truth is there and must stay.
+    """
+    if path.suffix not in _CODECS:
+        raise UsageError(f"{path}: expected a clip that ends in .mp4 or .avi")
+    taken = next((one for one in (path, path.with_suffix(".json")) if one.exists()), None)
+    if taken is not None and not should_replace:
+        raise UsageError(f"{taken} exists already: choose another --out, or replace it with --force")
+
+
+def write_clip(scene: Scene, path: Path, *, should_replace: bool = False) -> Path:
     """Write the scene as `path` (.mp4 or .avi) and its truth as `path` with .json; gives the latter.
 
     Raises:
-        UsageError: the ending is neither .mp4 nor .avi.
+        UsageError: as `check_clip`.
         StorageError: a file cannot be written.
     """
-    codecs = {".mp4": "mp4v", ".avi": "MJPG"}
-    if path.suffix not in codecs:
-        raise UsageError(f"{path}: expected a clip that ends in .mp4 or .avi")
+    check_clip(path, should_replace=should_replace)
     # Under a name of its own until it is whole; the ending tells the writer the container.
     unfinished = path.with_name(f".unfinished-{path.name}")
     size = (scene.plan.width_px, scene.plan.height_px)
-    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*codecs[path.suffix]), scene.plan.rate_hz, size)
+    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*_CODECS[path.suffix]), scene.plan.rate_hz, size)
     if not writer.isOpened():
         raise StorageError(f"{path} cannot be written: is its folder there, and writable?")
     for frame in scene.frames():

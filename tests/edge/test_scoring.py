@@ -5,7 +5,7 @@ import pytest
 
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Decision, Outcome
-from edge.scoring import Truth, TruthEvent, load_truth, score
+from edge.scoring import Truth, TruthEvent, check_fits, load_truth, score
 
 CAN = TruthEvent(label="metal", enters=2.0, settled=2.5, leaves=4.5, gone=5.0)
 JAR = TruthEvent(label="glass", enters=7.0, settled=7.5, leaves=9.5, gone=10.0)
@@ -97,6 +97,12 @@ def test_a_truth_file_of_states_is_refused_by_name(tmp_path: Path) -> None:
     [
         ({"label": "metal", "enters": 1, "settled": 2, "leaves": 3}, "events.0.gone"),
         ({"label": "metal", "enters": 3, "settled": 2, "leaves": 3, "gone": 4}, "enters <= settled"),
+        ({"label": "metal", "enters": -1, "settled": 2, "leaves": 3, "gone": 4}, "events.0.enters"),
+        ({"label": "metal", "enters": 1, "settled": 2, "leaves": 3, "gone": float("inf")}, "events.0.gone"),
+        ({"label": "metal", "enters": 1, "settled": float("nan"), "leaves": 3, "gone": 4}, "events.0.settled"),
+        ({"label": "metal", "enters": "1", "settled": 2, "leaves": 3, "gone": 4}, "events.0.enters"),
+        ({"label": "metal", "enters": 1, "settled": 2, "leaves": 3, "gone": 4, "num_items": True}, "num_items"),
+        ({"label": "", "enters": 1, "settled": 2, "leaves": 3, "gone": 4}, "events.0.label"),
     ],
 )
 def test_a_broken_event_is_named(tmp_path: Path, event: dict[str, object], says: str) -> None:
@@ -112,3 +118,13 @@ def test_a_missing_or_garbled_truth_file_is_a_clear_error(tmp_path: Path) -> Non
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(InvalidDataError, match="not JSON"):
         load_truth(tmp_path / "bad.json")
+
+
+def test_a_truth_of_another_clip_is_refused(tmp_path: Path) -> None:
+    check_fits(CLIP, duration_s=9.0)
+    with pytest.raises(InvalidDataError, match=r"glass come to rest at 7\.5 s, but the source ends at 3\.00 s"):
+        check_fits(CLIP, duration_s=3.0)
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps({"seconds": 4, "events": [JAR.model_dump()]}))
+    with pytest.raises(InvalidDataError, match=r"rest at 7\.5 s, but the clip lasts 4"):
+        load_truth(path)
