@@ -10,24 +10,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from edge.errors import AccessDeniedError, InvalidDataError, SorterError, StorageError, TryAgainError
+from edge.errors import AccessDeniedError, ConfigError, InvalidDataError, SorterError, StorageError, TryAgainError
 
 # How long a writer waits for another connection's commit; on a worn SD card one can take seconds.
 _BUSY_S = 10.0
 
 
-def claim(path: Path) -> IO[bytes]:
-    """Make this process the owner of the database at `path`, until the returned file is closed.
+class Claim:
+    """That this process owns a database, until it is closed."""
+
+    def __init__(self, lock_file: IO[bytes], path: Path, *, is_new: bool) -> None:
+        self._lock_file = lock_file
+        self._path = path
+        self._is_new = is_new
+
+    def close(self, *, is_refused: bool = False) -> None:
+        """Let others own it. With `is_refused`, a lock that was made for nothing is taken away again."""
+        if is_refused and self._is_new:
+            self._path.unlink(missing_ok=True)
+        self._lock_file.close()
+
+
+def claim(path: Path) -> Claim:
+    """Make this process the owner of the database at `path`, until the claim is closed.
 
     The lock is a file beside it: closing any handle of the database itself would drop SQLite's own locks.
 
     Raises:
+        ConfigError: a folder stands there.
         TryAgainError: another process owns it.
         AccessDeniedError, StorageError: the folder cannot be made or written.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path}: expected a file, found a folder; name a file in it")
     lock_path = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not lock_path.exists()
         lock_file = lock_path.open("ab")
     except PermissionError as error:
         raise AccessDeniedError(f"{path}: expected a folder this user may write to, found {error.strerror}") from error
@@ -38,7 +57,7 @@ def claim(path: Path) -> IO[bytes]:
     except BlockingIOError as error:
         lock_file.close()
         raise TryAgainError(f"{path}: another sorter has it open; stop that one, or name another file") from error
-    return lock_file
+    return Claim(lock_file, lock_path, is_new=is_new)
 
 
 class Database:
@@ -49,14 +68,26 @@ class Database:
 
     def __init__(self, path: str, *, is_read_only: bool = False) -> None:
         self.path = path
+        self._is_read_only = is_read_only
         self._lock = threading.RLock()
-        address = f"{Path(path).absolute().as_uri()}?mode=ro" if is_read_only else path
         with self._errors():
-            # Autocommit, so that BEGIN and COMMIT stand below and nowhere else.
-            self._connection = sqlite3.connect(
-                address, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=is_read_only
-            )
-            self._connection.row_factory = sqlite3.Row
+            self._connection = self._connect()
+
+    def reopen(self) -> None:
+        """Turn to the file that stands at the path now."""
+        with self._lock, self._errors():
+            self._connection.close()
+            self._connection = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        address = f"{Path(self.path).absolute().as_uri()}?mode=ro" if self._is_read_only else self.path
+        try:
+            return _connection(address, is_address=self._is_read_only)
+        except sqlite3.OperationalError:
+            # A file in WAL mode wants a folder to write to, unless nobody else has it open either.
+            if not self._is_read_only or Path(f"{self.path}-wal").exists():
+                raise
+            return _connection(f"{address}&immutable=1", is_address=True)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -89,6 +120,21 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise _translate(error, self.path) from error
+
+
+def _connection(address: str, *, is_address: bool) -> sqlite3.Connection:
+    # Autocommit, so that BEGIN and COMMIT stand in `transaction` and nowhere else.
+    connection = sqlite3.connect(
+        address, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=is_address
+    )
+    connection.row_factory = sqlite3.Row
+    if is_address:
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()  # opens the file, so that it fails here
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 # By SQLite's primary result codes: which error it is, and what to do.

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -14,13 +16,14 @@ from hypothesis import strategies as st
 from edge.clock import ReplayClock
 from edge.errors import (
     AccessDeniedError,
+    ConfigError,
     InvalidDataError,
     MissingInputError,
     StorageError,
     TryAgainError,
     UsageError,
 )
-from edge.journal import IN_MEMORY, JOURNAL_VERSION, Filter, Journal, JournalReader
+from edge.journal import IN_MEMORY, JOURNAL_VERSION, Filter, Journal, JournalReader, correct
 from edge.messages import Actuation
 from tests.edge.records import a_record
 
@@ -155,20 +158,114 @@ def test_a_correction_goes_with_its_decision(path: Path) -> None:
     connection.close()
 
 
-def test_a_journal_of_the_first_version_is_read_as_it_is_and_grows_when_its_bin_opens_it(path: Path) -> None:
+def test_a_journal_of_the_first_version_grows_when_its_bin_opens_it(path: Path) -> None:
     journal = Journal(path, ReplayClock())
     _filled(journal, 1)
     journal.close()
     with sqlite3.connect(path) as connection:
-        connection.executescript("DROP TABLE corrections; PRAGMA user_version=1;")
+        connection.executescript(
+            "DROP TABLE corrections; DROP TABLE settings; ALTER TABLE actuations DROP COLUMN problem;"
+            " PRAGMA user_version=1;"
+        )
     connection.close()
 
-    reader = JournalReader(path)
-    assert [entry.corrected for entry in reader.decisions()] == [None]
-    reader.close()
+    with pytest.raises(InvalidDataError, match="brings it up to date"):
+        JournalReader(path)
     journal = Journal(path, ReplayClock())
     assert journal.correct("1", "glass").is_wrong
     journal.close()
+
+
+def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it_held(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    outbox = journal.outbox("mqtt")
+    _filled(journal, 3)
+    outbox.acknowledge(2)
+    shutil.rmtree(path.parent)
+
+    _filled(journal, 2)
+
+    assert [entry.seq for entry in outbox.pending(9)] == [3, 4, 5]
+    journal.close()
+    again = Journal(path, ReplayClock())
+    assert [entry.seq for entry in again.decisions()] == [1, 2, 3, 4, 5]
+    assert again.next_seq == 6
+    again.close()
+
+
+@pytest.mark.parametrize("deleted", [("",), ("", "-wal"), ("", "-shm")])
+def test_what_a_deletion_left_over_does_not_harm_the_new_file(path: Path, deleted: tuple[str, ...]) -> None:
+    journal = Journal(path, ReplayClock())
+    _filled(journal, 3)
+    for suffix in deleted:
+        path.with_name(path.name + suffix).unlink()
+
+    _filled(journal, 1)
+
+    journal.close()
+    reader = JournalReader(path)
+    assert [entry.seq for entry in reader.decisions()] == [1, 2, 3, 4]
+    reader.close()
+
+
+def test_another_file_in_the_place_of_the_open_journal_is_left_alone(journal: Journal, path: Path) -> None:
+    _filled(journal, 1)
+    other = path.with_name("other")
+    other.write_text("precious")
+    other.replace(path)
+
+    with pytest.raises(StorageError, match="found another file in its place"):
+        _filled(journal, 1)
+    assert path.read_text() == "precious"
+
+
+def test_a_refused_journal_leaves_no_lock_behind(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("this is no database, but text that is long enough to be looked at" * 20)
+
+    with pytest.raises(InvalidDataError):
+        Journal(path, ReplayClock())
+
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_person_corrects_while_the_bin_has_it_open(journal: Journal, path: Path) -> None:
+    _filled(journal, 2)
+
+    assert correct(path, "2", "glass").is_wrong
+    assert not correct(path, "1", "metal").is_wrong
+    with pytest.raises(MissingInputError, match="no decision 9"):
+        correct(path, "9", "glass")
+
+    assert [entry.seq for entry in journal.decisions(Filter(is_wrong=True))] == [2]
+    _filled(journal, 1)
+
+
+def test_the_newest_decision_has_a_name(journal: Journal) -> None:
+    assert journal.find("last") is None
+    _filled(journal, 3)
+    newest = journal.find("last")
+    assert newest is not None
+    assert newest.seq == 3
+    assert journal.find("9" * 30) is None
+
+
+def test_what_was_set_while_the_bin_ran_is_remembered(path: Path) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        assert journal.remembered("enabled") is None
+        journal.remember("enabled", "no")
+        journal.remember("enabled", "yes")
+    with closing(Journal(path, ReplayClock())) as journal:
+        assert journal.remembered("enabled") == "yes"
+
+
+def test_what_went_wrong_with_a_movement_is_kept(journal: Journal) -> None:
+    _filled(journal, 1, commanded=True)
+    journal.actuated(
+        1, Actuation("recycling", commanded=True, is_confirmed=False, started_at_s=1, finished_at_s=2), "jam"
+    )
+    (entry,) = journal.decisions()
+    assert entry.problem == "jam"
 
 
 def test_counts_grow_for_each_bin_survive_closing_and_start_again_on_reset(path: Path) -> None:
@@ -352,11 +449,12 @@ def test_places_that_cannot_be_written_are_errors_of_storage() -> None:
         Journal("/dev/null/journal.sqlite", ReplayClock())
 
 
-def test_a_folder_in_the_place_of_the_file_is_an_error_of_storage(path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_a_mistake_in_the_configuration(path: Path) -> None:
     path.mkdir(parents=True)
 
-    with pytest.raises(StorageError, match="cannot be read or written"):
+    with pytest.raises(ConfigError, match="found a folder"):
         Journal(path, ReplayClock())
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_reading_a_journal_that_is_not_there_makes_none(path: Path) -> None:

@@ -1,0 +1,89 @@
+"""Looking into a journal from outside of its bin's process, and correcting what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from edge.database import Database
+from edge.errors import InvalidDataError, MissingInputError
+from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
+from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
+
+
+class JournalReader:
+    """Reads a journal, also while a bin is writing it, and also where only reading is allowed.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InvalidDataError: it is no journal, damaged, or of another version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        _must_be_there(path)
+        self._database = Database(str(path), is_read_only=True)
+        try:
+            with self._database.reading() as connection:
+                _check_version(check_is_journal(connection, self._database.path), path)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
+        """At most `limit` decisions, oldest first unless told otherwise."""
+        return decisions(self._database, which, limit, newest_first=newest_first)
+
+    def find(self, id_or_seq: str) -> Entry | None:
+        """The decision with this id or seq; of "last" the newest."""
+        return find(self._database, id_or_seq)
+
+    def counts(self) -> Mapping[str, int]:
+        """Decisions for each bin since the last reset."""
+        return counts(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def correct(path: Path, id_or_seq: str, label: str | None) -> Entry:
+    """Write into the journal at `path`, also while its bin runs, what a person says of a decision.
+
+    Raises:
+        MissingInputError: there is no such file, or no such decision in it.
+        SorterError: it cannot be written.
+    """
+    _must_be_there(path)
+    with closing(Database(str(path))) as database:
+        with database.reading() as connection:
+            _check_version(check_is_journal(connection, database.path), path)
+            be_safe(connection)
+        return write_correction(database, id_or_seq, label)
+
+
+def write_correction(database: Database, id_or_seq: str, label: str | None) -> Entry:
+    """Write what a person says of a decision: its right label, or None: it was wrong. The last word counts.
+
+    Raises:
+        MissingInputError: the journal does not hold this decision, or not any more.
+    """
+    found = find(database, id_or_seq)
+    if found is None:
+        raise MissingInputError(f"{database.path}: no decision {id_or_seq}; it may have made room for newer ones")
+    with database.transaction() as connection:
+        connection.execute("INSERT OR REPLACE INTO corrections VALUES (?, ?)", (found.seq, label))
+    return replace(found, corrected=label, is_wrong=label is None or label != found.label)
+
+
+def _must_be_there(path: Path) -> None:
+    if not path.is_file():
+        raise MissingInputError(f"{path}: expected a journal, found no file; name one with --journal")
+
+
+def _check_version(version: int, path: Path) -> None:
+    if version < JOURNAL_VERSION:
+        raise InvalidDataError(
+            f"{path}: expected journal version {JOURNAL_VERSION}, found {version};"
+            " its bin brings it up to date when it starts"
+        )

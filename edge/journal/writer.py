@@ -1,0 +1,232 @@
+"""The journal as its bin writes it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.clock import Clock, rfc3339
+from edge.database import Database, claim
+from edge.errors import StorageError, UsageError
+from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
+from edge.journal.outbox import Outbox
+from edge.journal.reader import write_correction
+from edge.journal.tables import IN_MEMORY, prepare
+from edge.messages import Actuation
+from edge.records import DecisionRecord
+
+_log = logging.getLogger(__name__)
+
+# Of the allowed size; beyond it the oldest decisions make room.
+_FULL_SHARE = 0.9
+_PRUNED_SHARE = 0.01
+
+
+class Journal:
+    """The journal of one bin, opened for writing; creates the file and its folder.
+
+    `path` may be IN_MEMORY. At most `keep` decisions stay and the file stays below `max_bytes`: the
+    oldest decisions go first. Each write is on disk when it returns (WAL, synchronous=FULL: one fsync).
+
+    Raises:
+        TryAgainError: another process has it open.
+        InvalidDataError: the file is no journal, is damaged or was written by a newer version.
+        StorageError, AccessDeniedError: it cannot be created, read or written.
+    """
+
+    def __init__(
+        self, path: str | Path, clock: Clock, *, keep: int = 100_000, max_bytes: int = 512 * 1024 * 1024
+    ) -> None:
+        self.path = str(path)
+        self._clock = clock
+        self._keep = keep
+        self._max_bytes = max_bytes
+        self._outboxes: list[Database] = []
+        self._claim = None if self.path == IN_MEMORY else claim(Path(path))
+        try:
+            self._database = Database(self.path)
+            with self._database.reading() as connection:
+                self._max_pages = prepare(connection, self.path, max_bytes)
+                self._last_seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM decisions").fetchone()[0]
+        except BaseException:
+            self._release(is_refused=True)
+            raise
+        self._inode = _inode(self.path)
+        # Read by publishers in the loop's thread, which must not wait for a commit of another thread.
+        self._counts = dict(counts(self._database))
+        self._counts_lock = threading.Lock()
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next decision gets."""
+        return self._last_seq + 1
+
+    def append(self, record: DecisionRecord, trace: str | None = None) -> None:
+        """Write a decision, its intended movement and its bin's count in one commit. One thread only.
+
+        Nothing may move before this has returned. A file that was deleted meanwhile is written anew, whole.
+        """
+        if record.seq != self.next_seq:
+            raise UsageError(f"{self.path}: expected seq {self.next_seq}, found {record.seq}; seq has no gaps")
+        self._restore_deleted()
+        decision = record.decision
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.seq, record.id, record.ts, decision.outcome.value, decision.label, decision.bin,
+                    decision.confidence, record.to_json(), trace,
+                ),
+            )  # fmt: skip
+            if record.commanded:
+                connection.execute("INSERT INTO actuations (seq, commanded) VALUES (?, 1)", (record.seq,))
+            if decision.bin is not None:
+                connection.execute(
+                    "INSERT INTO bins VALUES (?, 1) ON CONFLICT (bin) DO UPDATE SET count = count + 1", (decision.bin,)
+                )
+            self._make_room(connection, record.seq)
+        self._last_seq = record.seq
+        if decision.bin is not None:
+            with self._counts_lock:
+                self._counts[decision.bin] = self._counts.get(decision.bin, 0) + 1
+
+    def actuated(self, seq: int, actuation: Actuation, problem: str | None = None) -> None:
+        """Write what the actuator did for decision `seq`, and what went wrong. Any thread; blocks for one commit."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO actuations (seq, commanded, confirmed, started, finished, problem)"
+                " SELECT seq, ?, ?, ?, ?, ? FROM decisions WHERE seq = ?",
+                (
+                    actuation.commanded, actuation.is_confirmed,
+                    rfc3339(self._clock.wall(actuation.started_at_s)),
+                    rfc3339(self._clock.wall(actuation.finished_at_s)), problem, seq,
+                ),
+            )  # fmt: skip
+
+    def correct(self, id_or_seq: str, label: str | None) -> Entry:
+        """Write what a person says of a decision: its right label, or None: it was wrong. Any thread; one commit.
+
+        A label equal to the decision's own confirms it. The last word counts.
+
+        Raises:
+            MissingInputError: the journal does not hold this decision, or not any more.
+        """
+        return write_correction(self._database, id_or_seq, label)
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a setting that was changed while the bin ran. Any thread; one commit."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    def remembered(self, key: str) -> str | None:
+        """A setting that was kept; None when there is none. Any thread."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def outbox(self, sink: str) -> Outbox:
+        """The outbox of `sink`; a sink never seen before begins with the next decision."""
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO outbox VALUES (?, ?)", (sink, self._last_seq))
+        if self.path == IN_MEMORY:
+            return Outbox(self._database, sink)  # a second connection would see another, empty database
+        database = Database(self.path)
+        self._outboxes.append(database)
+        _be_lazy(database)
+        return Outbox(database, sink)
+
+    def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
+        """At most `limit` decisions, oldest first unless told otherwise. Any thread."""
+        return decisions(self._database, which, limit, newest_first=newest_first)
+
+    def find(self, id_or_seq: str) -> Entry | None:
+        """The decision with this id or seq; of "last" the newest. Any thread."""
+        return find(self._database, id_or_seq)
+
+    def counts(self) -> Mapping[str, int]:
+        """Decisions for each bin since the last reset. Any thread; never waits for the disk."""
+        with self._counts_lock:
+            return dict(self._counts)
+
+    def reset_counts(self) -> None:
+        """Start counting from nought; decisions and seq stay. Any thread."""
+        with self._database.transaction() as connection:
+            connection.execute("DELETE FROM bins")
+        with self._counts_lock:
+            self._counts = {}
+
+    def close(self) -> None:
+        """Close the file and its outboxes; stop the publishers first."""
+        for database in (*self._outboxes, self._database):
+            database.close()
+        self._release()
+
+    def _make_room(self, connection: sqlite3.Connection, newest_seq: int) -> None:
+        connection.execute("DELETE FROM decisions WHERE seq <= ?", (newest_seq - self._keep,))
+        if _pages(connection) > _FULL_SHARE * self._max_pages:
+            (oldest_seq,) = connection.execute("SELECT min(seq) FROM decisions").fetchone()
+            num_pruned = max(1, int(_PRUNED_SHARE * (newest_seq - oldest_seq)))
+            connection.execute("DELETE FROM decisions WHERE seq < ?", (min(newest_seq, oldest_seq + num_pruned),))
+
+    def _restore_deleted(self) -> None:
+        """Write the file again from what is still open, when somebody deleted it.
+
+        Raises:
+            StorageError: another file stands in its place.
+        """
+        if self.path == IN_MEMORY or (found := _inode(self.path)) == self._inode:
+            return
+        if found is not None:
+            raise StorageError(
+                f"{self.path}: expected the journal that this bin has open, found another file in its place;"
+                " restart the bin to go on with that one"
+            )
+        _log.warning("%s was deleted while the bin ran; it is written again", self.path)
+        path = Path(self.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._release()
+        self._claim = claim(path)
+        copy = path.with_name(path.name + ".restored")
+        copy.unlink(missing_ok=True)
+        with self._database.reading() as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        for suffix in ("-wal", "-shm"):  # of the deleted file: SQLite would mix them into the new one
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        copy.replace(path)
+        self._database.reopen()
+        with self._database.reading() as connection:
+            self._max_pages = prepare(connection, self.path, self._max_bytes)
+        for outbox in self._outboxes:
+            outbox.reopen()
+            _be_lazy(outbox)
+        self._inode = _inode(self.path)
+
+    def _release(self, *, is_refused: bool = False) -> None:
+        if self._claim is not None:
+            self._claim.close(is_refused=is_refused)
+            self._claim = None
+
+
+def _be_lazy(database: Database) -> None:
+    """Let a lost acknowledgement be lost: it only sends a decision twice. Checkpoints are left to the writer."""
+    with database.reading() as connection:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+
+
+def _inode(path: str) -> int | None:
+    """Which file stands at `path`; None when there is none."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - called for each decision
+    except OSError:
+        return None
+
+
+def _pages(connection: sqlite3.Connection) -> int:
+    (num_pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (num_free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    return int(num_pages) - int(num_free)
