@@ -16,6 +16,7 @@ from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
 from edge.assembly.actuators import open_actuators, worker_settings
 from edge.assembly.cameras import open_camera
 from edge.assembly.outlets import open_outlets
+from edge.assembly.page import open_page
 from edge.assembly.parts import Parts, load_parts
 from edge.assembly.places import journal_path
 from edge.cameras.base import Camera
@@ -39,12 +40,16 @@ NUM_REHEARSED = 1000
 
 @contextmanager
 def open_rehearsal(
-    config: Config, clock: PacedClock, listeners: Sequence[Listener], camera: Camera | None = None
+    config: Config,
+    clock: PacedClock,
+    listeners: Sequence[Listener],
+    camera: Camera | None = None,
+    announce: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Loop]:
     """A loop that touches nothing outside the process: journal in memory, actuators that only log.
 
     Ids come from the source's own times, so that the same source gives the same records again.
-    `camera` stands in for the configured one.
+    `camera` stands in for the configured one; `announce` is told the page's address, if there is a page.
     """
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
@@ -52,13 +57,17 @@ def open_rehearsal(
         actuators = {name: LogActuator(name) for name in parts.bins}
         dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
-        consequences = Consequences(journal, recorder, dispatcher, listeners)
+        telemetry = Telemetry()
+        page = open_page(stack, parts, journal, telemetry, announce=announce)
+        consequences = Consequences(journal, recorder, dispatcher, [*listeners, *page.listeners])
         camera = camera or open_camera(parts.camera(), clock)
-        yield _assemble(stack, parts, camera, consequences, dispatcher, ())
+        yield _assemble(stack, parts, camera, consequences, dispatcher, page.observers, telemetry)
 
 
 @contextmanager
-def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -> Iterator[Loop]:
+def open_bin(
+    config: Config, clock: PacedClock, listeners: Sequence[Listener], announce: Callable[[str], None] = lambda _: None
+) -> Iterator[Loop]:
     """The real thing: journal on disk, actuators on their lines, decisions to whoever is to be told."""
     with ExitStack() as stack:
         parts = load_parts(config)
@@ -69,9 +78,11 @@ def open_bin(config: Config, clock: PacedClock, listeners: Sequence[Listener]) -
         dispatcher = ActuationThread(actuators, clock, partial(write_report, journal), worker_settings(config))
         outlets = open_outlets(stack, parts, journal)
         recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id)
-        consequences = Consequences(journal, recorder, dispatcher, [*listeners, *outlets])
+        telemetry = Telemetry()
+        page = open_page(stack, parts, journal, telemetry, announce=announce)
+        consequences = Consequences(journal, recorder, dispatcher, [*listeners, *outlets, *page.listeners])
         camera = open_camera(parts.camera(), clock)
-        yield _assemble(stack, parts, camera, consequences, dispatcher, [scene])
+        yield _assemble(stack, parts, camera, consequences, dispatcher, [scene, *page.observers], telemetry)
 
 
 class Ending(Enum):
@@ -144,6 +155,7 @@ def _assemble(
     consequences: Consequences,
     dispatcher: Dispatcher,
     observers: Sequence[Observer],
+    telemetry: Telemetry,
 ) -> Loop:
     stack.callback(camera.close)
     camera.open()
@@ -162,7 +174,7 @@ def _assemble(
         tracker=parts.tracker(),
         policy=parts.policy,
         on_decision=consequences,
-        telemetry=Telemetry(),
+        telemetry=telemetry,
         max_age_s=parts.config.camera.max_age_s,
         on_sight=on_sight,
     )

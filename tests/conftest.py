@@ -26,10 +26,27 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def mosquitto() -> str:
-    """The path of a real broker. In CI it must be there; elsewhere its absence skips the test."""
-    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    """The path of a real broker."""
+    return _tool("mosquitto", "the mosquitto broker", "mosquitto")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a real browser."""
+    return _tool("chromium", "a real browser", "chromium")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of Prometheus' own checker."""
+    return _tool("promtool", "Prometheus' promtool", "prometheus")
+
+
+def _tool(command: str, what: str, package: str) -> str:
+    """Where a program is. In CI it must be there; elsewhere its absence skips the test."""
+    found = shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None and os.environ.get("CI") == "true":
-        pytest.fail("CI must install mosquitto")
+        pytest.fail(f"CI must install {package}")
     if found is None:
-        pytest.skip("needs the mosquitto broker: apt install mosquitto")
+        pytest.skip(f"needs {what}: apt install {package}")
     return found

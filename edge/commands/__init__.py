@@ -15,6 +15,7 @@ from edge.commands.replay import replay
 from edge.commands.run import run
 from edge.commands.service import service
 from edge.commands.simulate import simulate
+from edge.commands.try_model import try_model
 
 COMMANDS: list[click.Command] = [
     benchmark,
@@ -28,4 +29,5 @@ COMMANDS: list[click.Command] = [
     run,
     service,
     simulate,
+    try_model,
 ]

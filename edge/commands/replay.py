@@ -66,7 +66,8 @@ def replay(
     truth = load_truth(truth_path) if truth_path is not None else None
     expected = load_expected(expected_path) if expected_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
-    settings = settings.model_copy(update={"camera": ReplayCameraSection(backend="replay", source=source)})
+    camera = ReplayCameraSection(backend="replay", source=source)
+    settings = settings.model_copy(update={"camera": camera, "web": None})
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []
     with open_rehearsal(

@@ -16,7 +16,7 @@ from edge.commands.options import (
     site_option,
     verbosity_options,
 )
-from edge.commands.show import Show
+from edge.commands.show import Show, tell_page
 from edge.errors import SorterError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run(
     requests.listen()
     open_loop = open_rehearsal if dry_run else open_bin
     while True:
-        with open_loop(settings, clock, [Show(as_json=as_json).record]) as loop:
+        with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
             ending = serve(loop, requests, reread)
         if ending is not Ending.RELOADED:
             break

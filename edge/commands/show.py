@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import webbrowser
 from typing import TYPE_CHECKING
 
 import click
@@ -41,6 +43,19 @@ class Show:
             click.echo(json.dumps(fields, separators=(",", ":")))
         else:
             click.echo("\n" + _summary(found))
+
+
+def tell_page(address: str) -> None:
+    """Say on stderr where the page is."""
+    click.echo(f"the page: {address}", err=True)
+
+
+def show_page(address: str) -> None:
+    """Say where the page is, and open it where there is a desktop to open it on."""
+    tell_page(address)
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        # Elsewhere a text browser might take the terminal.
+        webbrowser.open(address)
 
 
 def _line(decision: Decision) -> str:

@@ -25,6 +25,7 @@ from edge.config.cameras import (
     UsbCameraSection,
 )
 from edge.config.outlets import FilesSection, JournalSection, MqttSection, PicturesSection, WebhookSection
+from edge.config.web import WebSection
 from edge.decision import DecisionSettings
 from edge.presence.settings import PresenceSettings
 from edge.signatures import KEY_PATTERN
@@ -95,3 +96,4 @@ class Config(Section):
     files: FilesSection | None = None
     journal: JournalSection = JournalSection()
     pictures: PicturesSection = PicturesSection()
+    web: WebSection | None = None

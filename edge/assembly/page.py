@@ -1,0 +1,103 @@
+"""The page over a bin, from its section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from edge.assembly.parts import Parts
+from edge.classifiers.litert import LiteRTClassifier
+from edge.config.web import WebSection
+from edge.consequences import Listener
+from edge.errors import MissingLibraryError
+from edge.messages import Sight
+from edge.places import state_folder
+from edge.telemetry import Telemetry
+from edge.web.access import is_loopback, keep_token
+from edge.web.recent import RecentPictures
+from edge.web.settings import PageSettings
+from edge.web.tally import Tally
+from edge.web.window import Decisions, ItemPictures, SightSlot, Window, Work
+
+if TYPE_CHECKING:
+    from edge.web.server import PageServer
+
+TOKEN_FILE = "web-token"  # noqa: S105 - where it is, not what it is
+
+
+@dataclass(frozen=True, slots=True)
+class Onlookers:
+    """What the page wants to be told; nothing where there is no page."""
+
+    observers: tuple[Callable[[Sight], None], ...] = ()
+    listeners: tuple[Listener, ...] = ()
+
+
+NOBODY = Onlookers()
+
+
+def open_page(
+    stack: ExitStack,
+    parts: Parts,
+    journal: Decisions,
+    telemetry: Telemetry,
+    pictures: ItemPictures | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+) -> Onlookers:
+    """The page, serving until `stack` ends; `announce` is told its address.
+
+    Without `pictures` those of the last items are kept in memory, unless the configuration wants none.
+
+    Raises:
+        MissingLibraryError, UnavailableError, AccessDeniedError: it cannot be served.
+    """
+    section = parts.config.web
+    if section is None:
+        return NOBODY
+    sights, tally, recent = SightSlot(), Tally(), None
+    if pictures is None and parts.config.pictures.enabled:
+        pictures = recent = RecentPictures(sights)
+    work = Work(telemetry, sights, journal, pictures)
+    server = new_server(page_settings(section), window_of(parts, work), tally)
+    server.start()
+    stack.callback(server.stop)
+    announce(server.address)
+    listeners = (tally.tell,) if recent is None else (tally.tell, recent.tell)
+    return Onlookers((sights.put,), listeners)
+
+
+def new_server(settings: PageSettings, window: Window, tally: Tally | None = None) -> PageServer:
+    """A server that is not answering yet.
+
+    Raises:
+        MissingLibraryError: the extra is not installed.
+    """
+    try:
+        from edge.web.server import PageServer  # noqa: PLC0415 - only where a page is wanted
+    except ImportError as error:
+        raise MissingLibraryError(f"the page needs {error.name}: pip install 'edge-sorter[web]'") from error
+    return PageServer(settings, window, tally)
+
+
+def window_of(parts: Parts, work: Work | None) -> Window:
+    """What the page shows of these parts."""
+    device = parts.config.device
+    return Window(
+        name=device.name or device.id,
+        model=parts.bundle.short_name,
+        labels=parts.classifier.labels,
+        open_classifier=partial(LiteRTClassifier, parts.bundle, 1, parts.site.temperature),
+        site=parts.site.site_id,
+        work=work,
+    )
+
+
+def page_settings(section: WebSection) -> PageSettings:
+    """Where the page is; one that others can reach gets a token."""
+    token = None if section.token is None else section.token.get_secret_value()
+    if token is None and not is_loopback(section.host):
+        token = keep_token(state_folder() / TOKEN_FILE)
+    return PageSettings(section.host, section.port, token, section.hosts)

@@ -1,0 +1,135 @@
+"""The page as an ASGI application: its parts, its files and its door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import version
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from edge.web.access import Access
+from edge.web.bodies import read_form
+from edge.web.guard import COOKIE, Guard, check_token, peer_of
+from edge.web.live import LiveFeed, LivePart
+from edge.web.metrics import MetricsPart
+from edge.web.review import ReviewPart
+from edge.web.tally import Tally
+from edge.web.teaching import TeachPart
+from edge.web.trying import TryPart
+from edge.web.window import Window
+from edge.web.workers import Workers
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_SESSION_S = 365 * 24 * 3600
+
+
+class TokenForm(BaseModel):
+    """What a visitor shows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: str = Field(max_length=256, repr=False)
+
+
+def build_app(window: Window, access: Access, workers: Workers, tally: Tally | None = None) -> Starlette:
+    """The page over what `window` shows; `tally` has heard of every decision. For one event loop."""
+    now_s = time.monotonic
+    routes = [*_own_routes(window, access), *TryPart(window.open_classifier, workers).routes()]
+    if (work := window.work) is not None:
+        feed = LiveFeed(work.sights, window.labels, workers, now_s)
+        routes += LivePart(work, feed, workers).routes()
+        routes += MetricsPart(window, work, tally or Tally(), lambda: feed.num_watchers, workers).routes()
+        if work.pictures is not None:
+            routes += ReviewPart(work.journal, work.pictures, workers).routes()
+        if work.teacher is not None:
+            routes += TeachPart(work.sights, work.teacher, workers).routes()
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, access=access, now_s=now_s)],
+        exception_handlers={HTTPException: _told},
+    )
+
+
+def _own_routes(window: Window, access: Access) -> list[Route]:
+    """The page's files, who it is about, and how a token becomes a cookie."""
+    shown = _files()
+
+    async def page(request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        if name not in shown:
+            raise HTTPException(404, "there is no such page")
+        content, content_type = shown[name]
+        return Response(content, headers={"Content-Type": content_type, "Cache-Control": "no-cache"})
+
+    async def session(request: Request) -> Response:
+        if request.method == "DELETE":
+            answer = Response(status_code=204)
+            answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+            return answer
+        form = await read_form(request, TokenForm)
+        refusal = check_token(access, form.token.strip(), peer_of(request), time.monotonic())
+        if refusal is not None:
+            return refusal
+        answer = Response(status_code=204)
+        is_tls = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, access.cookie, _SESSION_S, httponly=True, samesite="strict", secure=is_tls)
+        return answer
+
+    return [
+        Route("/", page),
+        Route("/page/{name:str}", page),
+        Route("/api/session", session, methods=["POST", "DELETE"]),
+        Route("/api/about", partial(_about, window)),
+        Route("/favicon.ico", lambda _: RedirectResponse("/page/icon.svg", 308)),
+    ]
+
+
+async def _about(window: Window, _request: Request) -> Response:
+    work = window.work
+    parts = {
+        "live": work is not None,
+        "review": work is not None and work.pictures is not None,
+        "try": True,
+        "teach": work is not None and work.teacher is not None,
+    }
+    return JSONResponse(
+        {
+            "name": window.name,
+            "model": window.model,
+            "site": window.site,
+            "labels": window.labels,
+            "parts": parts,
+            "version": version("edge-sorter"),
+        }
+    )
+
+
+async def _told(_request: Request, error: Exception) -> Response:
+    """An error as JSON with its reason."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"expected an HTTPException, found {type(error).__name__}")
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+def _files() -> Mapping[str, tuple[bytes, str]]:
+    """The page's files by name, read once: what a visitor asks for never becomes a path."""
+    folder = files("edge.web") / "page"
+    return {
+        file.name: (file.read_bytes(), _TYPES[file.name.rpartition(".")[2]])
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in _TYPES
+    }

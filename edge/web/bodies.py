@@ -1,0 +1,47 @@
+"""Reading what a visitor sends, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+_BODY_TIMEOUT_S = 20.0
+_MAX_JSON_BYTES = 16 * 1024
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The whole body. Larger ones end in 413 before they are read, slower ones in 408."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise _too_large(max_bytes)
+    except TimeoutError:
+        raise HTTPException(408, "the request came too slowly", {"Connection": "close"}) from None
+    return bytes(body)
+
+
+async def read_form(request: Request, form: type[Form]) -> Form:
+    """The body as JSON of this form; anything else ends in 400."""
+    body = await read_body(request, _MAX_JSON_BYTES)
+    try:
+        return form.model_validate_json(body)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the request"
+        raise HTTPException(400, f"{place}: {first['msg']}") from None
+
+
+def _too_large(max_bytes: int) -> HTTPException:
+    return HTTPException(413, f"expected at most {max_bytes} bytes", {"Connection": "close"})

@@ -1,0 +1,96 @@
+// Small things that every part needs: elements, requests, words.
+
+export const find = (id) => document.getElementById(id);
+
+/** An element with properties and children; text never becomes markup. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("aria-") || name === "for" || name === "role") element.setAttribute(name, value);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else element[name] = value;
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+export class Refused extends Error {
+  constructor(status, reason) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+/** The answer of the bin; a refusal is thrown with the bin's own words. */
+export async function ask(path, options = {}) {
+  const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  if (answer.status === 401) document.dispatchEvent(new Event("locked"));
+  throw new Refused(answer.status, told.error ?? `the bin answered ${answer.status}`);
+}
+
+export const askJson = async (path, options) => (await ask(path, options)).json();
+
+export const send = (path, content) =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content ?? {}) });
+
+export const percent = (share) => `${Math.round(share * 100)}\u202f%`;
+
+const OUTCOMES = {
+  accepted: "sure", unknown: "unsure", multiple: "several at once", left_early: "left too early", timeout: "not clear",
+};
+export const outcomeWord = (outcome) => OUTCOMES[outcome] ?? outcome;
+
+const PHASES = { empty: "empty", moving: "something moves", settled: "at rest", many: "one at a time, please" };
+export const phaseWord = (phase) => PHASES[phase] ?? phase;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+export function when(timestamp) {
+  const moment = new Date(timestamp);
+  return moment.toDateString() === new Date().toDateString() ? clock.format(moment) : day.format(moment);
+}
+
+/** Rows of bars, the longest first; rows that stay are changed in place, so that they can glide. */
+export function showBars(list, scores, { limit = 6, onPick = null, picked = null } = {}) {
+  const ranked = Object.entries(scores).sort((a, b) => b[1] - a[1]).slice(0, limit);
+  while (list.children.length > ranked.length) list.lastChild.remove();
+  ranked.forEach(([label, share], index) => {
+    let row = list.children[index];
+    if (!row) {
+      row = make("li", {}, make("span", { className: "name" }), make("span", { className: "track" }, make("span", { className: "fill" })), make("span", { className: "share" }));
+      list.append(row);
+    }
+    const [name, track, told] = row.children;
+    name.textContent = name.title = label;
+    track.firstChild.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+    told.textContent = percent(share);
+    if (onPick) {
+      row.tabIndex = 0;
+      row.setAttribute("role", "button");
+      row.onclick = () => onPick(label);
+      row.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); onPick(label); } };
+      if (label === picked) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  });
+}
+
+/** The picture of a decision, or an empty tile where none was kept. */
+export function thumbnail(id) {
+  const image = make("img", { className: "thumb", alt: "", loading: "lazy", decoding: "async" });
+  image.onerror = () => { image.onerror = null; image.removeAttribute("src"); };
+  image.src = `/api/pictures/${id}.jpg`;
+  return image;
+}
+
+/** Buttons for labels, with the keys 1 to 9 for the first nine. */
+export function labelButtons(group, labels, onPick, pressed = null) {
+  group.replaceChildren(...labels.map((label, index) => {
+    const button = make("button", { type: "button", "aria-pressed": String(label === pressed) }, make("span", { textContent: label, title: label }), index < 9 ? make("kbd", { textContent: String(index + 1) }) : null);
+    button.onclick = () => onPick(label);
+    return button;
+  }));
+}

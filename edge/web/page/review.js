@@ -1,0 +1,110 @@
+// Review: one picture at a time, one key for each label.
+import { askJson, find, labelButtons, make, outcomeWord, percent, send, thumbnail, when } from "./dom.js";
+
+const GROUPS = { todo: (one) => ["unknown", "unsure", "wrong"].includes(one.why), sure: (one) => one.why === "sure", labelled: (one) => one.why === "labelled" };
+const DONE = { todo: "Nothing waits for a label.", sure: "No picture of a sure decision is kept.", labelled: "Nothing is labelled yet." };
+const WHY = { unknown: "it did not know", unsure: "it was not sure", wrong: "somebody called it wrong", labelled: "labelled", sure: "it was sure" };
+
+let about = null;
+let folds = [];
+let which = "todo";
+let index = 0;
+let labels = [];
+let last = null;
+let isHere = false;
+
+export function begin(page) {
+  about = page;
+  labels = [...page.labels];
+  for (const button of document.querySelectorAll("#review .chips button")) {
+    button.append(" ", make("small"));
+    button.onclick = () => { which = button.dataset.which; index = 0; draw(); };
+  }
+  find("review-new").onsubmit = (event) => {
+    event.preventDefault();
+    const name = find("review-name").value.trim();
+    if (!name) return;
+    find("review-name").value = "";
+    if (!labels.includes(name)) labels.push(name);
+    say(name);
+  };
+  document.addEventListener("keydown", pressed);
+}
+
+export async function enter() {
+  isHere = true;
+  ({ folds } = await askJson("/api/review"));
+  for (const one of folds) if (one.label && !labels.includes(one.label)) labels.push(one.label);
+  index = 0;
+  draw();
+}
+
+export function leave() { isHere = false; }
+
+const shown = () => folds.filter(GROUPS[which]);
+
+function pressed(event) {
+  if (!isHere || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || find("detail").open) return;
+  const digit = Number(event.key);
+  if (digit >= 1 && digit <= Math.min(9, labels.length)) say(labels[digit - 1]);
+  else if (event.key === "x") say(null);
+  else if (event.key === "ArrowRight") move(1);
+  else if (event.key === "ArrowLeft") move(-1);
+  else if (event.key === "u" && last) { which = Object.keys(GROUPS).find((name) => GROUPS[name](last)); index = Math.max(0, shown().indexOf(last)); draw(); }
+  else return;
+  event.preventDefault();
+}
+
+function move(step) {
+  index = Math.max(0, Math.min(shown().length - 1, index + step));
+  draw();
+}
+
+async function say(label) {
+  const one = shown()[index];
+  if (!one) return;
+  try {
+    await send("/api/review/label", { ids: one.ids, label });
+  } catch (error) {
+    find("review-reason").textContent = error.message;
+    return;
+  }
+  one.label = label;
+  one.why = label === null ? "wrong" : "labelled";
+  last = one;
+  // What was labelled leaves the list, and the next one takes its place.
+  if (shown()[index] === one) index += 1;
+  draw();
+}
+
+function draw() {
+  const list = shown();
+  index = Math.max(0, Math.min(list.length - 1, index));
+  for (const button of document.querySelectorAll("#review .chips button")) {
+    button.setAttribute("aria-pressed", String(button.dataset.which === which));
+    button.lastChild.textContent = folds.filter(GROUPS[button.dataset.which]).length;
+  }
+  find("export").hidden = !folds.some(GROUPS.labelled);
+  find("review-one").hidden = list.length === 0;
+  find("review-empty").hidden = list.length > 0;
+  find("review-empty").lastElementChild.textContent = DONE[which];
+  if (list.length === 0) return;
+  const one = list[index];
+  const [image, caption] = find("review-picture").children;
+  image.src = `/api/pictures/${one.ids[0]}.jpg`;
+  image.alt = one.guess ? `An item, taken for ${one.guess}` : "An item";
+  caption.textContent = one.ids.length > 1 ? `${WHY[one.why]} · ${one.ids.length} alike` : WHY[one.why];
+  find("review-count").textContent = `${index + 1} of ${list.length} · ${when(one.ts)}`;
+  find("review-guess").textContent = one.label ? `You say: ${one.label}` : one.guess ? `Taken for ${one.guess}, ${percent(one.confidence)}` : outcomeWord(one.outcome);
+  find("review-reason").textContent = one.reason;
+  labelButtons(find("review-labels"), labels, say, one.label ?? null);
+  find("review-strip").replaceChildren(...list.map((other, position) => {
+    const button = make("button", { type: "button", "aria-label": `Item ${position + 1}` }, thumbnail(other.ids[0]), other.ids.length > 1 ? make("span", { className: "many", textContent: `×${other.ids.length}` }) : null, other.label ? make("span", { className: "said", textContent: other.label }) : null);
+    if (position === index) button.setAttribute("aria-current", "true");
+    button.onclick = () => { index = position; draw(); };
+    return make("li", {}, button);
+  }));
+  const strip = find("review-strip");
+  const current = strip.children[index];
+  strip.scrollLeft = current.offsetLeft - strip.clientWidth / 2 + current.clientWidth / 2;
+}

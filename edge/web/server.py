@@ -1,0 +1,106 @@
+"""The page's server: one thread, one socket, and never in the loop's way."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+
+import uvicorn
+
+from edge.errors import AccessDeniedError, UnavailableError
+from edge.web.access import Access
+from edge.web.app import build_app
+from edge.web.connections import BoundedConnection
+from edge.web.settings import PageSettings
+from edge.web.tally import Tally
+from edge.web.window import Window
+from edge.web.workers import Workers, step_back
+
+log = logging.getLogger(__name__)
+
+_KEEP_ALIVE_S = 15
+_FAREWELL_S = 1
+_BACKLOG = 64
+
+
+class PageServer:
+    """Serves the page from a thread of its own, from `start` to `stop`.
+
+    Raises:
+        UnavailableError: the port is taken, or the address is not of this machine.
+        AccessDeniedError: the port is one that this user may not take.
+    """
+
+    def __init__(self, settings: PageSettings, window: Window, tally: Tally | None = None) -> None:
+        self._socket = _listen(settings.host, settings.port)
+        self._workers = Workers()
+        access = Access(settings.token, settings.hosts)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(window, access, self._workers, tally),
+                loop="asyncio",
+                http=BoundedConnection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                # Nobody's word is taken for where a visitor comes from.
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_FAREWELL_S,
+            )
+        )
+        # Each malformed request is a warning to uvicorn; a stranger must not fill the log.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host, port = self._socket.getsockname()[:2]
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+        return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
+
+    def start(self) -> None:
+        """Begin to answer; connections are taken already."""
+        self._thread.start()
+        log.info("the page is at %s", self.address)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Take leave of the visitors and end the threads."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.error("the page's thread did not end within %.1f s", timeout_s)
+        self._socket.close()
+        self._workers.close()
+
+    def _run(self) -> None:
+        step_back()
+        self._server.run(sockets=[self._socket])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        # A bin that starts again must not wait for the last one's connections to be forgotten.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+    except PermissionError as error:
+        raise AccessDeniedError(f"web: port {port} is only for root; take one above 1023") from error
+    except OSError as error:
+        meaning = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
+        raise UnavailableError(
+            f"web: cannot listen on {host} port {port}: {meaning}; set web.port or web.host"
+        ) from error
+    return listening

@@ -1,0 +1,15 @@
+"""Where the page is, and who may look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """`port` 0 takes a free one; `token` None admits everyone who reaches `host`; `hosts` are further names of it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = field(default=None, repr=False)
+    hosts: tuple[str, ...] = ()

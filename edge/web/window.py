@@ -1,0 +1,96 @@
+"""What the page may see of a bin: the seams towards journal, pictures, camera and model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.classifiers.base import Classifier
+from edge.journal import Entry, Filter
+from edge.messages import Image, Sight
+from edge.telemetry import Telemetry
+
+
+class Decisions(Protocol):
+    """The journal, as far as the page reads and corrects it; any thread."""
+
+    def decisions(self, which: Filter = ..., limit: int = ..., *, newest_first: bool = ...) -> list[Entry]: ...
+    def find(self, record_id: str) -> Entry | None: ...
+    def counts(self) -> Mapping[str, int]: ...
+    def correct(self, id_or_seq: str, label: str | None) -> Entry: ...
+
+
+class ItemPictures(Protocol):
+    """The item of each kept decision as a JPEG; any thread."""
+
+    def find(self, record_id: str) -> bytes | None:
+        """The picture of that decision; None when it was not kept, or had to make room."""
+        ...
+
+    def ids(self) -> Sequence[str]:
+        """The decisions that have a picture, newest first."""
+        ...
+
+
+class Teacher(Protocol):
+    """Teaches the bin a class from a few pictures; see `calibration`."""
+
+    def teach(self, label: str, images: Sequence[Image]) -> str:
+        """Learn what `images`, (H, W, 3) uint8 RGB, show; gives a sentence for the owner.
+
+        Raises:
+            SorterError: it could not be learned or written.
+        """
+        ...
+
+
+class SightSlot:
+    """The newest sight, for whoever watches. The loop puts, and never waits; any thread takes."""
+
+    def __init__(self) -> None:
+        self._newest: Sight | None = None
+        self._classified: Sight | None = None
+
+    def put(self, sight: Sight) -> None:
+        """Replace what was seen before. From the loop's thread: two assignments, no lock."""
+        self._newest = sight
+        if sight.prediction is not None:
+            self._classified = sight
+
+    @property
+    def newest(self) -> Sight | None:
+        """The last tick; None before the first."""
+        return self._newest
+
+    @property
+    def classified(self) -> Sight | None:
+        """The last tick in which an item was classified."""
+        return self._classified
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A bin at work: its loop's timings, what it sees, what it decided, and what is wrong now."""
+
+    telemetry: Telemetry
+    sights: SightSlot
+    journal: Decisions
+    pictures: ItemPictures | None = None
+    problems: Callable[[], Sequence[str]] = list
+    teacher: Teacher | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Everything that the page shows; without `work` it is a page to try a model on.
+
+    `open_classifier` makes a classifier of the page's own: the loop's serves one thread only.
+    """
+
+    name: str
+    model: str
+    labels: tuple[str, ...]
+    open_classifier: Callable[[], Classifier]
+    site: str | None = None
+    work: Work | None = None

@@ -1,0 +1,45 @@
+"""Working for the page off its event loop, and behind the bin's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+# Lower than the loop's: a page may be slow when the processor is short, a bin may not.
+_NICENESS = 10
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+Part = TypeVar("Part", str, bytes)
+
+
+class Workers:
+    """Two threads of low priority for what would hold up the event loop: SQLite, JPEG, the network."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(2, "page-worker", initializer=step_back)
+
+    async def do(
+        self, work: Callable[Arguments, Answer], *arguments: Arguments.args, **named: Arguments.kwargs
+    ) -> Answer:
+        """What `work` gives, called in one of the threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *arguments, **named))
+
+    async def stream(self, parts: Iterator[Part]) -> AsyncIterator[Part]:
+        """Each of `parts`, made in one of the threads when the one before was sent."""
+        while (part := await self.do(next, parts, None)) is not None:
+            yield part
+
+    def close(self) -> None:
+        """End the threads; work that waits is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def step_back() -> None:
+    """Give the calling thread a lower priority. On Linux niceness belongs to each thread (sched(7))."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
