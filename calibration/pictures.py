@@ -13,6 +13,7 @@ from calibration.thresholds import Labelled
 from edge.classifiers.base import Classifier, softmax
 from edge.data_folder import Dataset, LeftOut
 from edge.errors import DatasetError, PictureError
+from edge.evidence import MIN_SCORE
 from edge.messages import Box, Image
 from edge.preprocess import load_picture, to_input
 from edge.run import VAL_SPLIT, SplitRow
@@ -36,8 +37,9 @@ class Measured:
     left_out: tuple[LeftOut, ...] = ()
 
     def at(self, temperature: float) -> Labelled:
-        """The pictures as they are scored at a temperature."""
-        return Labelled(softmax(self.logits, temperature), self.truth, self.objects)
+        """The pictures as they are scored at a temperature, no class below the least score that smoothing knows."""
+        scores = np.maximum(softmax(self.logits, temperature), np.float32(MIN_SCORE))
+        return Labelled(scores / scores.sum(axis=1, keepdims=True), self.truth, self.objects)
 
 
 def measure(

@@ -42,6 +42,13 @@ class SiteFolder:
             return _EMPTY_SITE
         return parse_site(read_site(self.path), self._file)
 
+    def read_or_empty(self) -> SiteDescription:
+        """The same, and nothing also when the file is not understood."""
+        try:
+            return self.read()
+        except InvalidDataError:
+            return _EMPTY_SITE
+
     def change(
         self, edit: Callable[[SiteDescription], SiteDescription], parts: Mapping[str, bytes] | None = None
     ) -> SiteDescription:
@@ -136,7 +143,8 @@ class SiteFolder:
 
 
 def _encode(description: SiteDescription) -> bytes:
-    return to_toml(description.model_dump(by_alias=True, exclude_none=True, exclude_defaults=False)).encode()
+    done = description.model_dump(by_alias=True, exclude_defaults=True)
+    return to_toml({"schema": description.schema_version, **done}).encode()
 
 
 def _parts_of(file: Path) -> Iterator[str]:

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 # Scores are themselves estimates of how often they are right: worth as much as this many pictures.
 _PRIOR_PICTURES = 10.0
-# No softened score reaches it: a class with this threshold is never accepted.
+# Smoothing keeps every score below it: a class with this threshold is never accepted.
 NEVER = 1.0
 
 # From the pictures answered as one class, the surest first: their confidences (N,), their true classes (N,) and the

@@ -38,7 +38,7 @@ def prediction_interval(num_right: float, num_seen: float, num_next: int) -> tup
     Jeffreys. Counts may be fractions, where several pictures count as one.
 
     >>> prediction_interval(95, 100, 100)
-    (0.86, 0.99)
+    (0.87, 0.99)
     """
     if num_next == 0:
         return 0.0, 1.0

@@ -117,6 +117,10 @@ class CostTable:
         if problems:
             raise ConfigError("; ".join(problems))
 
+    def of_bins(self) -> dict[str, NDArray[np.float64]]:
+        """What an item of each class costs in each bin, (C,) in the order of the labels."""
+        return {name: self._table[index] for index, name in enumerate(self._bins)}
+
     def choose(self, scores: NDArray[np.float32]) -> Choice:
         """The bin with the least expected cost for an item with these scores, (C,)."""
         expected = self._table @ scores

@@ -1,0 +1,124 @@
+"""`sorter calibrate`: make a bin fit its place. Light to import: what is heavy is imported inside the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edge.commands.options import (
+    bundle_option,
+    config_option,
+    json_option,
+    path_argument,
+    set_option,
+    site_option,
+    verbosity_options,
+)
+
+if TYPE_CHECKING:
+    from calibration.talk import Desk
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_PRECISION = 0.97
+
+_yes_option = click.option("-y", "--yes", "is_sure", is_flag=True, help="Ask nothing: keep what is found.")
+
+
+def step_options(command: Command) -> Command:
+    """What every step takes: which bin, which site, whether to ask."""
+    for option in (verbosity_options, json_option, _yes_option, set_option, site_option, bundle_option, config_option):
+        command = option(command)
+    return command
+
+
+@click.group()
+def calibrate() -> None:
+    """Make a bin fit its place: camera, empty scene, and when to be sure. Each step can be done again, and undone."""
+
+
+@calibrate.command()
+@path_argument("pictures")
+@step_options
+def temperature(*, pictures: Path, **chosen: Any) -> None:
+    """Make the model as sure as it is right, by labelled PICTURES: one subfolder for each class.
+
+    A folder with a groups.csv that names splits is judged by its val part, which training has not seen.
+    """
+    from calibration.judging import calibrate_temperature
+
+    calibrate_temperature(_desk(**chosen), pictures)
+
+
+@calibrate.command()
+@path_argument("pictures")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0.5, 1.0, max_open=True),
+    help=f"The share of what is sorted that shall be right; {DEFAULT_PRECISION} by default.",
+)
+@click.option(
+    "--costs",
+    "costs_path",
+    type=click.Path(path_type=Path),
+    help="Instead: a TOML file with leave_cost and costs.BIN.LABEL, as [decision] has them.",
+)
+@step_options
+def thresholds(*, pictures: Path, precision: float | None, costs_path: Path | None, **chosen: Any) -> None:
+    """Find out when to accept each class, by labelled PICTURES: one subfolder for each class.
+
+    What is not accepted goes unsorted, as unknown: the surer the bin must be, the more of it.
+    """
+    from calibration.judging import calibrate_thresholds
+    from calibration.wishes import wish_for
+
+    desk = _desk(**chosen)
+    wish, words = wish_for(desk.config, precision, costs_path, DEFAULT_PRECISION)
+    calibrate_thresholds(desk, pictures, wish, words)
+
+
+@calibrate.command()
+@step_options
+def undo(**chosen: Any) -> None:
+    """Go back to the site before the last step."""
+    from calibration.differences import differences
+
+    desk = _desk(**chosen)
+    before = desk.folder.read_or_empty()
+    after = desk.folder.undo()
+    for line in (changes := differences(before, after)):
+        desk.talk.say(f"  {line}")
+    desk.talk.say(f"{desk.folder.path} is as it was before; {desk.folder.num_undoable()} more steps can be undone.")
+    desk.talk.result("undo", {"changed": True, "site": str(desk.folder.path), "changes": list(changes)})
+
+
+@calibrate.command()
+@step_options
+def show(**chosen: Any) -> None:
+    """Say what was calibrated, when, and what should be done next."""
+    from calibration.overview import show_site
+
+    show_site(_desk(**chosen))
+
+
+COMMANDS: list[click.Command] = [calibrate]
+
+
+def _desk(
+    *,
+    config_path: Path | None,
+    bundle: Path | None,
+    site: Path | None,
+    overrides: tuple[str, ...],
+    is_sure: bool,
+    as_json: bool,
+) -> Desk:
+    from calibration.site_file import SiteFolder
+    from calibration.talk import Desk, Talk, site_path
+    from edge.config import find_config, load_config, with_choices
+
+    config = with_choices(load_config(find_config(config_path), overrides), bundle, site)
+    return Desk(config, SiteFolder(site_path(site, config)), Talk(is_sure, as_json))

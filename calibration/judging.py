@@ -1,0 +1,184 @@
+"""The two steps that need labelled pictures: how sure the model may be, and when that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from calibration.pictures import Measured, measure
+from calibration.talk import Desk
+from calibration.temperature import FittedTemperature, fit_temperature
+from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
+from edge.assembly.parts import Parts, load_parts
+from edge.data_folder import scan
+from edge.errors import DatasetError
+from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep
+
+# Fewer pictures than this, and the figures say more about the pictures than about the model.
+_FEWEST_PICTURES = 20
+_FEW_PICTURES = 100
+# Wishes that are shown beside the owner's own, so that it can be weighed.
+_OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
+
+
+def calibrate_temperature(desk: Desk, pictures: Path) -> None:
+    """Fit the temperature on a data folder, and offer it.
+
+    Raises:
+        DatasetError: there are too few pictures, or of classes that the model does not know.
+    """
+    parts = _parts(desk)
+    before = _temperature(parts)
+    measured = _measured(desk, parts, pictures)
+    fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
+    step = TemperatureStep(
+        made_at=desk.now(),
+        bundle=parts.bundle.bundle_id,
+        value=fitted.value,
+        num_pictures=fitted.num_pictures,
+        ece_before=round(fitted.ece_before, 4),
+        ece_after=round(fitted.ece_after, 4),
+    )
+    _tell_temperature(desk, fitted)
+    figures: dict[str, JsonValue] = {
+        "temperature": {"before": before, "after": fitted.value},
+        "num_pictures": fitted.num_pictures,
+        "ece": {"before": fitted.ece_before, "after": fitted.ece_after, "by_chance": fitted.ece_chance},
+        "loss": {"before": fitted.loss_before, "after": fitted.loss_after},
+    }
+
+    def edit(old: SiteDescription) -> SiteDescription:
+        return old.model_copy(update={"temperature": step})
+
+    desk.propose("temperature", edit, figures=figures)
+
+
+def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str) -> None:
+    """Fit the thresholds that give the owner's wish, and offer them.
+
+    Raises:
+        DatasetError: there are too few pictures, or of classes that the model does not know.
+    """
+    parts = _parts(desk)
+    measured = _measured(desk, parts, pictures)
+    labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
+    fitted = fit_thresholds(labelled, wish, folds)
+    labels = parts.classifier.labels
+    _tell_thresholds(desk, labels, fitted, words)
+    curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
+    _tell_choice(desk, curve)
+    step = ThresholdsStep(
+        made_at=desk.now(),
+        bundle=parts.bundle.bundle_id,
+        wish=words,
+        num_pictures=len(measured.truth),
+        classes={
+            label: ClassStep(min_confidence=least, num_accepted=counts.num_accepted, num_right=counts.num_right)
+            for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+            if counts.num_pictures
+        },
+    )
+
+    def edit(old: SiteDescription) -> SiteDescription:
+        return old.model_copy(update={"thresholds": step})
+
+    figures: dict[str, JsonValue] = {
+        "wish": words,
+        "overall": _tally_json(fitted.overall),
+        "classes": {
+            label: {"min_confidence": least, **_tally_json(counts)}
+            for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+        },
+        "accuracy_against_unknown": {f"{share:.2f}": _tally_json(counts) for share, counts in curve.items()},
+    }
+    desk.propose("thresholds", edit, figures=figures)
+
+
+def _parts(desk: Desk) -> Parts:
+    is_there = (desk.folder.path / "site.toml").is_file()
+    return load_parts(desk.config.model_copy(update={"site": desk.folder.path if is_there else None}))
+
+
+def _temperature(parts: Parts) -> float:
+    return parts.site.temperature or parts.bundle.manifest.temperature
+
+
+def _measured(desk: Desk, parts: Parts, folder: Path) -> Measured:
+    dataset = scan(folder)
+    measured = measure(
+        dataset, parts.classifier, _temperature(parts), progress=lambda rows: desk.talk.bar(rows, "pictures")
+    )
+    for picture in measured.left_out:
+        desk.talk.say(f"left out: {picture.reason}")
+    num_pictures, num_objects = len(measured.truth), len(set(measured.objects.tolist()))
+    if num_objects < _FEWEST_PICTURES:
+        raise DatasetError(
+            f"{folder}: expected pictures of at least {_FEWEST_PICTURES} different items, found {num_objects}"
+        )
+    desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
+    if num_objects < _FEW_PICTURES:
+        desk.talk.say(f"That is few: take the figures as rough until there are {_FEW_PICTURES}.")
+    return measured
+
+
+def _shares(measured: Measured, parts: Parts) -> str:
+    counts = {label: int((measured.truth == index).sum()) for index, label in enumerate(parts.classifier.labels)}
+    return ", ".join(f"{count} of {label}" for label, count in counts.items())
+
+
+def _tell_temperature(desk: Desk, fitted: FittedTemperature) -> None:
+    say = desk.talk.say
+    say("\nWhen the model says it is 90 % sure, is it right 9 times out of 10? It is off by")
+    say(f"  {fitted.ece_before:5.1%} now")
+    say(f"  {fitted.ece_after:5.1%} with the temperature {fitted.value:g}, on pictures left out when finding it")
+    say(f"  {fitted.ece_chance:5.1%} is what so few pictures would show of perfectly honest scores, by chance")
+
+
+def _tell_thresholds(desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, words: str) -> None:
+    say = desk.talk.say
+    say(f"\nThe wish: {words}. What is below its class's threshold goes unsorted, as unknown.")
+    say("Each line was counted on pictures that were left out when the thresholds were found.\n")
+    width = max(len(label) for label in (*labels, "all together"))
+    say(f"{'':{width}}  threshold  answered  accepted  right   so of as many others this share will be right")
+    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
+        say(f"{label:{width}}  {_threshold_text(least, counts)}  {_counts_text(counts)}")
+    say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}")
+    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
+        if not counts.num_pictures:
+            say(f"No picture was answered as {label}: its threshold stays as it is.")
+        elif least >= NEVER:
+            say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")
+
+
+def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:
+    say = desk.talk.say
+    say("\nWhat other wishes would give:")
+    for share, counts in curve.items():
+        found = "none accepted" if counts.precision is None else f"{counts.precision:.1%} right"
+        say(f"  --precision {share:.2f}: {1 - counts.coverage:4.0%} left as unknown, {found} of {counts.num_accepted}")
+
+
+def _threshold_text(least: float, counts: Tally) -> str:
+    if not counts.num_pictures:
+        return f"{'-':>9}"
+    return f"{'never':>9}" if least >= NEVER else f"{least:9.2f}"
+
+
+def _counts_text(counts: Tally) -> str:
+    low, high = counts.interval
+    forecast = f"{low:.0%} to {high:.0%}" if counts.num_accepted else "nothing can be said"
+    return f"{counts.num_pictures:8d}  {counts.num_accepted:8d}  {counts.num_right:5d}   {forecast}"
+
+
+def _tally_json(counts: Tally) -> dict[str, JsonValue]:
+    return {
+        "num_pictures": counts.num_pictures,
+        "num_accepted": counts.num_accepted,
+        "num_right": counts.num_right,
+        "num_items": counts.num_objects,
+        "precision": counts.precision,
+        "precision_interval95": list(counts.interval),
+        "unknown_rate": 1 - counts.coverage,
+    }

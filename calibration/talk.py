@@ -1,0 +1,110 @@
+"""The conversation of a calibration step with whoever runs it: a person at a terminal, or a script.
+
+Sentences go to stderr where a script wants JSON, so that stdout holds its one object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from pydantic import JsonValue
+
+from calibration.differences import differences
+from calibration.site_file import SiteFolder
+from edge.commands.options import verbosity
+from edge.config.sections import Config
+from edge.site import SiteDescription, default_site
+
+T = TypeVar("T")
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How a step speaks: `is_sure` answers every question with yes, `as_json` keeps stdout for the result."""
+
+    is_sure: bool
+    as_json: bool
+
+    def say(self, sentence: str = "") -> None:
+        """A sentence for a person."""
+        if verbosity() >= 0:
+            click.echo(sentence, err=self.as_json)
+
+    def ask(self, question: str, *, default: bool = True) -> bool:
+        """Yes or no; yes without asking where the owner said so beforehand."""
+        return self.is_sure or click.confirm(question, default=default, err=self.as_json)
+
+    def wait(self, request: str) -> None:
+        """Until the person has done what they were asked for."""
+        if self.is_sure:
+            self.say(request)
+        else:
+            click.prompt(f"{request}, then press Enter", default="", show_default=False, err=self.as_json)
+
+    def bar(self, things: Sequence[T], label: str) -> Iterable[T]:
+        """A progress bar on stderr, at a terminal only."""
+        return _with_bar(things, label) if sys.stderr.isatty() and verbosity() >= 0 else things
+
+    def result(self, step: str, fields: Mapping[str, JsonValue]) -> None:
+        """The object for the script; nothing for a person, who was told already."""
+        if self.as_json:
+            click.echo(json.dumps({"schema": SCHEMA, "step": step, **fields}, ensure_ascii=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What every step needs: the configuration, the site that it changes, and the talk."""
+
+    config: Config
+    folder: SiteFolder
+    talk: Talk
+
+    def now(self) -> datetime:
+        """When the step is done, as the site file writes it down."""
+        return datetime.now(UTC).replace(microsecond=0)
+
+    def propose(
+        self,
+        step: str,
+        edit: Callable[[SiteDescription], SiteDescription],
+        parts: Mapping[str, bytes] | None = None,
+        figures: Mapping[str, JsonValue] | None = None,
+    ) -> bool:
+        """Show what a step would change, ask, and change it. Whether it did."""
+        before = self.folder.read()
+        changes = differences(before, edit(before))
+        self.talk.say("\nThis would change the site file:" if changes else "\nThe site file says so already.")
+        for line in changes:
+            self.talk.say(f"  {line}")
+        is_changed = bool(changes or parts) and self.talk.ask("Keep it?")
+        if is_changed:
+            self.folder.change(edit, parts)
+            self.talk.say(f"Kept in {self.folder.path}. `sorter calibrate undo` goes back to what was before.")
+            self._say_how_to_use()
+        else:
+            self.talk.say("Nothing was changed.")
+        fields: dict[str, JsonValue] = {"changed": is_changed, "site": str(self.folder.path), "changes": list(changes)}
+        self.talk.result(step, {**fields, **(figures or {})})
+        return is_changed
+
+    def _say_how_to_use(self) -> None:
+        if self.config.site is None and self.folder.path != default_site():
+            self.talk.say(f'Add this line to the top of your configuration: site = "{self.folder.path}"')
+
+
+def site_path(chosen: Path | None, config: Config) -> Path:
+    """The site that is worked on: the one asked for, else the configuration's, else this machine's."""
+    return chosen or config.site or default_site()
+
+
+def _with_bar(things: Sequence[T], label: str) -> Iterator[T]:
+    with click.progressbar(things, label=label, file=sys.stderr) as shown:
+        yield from shown
