@@ -15,6 +15,7 @@ from edge.actuators.look import SceneWatch
 from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
 from edge.assembly.actuators import open_actuators, worker_settings
 from edge.assembly.cameras import open_camera
+from edge.assembly.models import ModelWatch, with_model_that_starts
 from edge.assembly.outlets import open_outlets
 from edge.assembly.page import open_page
 from edge.assembly.parts import Parts, load_parts
@@ -66,11 +67,18 @@ def open_rehearsal(
 
 @contextmanager
 def open_bin(
-    config: Config, clock: PacedClock, listeners: Sequence[Listener], announce: Callable[[str], None] = lambda _: None
+    config: Config,
+    clock: PacedClock,
+    listeners: Sequence[Listener],
+    announce: Callable[[str], None] = lambda _: None,
+    on_new_model: Callable[[], None] = lambda: None,
 ) -> Iterator[Loop]:
-    """The real thing: journal on disk, actuators on their lines, decisions to whoever is to be told."""
+    """The real thing: journal on disk, actuators on their lines, decisions to whoever is to be told.
+
+    `on_new_model` is called in the loop's thread when another model has become the active one.
+    """
     with ExitStack() as stack:
-        parts = load_parts(config)
+        parts = with_model_that_starts(config, load_parts)
         kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
         journal = stack.enter_context(closing(kept))
         scene = SceneWatch()
@@ -80,9 +88,12 @@ def open_bin(
         recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id)
         telemetry = Telemetry()
         page = open_page(stack, parts, journal, telemetry, announce=announce)
-        consequences = Consequences(journal, recorder, dispatcher, [*listeners, *outlets, *page.listeners])
+        models = ModelWatch(config, journal, on_new_model)
+        told = [*listeners, *outlets, *page.listeners, *models.listeners]
+        consequences = Consequences(journal, recorder, dispatcher, told)
         camera = open_camera(parts.camera(), clock)
-        yield _assemble(stack, parts, camera, consequences, dispatcher, [scene, *page.observers], telemetry)
+        observers: list[Observer] = [scene, *page.observers, *models.observers]
+        yield _assemble(stack, parts, camera, consequences, dispatcher, observers, telemetry)
 
 
 class Ending(Enum):
@@ -105,6 +116,10 @@ class Requests:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
+
+    def reload(self) -> None:
+        """Ask for what SIGHUP asks for."""
+        self.is_reloading = True
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self.is_stopping = True

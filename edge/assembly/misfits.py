@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings, webhook_settings
 from edge.assembly.parts import decision_settings, labels_of_bins, open_site, unknown_bin
 from edge.assembly.places import journal_path, pictures_folder
-from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.bundle import Bundle
 from edge.cameras.stream import check_url
 from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
@@ -26,7 +27,7 @@ def misfits(config: Config) -> Iterator[Complaint]:
     """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked."""
     bundle: Bundle | None = None
     try:
-        bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
+        bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
     if bundle is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from edge.bundle import DEFAULT_BUNDLE, Bundle
+from edge.assembly.models import bundle_path
+from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
@@ -62,7 +63,7 @@ def load_parts(config: Config) -> Parts:
     Raises:
         SorterError: the bundle, the site file, the thresholds or the bins do not fit.
     """
-    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
+    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)

@@ -11,10 +11,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.assembly.models import bundle_path
 from edge.benchmark.device import Device, Reading, energy_j, memory_mb
 from edge.benchmark.measure import INVOKE, LoopRun, recommended_threads, time_invoke, time_start
 from edge.benchmark.timing import Comparison, Timing, compare
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.bundle import load_bundle
 from edge.charts import Bar, Line, bar_chart, line_chart
 from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
@@ -99,7 +100,7 @@ def benchmark(
 
     `seconds` is how long the loop runs, at least a few hundred frames are wanted; `soak_s` goes on after it.
     """
-    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
+    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
     before = Reading.now()
     tell("the network alone")
     by_threads = {threads: time_invoke(bundle, threads) for threads in sweep}

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands.options import json_option, verbosity_options
+from edge.commands.options import config_option, json_option, set_option, verbosity_options
 from edge.errors import CheckFailedError, MissingInputError, SorterError
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
+    from edge.config import Config
     from edge.verification import GoldenCheck
+
+
+_NEXT = "Next: systemctl reload sorter, or start the bin again."
+_SHADOW_HELP = "Do not activate it yet: let it run beside the active one for N items, then promote it."
+
+trial_option = click.option(
+    "--trial",
+    "num_trial",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Watch it for N items, and roll back when it is unsure far more often than the bin was; 0 trusts it at once.",
+)
 
 
 @click.group()
@@ -93,6 +109,130 @@ def sign(bundle: Path, key: Path) -> None:
 
     loaded = load_bundle(bundle)
     click.echo(f"{loaded.short_name}: signed by {sign_bundle(loaded, key)}")
+
+
+@model.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT.zip")
+@verbosity_options
+def pack(bundle: Path, out: Path) -> None:
+    """Pack BUNDLE into one file that `sorter model install` takes."""
+    from edge.bundle import load_bundle
+    from edge.fetch import pack as write
+
+    loaded = load_bundle(bundle)
+    write(loaded, out)
+    click.echo(f"{out}: {loaded.short_name}; next: sorter model install {out}")
+
+
+@model.command()
+@click.argument("source")
+@click.option("--shadow", "num_shadow", type=click.IntRange(1, 100_000), metavar="N", help=_SHADOW_HELP)
+@trial_option
+@config_option
+@set_option
+@verbosity_options
+def install(
+    source: str, num_shadow: int | None, num_trial: int, config_path: Path | None, overrides: tuple[str, ...]
+) -> None:
+    """Check the model at SOURCE (a bundle's folder, a .zip, an http(s) address) on this machine, keep and activate it.
+
+    The model before is kept: `sorter model rollback` goes back to it, and so does the bin by itself when the new
+    one does not start, or is unsure far more often.
+    """
+    from edge.assembly.models import model_store
+    from edge.config import find_config, load_config
+    from edge.fetch import fetched
+    from edge.shadow import begin_shadow
+
+    settings = load_config(find_config(config_path), overrides)
+    store = model_store(settings)
+    with fetched(source) as folder:
+        name = store.install(folder).short_name
+    if num_shadow is not None:
+        begin_shadow(store, name, num_shadow)
+        click.echo(f"installed {name}; it runs beside the active model for {num_shadow} items. {_NEXT}")
+        return
+    _activate(settings, name, num_trial)
+    click.echo(f"installed and activated {name}. {_NEXT}")
+
+
+@model.command()
+@click.argument("name")
+@trial_option
+@config_option
+@set_option
+@verbosity_options
+def activate(name: str, num_trial: int, config_path: Path | None, overrides: tuple[str, ...]) -> None:
+    """Let the installed model NAME be the one that sorts from the next start on."""
+    from edge.config import find_config, load_config
+
+    _activate(load_config(find_config(config_path), overrides), name, num_trial)
+    click.echo(f"activated {name}. {_NEXT}")
+
+
+@model.command()
+@config_option
+@set_option
+@verbosity_options
+def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
+    """Go back to the model before."""
+    from edge.assembly.models import model_store
+    from edge.config import find_config, load_config
+
+    store = model_store(load_config(find_config(config_path), overrides))
+    click.echo(f"rolled back to {store.roll_back()}. {_NEXT}")
+
+
+@model.command()
+@config_option
+@set_option
+@json_option
+@verbosity_options
+def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: bool) -> None:
+    """Say which models are installed, which one sorts, and how a trial or a shadow run goes."""
+    from edge.assembly.models import bundle_path, model_store
+    from edge.config import find_config, load_config
+    from edge.shadow import read_shadow
+    from edge.store import Role
+    from edge.trial import read_trial
+
+    settings = load_config(find_config(config_path), overrides)
+    store = model_store(settings)
+    roles = {role.value: path.name for role in Role if (path := store.path_of(role)) is not None}
+    trial, shadow = read_trial(store), read_shadow(store)
+    if as_json:
+        described = {
+            name: found.model_dump(by_alias=True) for name, found in (("trial", trial), ("shadow", shadow)) if found
+        }
+        click.echo(
+            json.dumps(
+                {"schema": 1, "runs": str(bundle_path(settings)), "installed": store.names(), **roles, **described}
+            )
+        )
+        return
+    click.echo(f"runs: {bundle_path(settings)}")
+    for name in store.names():
+        click.echo(f"  {name}  {', '.join(role for role, of in roles.items() if of == name)}".rstrip())
+    if trial is not None:
+        click.echo(f"on trial: {trial.num_items} of {trial.num_wanted} items, {trial.num_unknown} unknown")
+    if shadow is not None:
+        click.echo(f"shadow: {shadow.num_items} of {shadow.num_wanted} items, {shadow.agreement:.0%} agreed")
+
+
+def _activate(settings: Config, name: str, num_trial: int) -> None:
+    """With what the journal says of the bin so far, where there is one."""
+    from edge.assembly.models import NUM_BEFORE, model_store
+    from edge.assembly.places import journal_path
+    from edge.journal import JournalReader
+    from edge.trial import begin_trial
+
+    path = journal_path(settings)
+    before = []
+    if path.is_file():
+        with closing(JournalReader(path)) as journal:
+            before = journal.decisions(limit=NUM_BEFORE, newest_first=True)
+    begin_trial(model_store(settings), name, num_trial, before)
 
 
 def _bundle_paths(folders: tuple[Path, ...]) -> list[Path]:

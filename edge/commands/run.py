@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def run(
 
     requests, clock = Requests(), SystemClock()
     requests.listen()
-    open_loop = open_rehearsal if dry_run else open_bin
+    open_loop = open_rehearsal if dry_run else partial(open_bin, on_new_model=requests.reload)
     while True:
         with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
             ending = serve(loop, requests, reread)

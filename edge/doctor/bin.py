@@ -17,8 +17,8 @@ from edge.actuators.gpio import line_errors
 from edge.assembly.actuators import open_lines
 from edge.assembly.cameras import open_camera
 from edge.assembly.misfits import misfits
+from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings
-from edge.bundle import DEFAULT_BUNDLE
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
 from edge.config import Config, check
@@ -83,7 +83,7 @@ def camera(config: Config) -> Iterator[Finding]:
 
 def model(config: Config) -> Iterator[Finding]:
     """Does the model answer here as it did where it was made, and how fast?"""
-    bundle = load_trusted_bundle(config.model.bundle or DEFAULT_BUNDLE, config.model.public_key)
+    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
     checks = check_golden(bundle, LiteRTClassifier(bundle))
     wrong = [check.picture for check in checks if not check.is_passed]
     if wrong:

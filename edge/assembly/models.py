@@ -1,0 +1,87 @@
+"""Which model runs: the configured one, the active one of the device's store, or the shipped one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.bundle import DEFAULT_BUNDLE
+from edge.classifiers.litert import LiteRTClassifier
+from edge.config.sections import Config
+from edge.errors import SorterError
+from edge.journal import Entry, Journal
+from edge.messages import Sight
+from edge.places import state_folder
+from edge.records import DecisionRecord
+from edge.shadow import ShadowWatch, read_shadow
+from edge.signatures import load_trusted_bundle
+from edge.store import ModelStore, Role
+from edge.trial import TrialWatch, end_badly, read_trial, survive_start
+
+if TYPE_CHECKING:
+    from edge.assembly.parts import Parts
+
+log = logging.getLogger(__name__)
+
+# The decisions that tell how the bin did before a new model came.
+NUM_BEFORE = 300
+
+
+def model_store(config: Config) -> ModelStore:
+    """The device's store."""
+    return ModelStore(state_folder() / "models", config.model.public_key)
+
+
+def bundle_path(config: Config) -> Path:
+    """The bundle that runs. The store is passed over when the configuration names a bundle."""
+    return config.model.bundle or model_store(config).path_of(Role.ACTIVE) or DEFAULT_BUNDLE
+
+
+def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> Parts:
+    """`load(config)`; a model on trial that does not load, or never came to a picture, is rolled back first.
+
+    Raises:
+        SorterError: as `load`, when no model on trial is to blame.
+    """
+    if config.model.bundle is not None:
+        return load(config)
+    store = model_store(config)
+    survive_start(store)
+    try:
+        return load(config)
+    except SorterError as error:
+        trial = read_trial(store)
+        if trial is None:
+            raise
+        end_badly(store, f"{trial.model} does not start ({error})")
+        return load(config)
+
+
+class ModelWatch:
+    """The trial and the shadow run of the device's store, as the loop's onlookers; `on_change` asks for a reload."""
+
+    def __init__(self, config: Config, journal: Journal, on_change: Callable[[], None]) -> None:
+        store = model_store(config)
+        self._trial = TrialWatch(store, on_change)
+        self.observers: list[Callable[[Sight], None]] = [self._trial.saw]
+        self.listeners: list[Callable[[DecisionRecord], None]] = [self._trial.tell]
+        shadow = read_shadow(store)
+        candidate = store.path_of(Role.CANDIDATE)
+        if shadow is None or candidate is None or config.model.bundle is not None:
+            return
+        try:
+            bundle = load_trusted_bundle(candidate, config.model.public_key)
+            classifier = LiteRTClassifier(bundle, config.model.threads)
+        except SorterError as error:
+            log.warning("no shadow run: %s", error)
+            return
+        watch = ShadowWatch(store, classifier, lambda: before_now(journal), on_change)
+        self.observers.append(watch.saw)
+        self.listeners.append(watch.tell)
+
+
+def before_now(journal: Journal) -> list[Entry]:
+    """The latest decisions."""
+    return journal.decisions(limit=NUM_BEFORE, newest_first=True)
