@@ -10,6 +10,8 @@ from enum import Enum, auto
 from functools import partial
 from types import FrameType
 
+import cv2
+
 from edge.actuators.log import LogActuator
 from edge.actuators.look import SceneWatch
 from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
@@ -172,6 +174,8 @@ def _assemble(
     observers: Sequence[Observer],
     telemetry: Telemetry,
 ) -> Loop:
+    # Threads of OpenCV's own would take the network's cores, and win nothing on pictures this small.
+    cv2.setNumThreads(1)
     stack.callback(camera.close)
     camera.open()
     dispatcher.start()

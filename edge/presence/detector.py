@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 import cv2
 import numpy as np
 
@@ -9,7 +12,7 @@ from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
 from edge.presence.planes import Mask, share_of, to_log
-from edge.presence.regions import SECOND_ITEM, Foreground, find_things
+from edge.presence.regions import SECOND_ITEM, Foreground, Side, find_things
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
@@ -66,6 +69,7 @@ class _Watch:
         self._difference: Difference | None = None
         self._last_s: float | None = None
         self._is_settled = False
+        self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
             unknown = np.zeros(self._mask.shape, np.float32)
             self._background = Background(to_log(view.shrink_reference(reference)), unknown, settings.adapt_s)
@@ -107,6 +111,7 @@ class _Watch:
         if foreground is None:
             self._stillness.reset()
             self._is_settled = False
+            self._always_touched, self._ever_touched = ~Side(0), Side(0)
             return Presence(Phase.EMPTY)
         still_s = self._stillness.update(difference, self._mask, now_s)
         was_settled = self._is_settled
@@ -139,9 +144,7 @@ class _Watch:
         return True
 
     def _phase(self, foreground: Foreground, difference: Difference, still_s: float) -> tuple[Phase, Box]:
-        large_px = SECOND_ITEM * foreground.things[0].area_px
-        has_arm = any(thing.is_arm_like and thing.area_px >= large_px for thing in foreground.things)
-        needed_s = self._settings.arm_settle_s if has_arm else self._settings.settle_s
+        needed_s = self._settings.arm_settle_s if self._has_arm(foreground) else self._settings.settle_s
         # What came to rest stays so until it moves: a rim that flickers makes no arm of an item.
         self._is_settled = still_s > 0 and (self._is_settled or still_s >= needed_s - _ROUNDING_S)
         if not self._is_settled:
@@ -149,6 +152,19 @@ class _Watch:
         return (
             Phase.MANY if is_several(foreground, difference.score, difference.doubt) else Phase.SETTLED
         ), foreground.box
+
+    def _has_arm(self, foreground: Foreground) -> bool:
+        """Whether something is cut off by a rim as an arm is, and has reached in from that rim alone all the time.
+
+        An item that lies across one rim fell there, or came in over another one.
+        """
+        large_px = SECOND_ITEM * foreground.things[0].area_px
+        large = [thing for thing in foreground.things if thing.area_px >= large_px]
+        touched = reduce(or_, (thing.touches for thing in large))
+        self._always_touched &= touched
+        self._ever_touched |= touched
+        has_stayed = bool(self._always_touched) and self._ever_touched == touched
+        return has_stayed and any(thing.is_arm_like for thing in large)
 
 
 def _guarded(foreground: Foreground) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Flag, auto
 from itertools import compress
 
 import cv2
@@ -47,14 +48,24 @@ _MAX_THINGS = 64
 _BELONGS = 0.4
 
 
+class Side(Flag):
+    """The rims of the picture."""
+
+    TOP = auto()
+    BOTTOM = auto()
+    LEFT = auto()
+    RIGHT = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One connected piece of foreground, in work pixels."""
+    """One connected piece of foreground, in work pixels; `touches` says which rims it reaches."""
 
     label: int
     box: Box
     area_px: int
     center: tuple[int, int]
+    touches: Side
     is_arm_like: bool
 
 
@@ -174,7 +185,9 @@ def _thing(labels: Labels, certain: Mask, label: int, outline: Outline) -> Thing
         by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
         inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
         is_arm_like = any(map(_is_cut_like_an_arm, compress(inwards, touching)))
-    return Thing(label, _narrowed(Box(x, y, width, height), rows, columns), area_px, _center(outline), is_arm_like)
+    touches = Side(sum(side.value for side in compress(Side, touching)))
+    box = _narrowed(Box(x, y, width, height), rows, columns)
+    return Thing(label, box, area_px, _center(outline), touches, is_arm_like)
 
 
 def _center(outline: Outline) -> tuple[int, int]:

@@ -34,7 +34,7 @@ class PresenceSettings:
     Attributes:
         region: nothing outside of it counts.
         settle_s: how long the foreground lies still before the item is SETTLED, seconds.
-        arm_settle_s: the same for what reaches into the picture as an arm does, seconds.
+        arm_settle_s: the same for what reaches into the picture as an arm does all the time, seconds.
         min_area: the smallest item, as a share of the region's area, 0..1.
         sensitivity: 1 by default; 2 sees half the difference, and more nonsense.
         learn_s: how long an unknown empty scene must lie still to be learned, seconds; 0 takes the first frame.
@@ -45,7 +45,7 @@ class PresenceSettings:
 
     region: Region = field(default_factory=Region)
     settle_s: Annotated[float, Gt(0), Le(60)] = 0.25
-    arm_settle_s: Annotated[float, Gt(0), Le(60)] = 1.5
+    arm_settle_s: Annotated[float, Gt(0), Le(60)] = 1.2
     min_area: Annotated[float, Gt(0), Le(1)] = 0.002
     sensitivity: Annotated[float, Gt(0), Le(10)] = 1.0
     learn_s: Annotated[float, Ge(0), Le(60)] = 0.8

@@ -237,6 +237,14 @@ def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
     assert set(watcher.phases) == {Phase.MOVING}
 
 
+def test_an_item_that_comes_over_one_rim_and_lies_across_another_is_no_arm(watcher: Watcher) -> None:
+    for x in (0, 50, 100):
+        watcher.see(with_item(ground(), Box(x, 0, 36, 110), (200, 150, 120)), 1 / RATE_HZ)
+    watcher.see(with_item(ground(), Box(140, 0, 36, 110), (200, 150, 120)), 1.0)
+    assert Phase.SETTLED not in watcher.phases[:3]
+    assert watcher.phases.index(Phase.SETTLED) / RATE_HZ <= 3 / RATE_HZ + 1 / 3
+
+
 def test_a_ghost_of_what_was_learned_is_absorbed() -> None:
     watcher = Watcher(PresenceDetector())
     watcher.see(with_item(ground()), 2.0)
