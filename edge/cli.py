@@ -15,13 +15,13 @@ from pathlib import Path
 import click
 from click.shell_completion import shell_complete
 
+from edge.commands.completion import VARIABLE
 from edge.commands.options import verbosity
 from edge.errors import MissingLibraryError, SorterError, StorageError, translate
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-COMPLETE_VARIABLE = "_SORTER_COMPLETE"
 
 # What an install without an extra lacks, by the name it is imported under.
 _EXTRA_OF_MODULE = {
@@ -98,8 +98,8 @@ def _as_ours(error: Exception) -> SorterError:
 
 def _invoke(arguments: list[str]) -> None:
     """As click's own main() does, but without its turning every broken pipe into exit code 1."""
-    if instruction := os.environ.get(COMPLETE_VARIABLE):
-        raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", COMPLETE_VARIABLE, instruction))
+    if instruction := os.environ.get(VARIABLE):
+        raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", VARIABLE, instruction))
     with sorter.make_context("sorter", arguments) as context:
         sorter.invoke(context)
 

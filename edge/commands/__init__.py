@@ -6,9 +6,11 @@ import click
 
 from edge.commands.benchmark import benchmark
 from edge.commands.classify import classify
+from edge.commands.completion import completion
 from edge.commands.config import config
 from edge.commands.demo import demo
 from edge.commands.doctor import doctor
+from edge.commands.init import init
 from edge.commands.model import model
 from edge.commands.record import record
 from edge.commands.replay import replay
@@ -20,9 +22,11 @@ from edge.commands.try_model import try_model
 COMMANDS: list[click.Command] = [
     benchmark,
     classify,
+    completion,
     config,
     demo,
     doctor,
+    init,
     model,
     record,
     replay,
