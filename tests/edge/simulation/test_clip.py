@@ -1,0 +1,84 @@
+"""A simulated clip and its truth fit each other, and what is there already is left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.cameras.replay import VideoFile
+from edge.errors import MissingInputError, StorageError, UsageError
+from edge.scoring import load_truth
+from edge.simulation import Conditions, Cutout, Plan, Scene, load_cutouts, load_grounds, write_clip
+
+PLAN = Plan(width_px=96, height_px=64, lead_s=0.2, rest_s=(0.3, 0.4), gap_s=(0.1, 0.2), hand_only_share=0.0)
+GROUND = np.full((64, 96, 3), 190, np.uint8)
+
+
+def scene(num_items: int = 2) -> Scene:
+    item = Cutout(np.full((20, 30, 3), 40, np.uint8), np.ones((20, 30), np.float32), "can", "can.jpg")
+    return Scene([item] * num_items, GROUND, PLAN, Conditions(), seed=1)
+
+
+def photographs(folder: Path, counts: dict[str, int]) -> Path:
+    for label, count in counts.items():
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            picture = np.full((60, 80, 3), 220, np.uint8)
+            cv2.circle(picture, (40, 30), 15 + number, (30, 60, 200), cv2.FILLED)
+            cv2.imwrite(str(folder / label / f"{number}.jpg"), picture)
+    return folder
+
+
+@pytest.mark.parametrize("ending", [".avi", ".mp4"])
+def test_a_clip_has_every_frame_and_a_truth_that_loads(ending: str, tmp_path: Path) -> None:
+    clip, staged = tmp_path / f"clip{ending}", scene()
+    truth_path = write_clip(staged, clip)
+    stills = list(VideoFile(clip).play())
+    content = json.loads(truth_path.read_text())
+    assert len(stills) == content["frames"] == len(list(staged.frames()))
+    truth = load_truth(truth_path)
+    assert [event.label for event in truth.events] == ["can", "can"]
+    assert [event.settled for event in truth.events] == pytest.approx([v.settled_s for v in staged.visits], abs=0.001)
+    assert truth.seconds == pytest.approx(stills[-1][0], abs=2 / PLAN.rate_hz)  # the last frame begins before its end
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"clip{ending}", "clip.json"]
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip.json"])
+def test_what_is_there_already_is_replaced_on_request_only(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(UsageError, match=rf"{name} exists already.*--force"):
+        write_clip(scene(1), tmp_path / "clip.avi")
+    assert (tmp_path / name).read_text() == "precious"
+    write_clip(scene(1), tmp_path / "clip.avi", should_replace=True)
+    assert len(load_truth(tmp_path / "clip.json").events) == 1
+
+
+def test_another_ending_or_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.mp4 or \.avi"):
+        write_clip(scene(1), tmp_path / "clip.mkv")
+    with pytest.raises(StorageError, match="is its folder there"):
+        write_clip(scene(1), tmp_path / "nowhere" / "clip.avi")
+
+
+def test_items_are_taken_from_all_classes_in_turn(tmp_path: Path) -> None:
+    folder = photographs(tmp_path, {"can": 3, "jar": 1, "lid": 2})
+    assert [cutout.label for cutout in load_cutouts(folder)] == ["can", "jar", "lid", "can", "lid", "can"]
+    assert [cutout.label for cutout in load_cutouts(folder, limit=2)] == ["can", "jar"]
+
+
+def test_a_background_is_one_picture_or_all_of_a_folder(tmp_path: Path) -> None:
+    folder = photographs(tmp_path, {"empty": 2}) / "empty"
+    assert len(load_grounds(folder)) == 2
+    assert len(load_grounds(folder / "0.jpg")) == 1
+
+
+def test_what_is_not_there_is_missing_input(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for load in (load_cutouts, load_grounds):
+        for path in (tmp_path / "nowhere", tmp_path / "empty"):
+            with pytest.raises(MissingInputError):
+                load(path)
