@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -52,8 +53,9 @@ class Guard:
         refusal = self._refusal(Request(scope))
         answer: ASGIApp = self._app if refusal is None else refusal
         timeout_s = EXPORT_TIMEOUT_S if scope["path"] == _EXPORT else ANSWER_TIMEOUT_S
-        async with asyncio.timeout(timeout_s):
-            await answer(scope, receive, _with_headers(send))
+        with suppress(TimeoutError):  # whoever reads no answer gets none
+            async with asyncio.timeout(timeout_s):
+                await answer(scope, receive, _with_headers(send))
 
     def _refusal(self, request: Request) -> Response | None:
         """Why this request is not let in; None when it is."""

@@ -169,7 +169,7 @@ class LivePart:
 def as_json(entry: Entry) -> dict[str, object]:
     """A line of the journal as the page gets it: the decision's record, and what a person said of it."""
     record: dict[str, object] = json.loads(entry.record)
-    return record
+    return {**record, "corrected": entry.corrected, "is_wrong": entry.is_wrong}
 
 
 def number(request: Request, name: str, otherwise: int) -> int:

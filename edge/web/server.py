@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
 import threading
+from functools import partial
+from typing import cast
 
 import uvicorn
 
@@ -41,7 +44,7 @@ class PageServer:
             uvicorn.Config(
                 build_app(window, access, self._workers, tally),
                 loop="asyncio",
-                http=BoundedConnection,
+                http=cast("type[asyncio.Protocol]", partial(BoundedConnection, patience_s=settings.patience_s)),
                 ws="none",
                 lifespan="off",
                 log_config=None,

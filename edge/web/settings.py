@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """`port` 0 takes a free one; `token` None admits everyone who reaches `host`; `hosts` are further names of it."""
+    """`port` 0 takes a free one; `token` None admits everyone who reaches `host`; `hosts` are further names of it.
+
+    `patience_s` is how long a connection may be silent before it is closed, and how long a body may take.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8765
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()
+    patience_s: float = 15.0

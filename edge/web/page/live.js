@@ -3,6 +3,7 @@ import { askJson, find, labelButtons, make, outcomeWord, percent, send, showBars
 import { LiveStream } from "./stream.js";
 
 const PAUSE_MS = 1000;
+const STILL_MS = 4000;
 const MAX_SHOWN = 200;
 
 let about = null;
@@ -10,7 +11,8 @@ let newest = 0;
 let oldest = Infinity;
 let timer = null;
 let isOn = false;
-let lastCount = null;
+let last = null;
+let movedAt = 0;
 
 const stream = new LiveStream("live", (sight) => {
   showBars(find("live-scores"), sight.scores, { limit: 5 });
@@ -22,6 +24,9 @@ export function begin(page) {
   about = page;
   find("older").onclick = showOlder;
   find("identity").textContent = [`model ${page.model}`, page.site ? `site ${page.site}` : "no site file", `sorter ${page.version}`].join(" · ");
+  find("detail").addEventListener("keydown", (event) => {
+    if (/^[1-9]$/.test(event.key)) find("detail-labels").children[Number(event.key) - 1]?.click();
+  });
   find("detail").addEventListener("click", (event) => { if (event.target === find("detail")) find("detail").close(); });
 }
 
@@ -69,13 +74,16 @@ function show(now) {
 }
 
 function showState(now) {
+  const at = performance.now();
+  if (last === null || now.num_frames !== last.count) movedAt = at;
+  const isStill = at - movedAt > STILL_MS;
   const state = find("state");
-  const isStill = lastCount !== null && now.num_frames === lastCount;
   state.hidden = false;
   state.className = now.problems.length || isStill ? "pill bad" : "pill";
-  state.textContent = now.problems.length ? "needs a look" : isStill ? "stands still" : now.is_enabled === false ? "only watches" : "at work";
-  find("rate").textContent = lastCount === null ? "" : `${Math.max(0, now.num_frames - lastCount)} pictures a second`;
-  lastCount = now.num_frames;
+  state.textContent = now.problems.length ? "needs a look" : isStill ? "stands still" : "at work";
+  const rate = last === null ? 0 : (1000 * (now.num_frames - last.count)) / (at - last.at);
+  find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} pictures a second` : "";
+  last = { count: now.num_frames, at };
 }
 
 function showProblems(problems) {

@@ -1,0 +1,83 @@
+"""Review: what is worth a look, labelled by a person, taken home to train on."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+from edge.data_folder import scan
+from edge.messages import Outcome
+from edge.web.review import Why
+from tests.edge.web.standing import StandingBin, Visitor
+
+
+def test_items_are_shown_with_why_and_alike_ones_folded(standing: StandingBin, visitor: Visitor) -> None:
+    sure = standing.decide(seed=1)
+    first = standing.decide(Outcome.UNKNOWN, seed=2)
+    again = standing.decide(Outcome.UNKNOWN, seed=2)
+    other = standing.decide(Outcome.TIMEOUT, seed=3)
+    folds = visitor.ask("/api/review").told["folds"]
+    assert [one["ids"] for one in folds] == [[other.id], [again.id, first.id], [sure.id]]
+    assert [one["why"] for one in folds] == [Why.UNKNOWN, Why.UNKNOWN, Why.SURE]
+    assert folds[0]["guess"] == "metal"
+
+
+def test_a_label_holds_for_the_whole_fold_and_is_in_the_journal(standing: StandingBin, visitor: Visitor) -> None:
+    ids = [standing.decide(Outcome.UNKNOWN, seed=2).id for _ in range(2)]
+    assert visitor.send("/api/review/label", {"ids": ids, "label": "glass"}).status == 204
+    assert [entry.corrected for entry in standing.journal.decisions()] == ["glass", "glass"]
+    (fold,) = visitor.ask("/api/review").told["folds"]
+    assert (fold["why"], fold["label"], len(fold["ids"])) == (Why.LABELLED, "glass", 2)
+
+
+def test_a_correction_shows_beside_the_decision(standing: StandingBin, visitor: Visitor) -> None:
+    record = standing.decide()
+    visitor.send("/api/review/label", {"ids": [record.id], "label": "glass"})
+    (decision,) = visitor.ask("/api/now").told["decisions"]
+    assert (decision["label"], decision["corrected"], decision["is_wrong"]) == ("metal", "glass", True)
+
+
+def test_wrong_without_a_label_waits_for_one(standing: StandingBin, visitor: Visitor) -> None:
+    record = standing.decide()
+    assert visitor.send("/api/review/label", {"ids": [record.id], "label": None}).status == 204
+    (fold,) = visitor.ask("/api/review").told["folds"]
+    assert fold["why"] == Why.WRONG
+
+
+def test_what_the_journal_does_not_hold_changes_nothing(standing: StandingBin, visitor: Visitor) -> None:
+    known = standing.decide().id
+    assert visitor.send("/api/review/label", {"ids": [known, "0" * 26], "label": "glass"}).status == 404
+    assert standing.journal.decisions()[0].corrected is None
+
+
+def test_the_export_is_a_data_folder_with_alike_pictures_in_one_group(
+    standing: StandingBin, visitor: Visitor, tmp_path: Path
+) -> None:
+    alike = [standing.decide(Outcome.UNKNOWN, seed=2).id for _ in range(2)]
+    other = standing.decide(Outcome.UNKNOWN, seed=3).id
+    standing.decide(seed=4)
+    assert visitor.ask("/api/export.zip").status == 404, "nothing is labelled yet"
+    visitor.send("/api/review/label", {"ids": alike, "label": "glass"})
+    visitor.send("/api/review/label", {"ids": [other], "label": "old battery"})
+    answer = visitor.ask("/api/export.zip")
+    assert "reviewed.zip" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert archive.testzip() is None
+        archive.extractall(tmp_path / "data")
+    dataset = scan(tmp_path / "data")
+    assert dataset.labels == ("glass", "old battery")
+    groups = {row.path: row.group for row in dataset.rows}
+    assert groups == {
+        f"glass/{alike[0]}.jpg": alike[1],
+        f"glass/{alike[1]}.jpg": alike[1],
+        f"old battery/{other}.jpg": other,
+    }
+    assert (tmp_path / "data" / f"glass/{alike[0]}.jpg").read_bytes() == standing.pictures.find(alike[0])
+
+
+def test_a_label_that_would_be_a_path_is_refused(standing: StandingBin, visitor: Visitor) -> None:
+    record = standing.decide()
+    for label in ("../../etc", "a/b", "", ".hidden", "x" * 100, "a\0b"):
+        assert visitor.send("/api/review/label", {"ids": [record.id], "label": label}).status == 400
+    assert standing.journal.decisions()[0].corrected is None

@@ -1,0 +1,146 @@
+"""The page over real sockets: its parts, its door, and that it goes when it is told to."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+
+import cv2
+import pytest
+
+from edge.errors import AccessDeniedError, UnavailableError
+from edge.web.guard import COOKIE
+from edge.web.occlusion import NUM_CELLS
+from edge.web.server import PageServer
+from edge.web.settings import PageSettings
+from tests.edge.web.standing import LABELS, TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
+
+PICTURE = cv2.imencode(".jpg", an_image())[1].tobytes()
+
+
+def test_the_page_says_what_it_has(visitor: Visitor) -> None:
+    about = visitor.ask("/api/about").told
+    assert (about["name"], about["labels"]) == ("test bin", list(LABELS))
+    assert about["parts"] == {"live": True, "review": True, "try": True, "teach": False}
+
+
+def test_the_pages_files_come_from_here_and_may_load_nothing_from_elsewhere(visitor: Visitor) -> None:
+    page = visitor.ask("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for name in ("style.css", "app.js", "dom.js", "icon.svg"):
+        file = visitor.ask(f"/page/{name}")
+        assert file.status == 200
+        assert f"/page/{name}" in page.body.decode() or name == "dom.js"
+        # The namespaces of SVG are names, not addresses that are asked.
+        assert b"http" not in file.body.replace(b"http://www.w3.org/2000/svg", b"")
+    assert b"http" not in page.body
+
+
+def test_every_answer_is_kept_in_its_frame(visitor: Visitor) -> None:
+    for path in ("/", "/api/about", "/api/nothing", "/page/nothing"):
+        headers = visitor.ask(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "server" not in headers
+
+
+def test_a_dropped_picture_is_answered_at_once_and_explained_row_by_row(visitor: Visitor) -> None:
+    answer = visitor.ask("/api/try", PICTURE, Content_Type="image/jpeg")
+    scores, *rows = [json.loads(line) for line in answer.body.splitlines()]
+    assert scores["scores"] == pytest.approx({"glass": 0.1, "metal": 0.9}, abs=1e-6)
+    assert len(rows) == scores["num_rows"] == NUM_CELLS
+    assert all(set(row["heat"]) == set(LABELS) and len(row["heat"]["glass"]) == NUM_CELLS for row in rows)
+
+
+def test_what_is_no_picture_is_told_so(visitor: Visitor) -> None:
+    answer = visitor.ask("/api/try", b"no picture", Content_Type="image/jpeg")
+    assert "expected a JPEG" in json.loads(answer.body)["error"]
+
+
+def test_a_page_without_a_bin_only_tries(standing: StandingBin) -> None:
+    standing.window = type(standing.window)("model", "test@0", LABELS, standing.window.open_classifier)
+    with standing.served() as someone:
+        assert someone.ask("/api/about").told["parts"] == {"live": False, "review": False, "try": True, "teach": False}
+        assert someone.ask("/api/now").status == 404
+        assert someone.ask("/api/try", PICTURE).status == 200
+
+
+def test_looks_become_a_lesson() -> None:
+    teacher = AttentiveTeacher()
+    standing = StandingBin(teacher)
+    with standing.served() as someone:
+        assert someone.ask("/api/teach/look", b"").status == 409, "nothing was seen yet"
+        standing.see(a_sight(1))
+        assert "nothing lies there" in someone.ask("/api/teach/look", b"").told["error"]
+        assert someone.send("/api/teach", {"label": "cup"}).status == 409, "nothing was looked at"
+        for sequence in (2, 3):
+            standing.see(a_sight(sequence, item_id=1))
+            look = someone.ask("/api/teach/look", b"")
+        assert (look.status, look.headers["sorter-looks"]) == (200, "2")
+        assert someone.send("/api/teach", {"label": "cup"}).told == {"said": "cup is known now"}
+        assert someone.send("/api/teach", {"label": "cup"}).status == 409, "the looks are used up"
+    assert teacher.lessons == [("cup", 2)]
+    standing.close()
+
+
+def test_prometheus_accepts_the_metrics(standing: StandingBin, visitor: Visitor, promtool: str) -> None:
+    standing.decide()
+    answer = visitor.ask("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.body.decode().splitlines()
+    assert "sorter_frames_total 1" in lines
+    assert 'sorter_decisions_total{outcome="accepted",bin="recycling"} 1' in lines
+    assert 'sorter_phase{phase="settled"} 1' in lines
+    assert 'sorter_decision_latency_seconds_bucket{le="0.5"} 1' in lines
+    checked = subprocess.run([promtool, "check", "metrics"], input=answer.body, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_without_the_token_nothing_of_the_bin_is_told(standing: StandingBin) -> None:
+    record = standing.decide()
+    with standing.served(PageSettings(port=0, token=TOKEN)) as someone:
+        for path in (
+            "/api/about", "/api/now", "/api/live.jpg", "/api/decisions", f"/api/pictures/{record.id}.jpg",
+            "/api/review", "/api/export.zip", "/metrics", "/api/nothing", "/docs",
+        ):  # fmt: skip
+            assert someone.ask(path).status == 401, path
+        assert someone.ask("/api/try", PICTURE).status == 401
+        assert someone.send("/api/review/label", {"ids": [record.id], "label": "glass"}).status == 401
+        assert someone.ask("/").status == 200, "the page itself is where the token is asked for"
+    assert standing.journal.decisions()[0].corrected is None
+
+
+def test_a_token_opens_and_its_cookie_keeps_open(standing: StandingBin) -> None:
+    with standing.served(PageSettings(port=0, token=TOKEN)) as someone:
+        assert someone.ask("/metrics", Authorization=f"Bearer {TOKEN}").status == 200
+        answer = someone.send("/api/session", {"token": TOKEN})
+        cookie = answer.headers["set-cookie"]
+        assert answer.status == 204
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert TOKEN not in cookie
+        assert someone.ask("/api/about", Cookie=cookie.partition(";")[0]).status == 200
+        assert someone.ask("/api/about", Cookie=f"{COOKIE}=0").status == 401
+
+
+def test_a_taken_port_and_one_for_root_are_errors_that_say_so(standing: StandingBin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UnavailableError, match=f"port {port}: another program has it"):
+            PageServer(PageSettings(port=port), standing.window)
+    with pytest.raises((UnavailableError, AccessDeniedError)):
+        PageServer(PageSettings("192.0.2.1", 0), standing.window)
+
+
+def test_when_it_stops_its_threads_end_although_somebody_watches(standing: StandingBin) -> None:
+    before = set(threading.enumerate())
+    with standing.served() as someone, socket.create_connection(("127.0.0.1", someone.port)) as watcher:
+        watcher.sendall(b"GET /api/live.jpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        someone.ask("/api/about")
+    assert [thread.name for thread in set(threading.enumerate()) - before] == []
