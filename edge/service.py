@@ -48,11 +48,13 @@ def open_rehearsal(
     listeners: Sequence[Listener],
     camera: Camera | None = None,
     announce: Callable[[str], None] = lambda _: None,
+    observers: Sequence[Observer] = (),
 ) -> Iterator[Loop]:
     """A loop that touches nothing outside the process: journal in memory, actuators that only log.
 
     Ids come from the source's own times, so that the same source gives the same records again.
-    `camera` stands in for the configured one; `announce` is told the page's address, if there is a page.
+    `camera` stands in for the configured one; `announce` is told the page's address, if there is a page;
+    `observers` see each tick.
     """
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
@@ -64,7 +66,8 @@ def open_rehearsal(
         page = open_page(stack, parts, journal, telemetry, announce=announce)
         consequences = Consequences(journal, recorder, dispatcher, [*listeners, *page.listeners])
         camera = camera or open_camera(parts.camera(), clock)
-        yield _assemble(stack, parts, camera, consequences, dispatcher, page.observers, telemetry)
+        onlookers = [*observers, *page.observers]
+        yield _assemble(stack, parts, camera, consequences, dispatcher, onlookers, telemetry)
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands.options import bundle_option, json_option, verbosity_options
+from edge.commands.options import bundle_option, json_option, verbosity, verbosity_options
 from edge.commands.show import Show, show_page
 
 if TYPE_CHECKING:
+    from edge.commands.live_view import LiveView
     from edge.messages import Decision
 
 
@@ -40,11 +42,23 @@ def demo(num_items: int | None, seed: int, *, fast: bool, has_page: bool, bundle
     decisions: list[Decision] = []
     shown.say(f"{num_items} rendered items come before a simulated camera; nothing real moves.\n")
     settings = with_choices(Config(camera=section, web=WebSection() if has_page else None), bundle, None)
-    with open_rehearsal(
-        settings,
-        ReplayClock() if fast else SystemClock(),
-        [shown.record, lambda record: decisions.append(record.decision)],
-        announce=show_page,
-    ) as loop:
+    clock = ReplayClock() if fast else SystemClock()
+    with ExitStack() as stack:
+        is_plain = as_json or has_page or verbosity() < 0
+        view = None if is_plain else _live_view(stack, bundle, f"sorter demo: {num_items} rendered items")
+        listeners = [shown.record if view is None else view.tell, lambda record: decisions.append(record.decision)]
+        observers = [] if view is None else [view.saw]
+        loop = stack.enter_context(open_rehearsal(settings, clock, listeners, announce=show_page, observers=observers))
         loop.run_to_end()
     shown.score(score(decisions, truth))
+
+
+def _live_view(stack: ExitStack, bundle: Path | None, title: str) -> LiveView | None:
+    """A picture at the terminal, where there is one that can show it."""
+    from edge.bundle import DEFAULT_BUNDLE, load_bundle
+    from edge.commands.live_view import LiveView, fits
+
+    if not fits():
+        return None
+    labels = load_bundle(bundle or DEFAULT_BUNDLE).manifest.labels  # without a configuration each has its own bin
+    return stack.enter_context(LiveView(title, labels, labels))
