@@ -15,6 +15,7 @@ from edge.messages import Decision
 RECORD_SCHEMA = 1
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ID_LENGTH = 26
 _RANDOM_BYTES = 10
 _TIME_BYTES = 6
 
@@ -81,6 +82,11 @@ def _one_line(fields: dict[str, object]) -> str:
 def _likeliest(decision: Decision) -> dict[str, float]:
     ranked = sorted(decision.scores.items(), key=lambda entry: (-entry[1], entry[0]))
     return {label: round(float(score), 4) for label, score in ranked[:_MAX_SCORES]}
+
+
+def is_record_id(text: str) -> bool:
+    """Whether this could be a decision's id."""
+    return len(text) == _ID_LENGTH and set(text) <= set(_CROCKFORD)
 
 
 class IdSource(Protocol):

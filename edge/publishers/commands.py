@@ -113,13 +113,21 @@ class Inbox:
     def receive(self, topic: str, payload: bytes) -> None:
         """Check a message and keep it for the loop; what is refused is logged. Any thread; never blocks."""
         try:
-            self._waiting.put_nowait(parse_command(topic, payload, self._labels))
+            command = parse_command(topic, payload, self._labels)
         except InvalidDataError as error:
             self._refuse(str(error))
-        except queue.Full:
-            self._refuse(f"{topic}: {_MAX_WAITING} commands wait already")
         else:
-            self._has_refused = False
+            self.put(command)
+
+    def put(self, command: RemoteCommand) -> bool:
+        """Keep a command that is checked already; whether there was room for it. Any thread; never blocks."""
+        try:
+            self._waiting.put_nowait(command)
+        except queue.Full:
+            self._refuse(f"{_MAX_WAITING} commands wait already")
+            return False
+        self._has_refused = False
+        return True
 
     def take(self) -> RemoteCommand | None:
         """The oldest waiting command; None when there is none. Never blocks."""

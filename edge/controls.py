@@ -1,0 +1,123 @@
+"""What may be changed while a bin runs, by MQTT or from its page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from edge.publishers.commands import Inbox, MarkWrong, RemoteCommand, SetEnabled, SetUnknownThreshold, Verb
+
+_log = logging.getLogger(__name__)
+
+_ENABLED = "enabled"
+_THRESHOLD = "unknown_threshold"
+_ON, _OFF = "on", "off"
+
+
+class Memory(Protocol):
+    """What must outlive a restart; see `edge.journal.Journal`."""
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a setting."""
+        ...
+
+    def remembered(self, key: str) -> str | None:
+        """A setting that was kept."""
+        ...
+
+    def correct(self, id_or_seq: str, label: str | None) -> object:
+        """A person says that a decision was wrong."""
+        ...
+
+    def reset_counts(self) -> None:
+        """Count from nought."""
+        ...
+
+
+class Controls:
+    """Obeys commands between two ticks, in the loop's thread; its properties may be read from any.
+
+    Switched off, the bin goes on deciding, but moves nothing. Switch and threshold outlive a restart, the
+    threshold until the configuration names another one. `later` does what takes a disk; `on_threshold` is
+    given the confidence below which an item is unknown, `on_install` is asked to install a newer model.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        memory: Memory,
+        later: Callable[[Callable[[], object]], None],
+        configured_threshold: float,
+        on_threshold: Callable[[float], None],
+        on_install: Callable[[], None] | None = None,
+    ) -> None:
+        self._inbox = inbox
+        self._memory = memory
+        self._later = later
+        self._configured_threshold = configured_threshold
+        self._on_threshold = on_threshold
+        self._on_install = on_install
+        self._is_enabled = memory.remembered(_ENABLED) != _OFF
+        self._wants_restart = False
+        self._threshold = configured_threshold
+        kept, _, instead_of = (memory.remembered(_THRESHOLD) or "").partition(" instead of ")
+        if kept and instead_of == str(configured_threshold):
+            self._set_threshold(float(kept))
+        if not self._is_enabled:
+            _log.warning("sorting is switched off since an earlier run; nothing moves until it is switched on")
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the bin moves what it decides."""
+        return self._is_enabled
+
+    @property
+    def unknown_threshold(self) -> float:
+        """The confidence, 0..1, below which an item is unknown."""
+        return self._threshold
+
+    @property
+    def wants_restart(self) -> bool:
+        """Whether the bin was asked to end, so that its service starts it again."""
+        return self._wants_restart
+
+    def attend(self) -> None:
+        """Obey what waits in the inbox. Never blocks."""
+        while (command := self._inbox.take()) is not None:
+            self._obey(command)
+
+    def _obey(self, command: RemoteCommand) -> None:
+        match command:
+            case SetEnabled(is_enabled):
+                if is_enabled != self._is_enabled:
+                    _log.warning("sorting was switched %s", _ON if is_enabled else _OFF)
+                self._is_enabled = is_enabled
+                self._later(lambda: self._memory.remember(_ENABLED, _ON if is_enabled else _OFF))
+            case SetUnknownThreshold(threshold):
+                self._set_threshold(threshold)
+                kept = f"{threshold} instead of {self._configured_threshold}"
+                self._later(lambda: self._memory.remember(_THRESHOLD, kept))
+            case MarkWrong(label):
+                self._later(lambda: self._memory.correct("last", label))
+            case Verb.RESTART:
+                _log.warning("a restart was asked for")
+                self._wants_restart = True
+            case Verb.RESET_COUNTS:
+                self._later(self._memory.reset_counts)
+            case Verb.INSTALL:
+                self._install()
+            case _:
+                assert_never(command)
+
+    def _set_threshold(self, threshold: float) -> None:
+        if threshold != self._threshold:
+            _log.info("items below a confidence of %.2f are unknown from now on", threshold)
+        self._threshold = threshold
+        self._on_threshold(threshold)
+
+    def _install(self) -> None:
+        if self._on_install is None:
+            _log.warning("asked to install a model, but there is none to install")
+        else:
+            self._on_install()

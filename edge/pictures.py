@@ -1,0 +1,239 @@
+"""A ring of item pictures on disk: for the owner's review and for training, small, bounded, and never in the way.
+
+One JPEG an item, named by its decision's id and by how much it is worth keeping. When there is no more room,
+the sure ones go first, then the unsure, then the unknown; what a person corrected stays longest.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import cv2
+
+from edge.messages import Decision, Image, Outcome, Sight
+from edge.preprocess import crop, square_around
+from edge.records import DecisionRecord, is_record_id
+
+_log = logging.getLogger(__name__)
+
+# Twice the usual input: enough to look at and to train on.
+_MAX_SIDE_PX = 640
+_SUFFIX = ".jpg"
+_MAX_WAITING = 4
+# Items of which pictures are held until they are decided.
+_MAX_ITEMS = 16
+# Below these an accepted item is one of which a person may think otherwise.
+_SURE_CONFIDENCE, _SURE_MARGIN = 0.85, 0.5
+# Of a day's bytes, for what is sure: the rest is for what teaches more.
+_SURE_SHARE = 0.5
+
+
+class Worth(IntEnum):
+    """How much a picture is worth keeping; the name is in the file's name."""
+
+    SURE = 0
+    UNSURE = 1
+    UNKNOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """`folder` holds at most `max_bytes`; `min_free_bytes` of its disk are left to others."""
+
+    folder: Path
+    max_bytes: int = 256 * 1024 * 1024
+    max_bytes_a_day: int = 64 * 1024 * 1024
+    min_free_bytes: int = 512 * 1024 * 1024
+    jpeg_quality: int = 85
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    record_id: str
+    worth: Worth
+    num_bytes: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.record_id}.{self.worth.name.lower()}{_SUFFIX}"
+
+
+class PictureReader:
+    """Reads the ring, also while it is written. Any thread, any process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, record_id: str) -> bytes | None:
+        """The JPEG of the item with this decision's id; None when it is not kept."""
+        if not is_record_id(record_id):
+            return None
+        for worth in Worth:
+            try:
+                return (self._folder / _Kept(record_id, worth, 0).name).read_bytes() or None
+            except OSError:
+                continue
+        return None
+
+    def ids(self) -> Sequence[str]:
+        """The ids of all items with a picture, newest first."""
+        return [kept.record_id for kept in reversed(_listed(self._folder))]
+
+
+class PictureRing:
+    """Looks on with the loop (`see`), and keeps each item's sharpest picture when it is decided (`tell`).
+
+    Both are for the loop's thread and cost it one copy of a crop; compressing and writing are done on a
+    thread of its own, and a picture that finds it busy is not kept. `corrected` gives the ids of the
+    decisions that a person corrected; `on_picture` is given each JPEG that was kept.
+    """
+
+    def __init__(
+        self,
+        settings: PictureSettings,
+        corrected: Callable[[], Collection[str]] = frozenset,
+        on_picture: Callable[[bytes], None] = lambda _: None,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
+        self._settings = settings
+        self._corrected = corrected
+        self._on_picture = on_picture
+        self._free_bytes = free_bytes
+        self._sharpest: dict[int, tuple[float, Image]] = {}
+        self._waiting: queue.Queue[tuple[DecisionRecord, Image] | None] = queue.Queue(_MAX_WAITING)
+        self._kept: list[_Kept] = []
+        self._day = ""
+        self._bytes_today = 0
+        self._is_failing = False
+        self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
+
+    def start(self) -> None:
+        """Begin to keep pictures."""
+        self._thread.start()
+
+    def see(self, sight: Sight) -> None:
+        """Take one tick."""
+        if sight.item_id is None or sight.prediction is None:
+            return
+        sharpness, held = sight.presence.sharpness, self._sharpest.get(sight.item_id)
+        if held is not None and sharpness <= held[0]:
+            return
+        image = sight.frame.image
+        if sight.box is not None:
+            height, width = image.shape[:2]
+            image = crop(image, square_around(sight.box, width, height))
+        # A view would hold the whole frame in memory.
+        self._sharpest[sight.item_id] = (sharpness, image.copy())
+        while len(self._sharpest) > _MAX_ITEMS:
+            del self._sharpest[min(self._sharpest)]
+
+    def tell(self, record: DecisionRecord) -> None:
+        """An item was decided. Never blocks."""
+        _, image = self._sharpest.pop(record.decision.item_id, (0.0, None))
+        if image is None:
+            return
+        try:
+            self._waiting.put_nowait((record, image))
+        except queue.Full:
+            _log.debug("no picture of decision %d: earlier ones are still being written", record.seq)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Write what waits and end."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        self._begin()
+        while (picture := self._waiting.get()) is not None:
+            try:
+                self._keep(*picture)
+            except OSError as error:
+                # A picture less is no reason to stop sorting; one word about it is enough.
+                level = logging.DEBUG if self._is_failing else logging.WARNING
+                _log.log(level, "%s: a picture cannot be kept: %s", self._settings.folder, error.strerror)
+                self._is_failing = True
+            else:
+                self._is_failing = False
+
+    def _begin(self) -> None:
+        try:
+            self._settings.folder.mkdir(parents=True, exist_ok=True)
+            for unfinished in self._settings.folder.glob("*.part"):
+                unfinished.unlink()
+        except OSError as error:
+            _log.warning("%s: pictures cannot be kept: %s", self._settings.folder, error.strerror)
+        self._kept = _listed(self._settings.folder)
+
+    def _keep(self, record: DecisionRecord, image: Image) -> None:
+        worth = _worth(record.decision)
+        jpeg = _jpeg(image, self._settings.jpeg_quality)
+        self._on_picture(jpeg)
+        if not self._has_room(record.ts, worth, len(jpeg)):
+            return
+        kept = _Kept(record.id, worth, len(jpeg))
+        part = self._settings.folder / f"{kept.name}.part"
+        part.write_bytes(jpeg)
+        part.replace(self._settings.folder / kept.name)
+        self._kept.append(kept)
+        self._bytes_today += kept.num_bytes
+
+    def _has_room(self, ts: str, worth: Worth, num_bytes: int) -> bool:
+        """Whether this picture may be written; makes room for it."""
+        settings = self._settings
+        day = ts[:10]
+        if day != self._day:
+            self._day, self._bytes_today = day, 0
+        share = _SURE_SHARE if worth is Worth.SURE else 1.0
+        if self._bytes_today + num_bytes > share * settings.max_bytes_a_day:
+            return False
+        self._make_room(settings.max_bytes - num_bytes)
+        if self._free_bytes(settings.folder) - num_bytes < settings.min_free_bytes:
+            if not self._is_failing:
+                _log.warning("%s: the disk is nearly full; no more pictures are kept", settings.folder)
+            raise OSError(0, "the disk is nearly full")
+        return True
+
+    def _make_room(self, max_bytes: int) -> None:
+        excess = sum(kept.num_bytes for kept in self._kept) - max_bytes
+        if excess <= 0:
+            return
+        corrected = self._corrected()
+        for kept in sorted(self._kept, key=lambda one: (one.record_id in corrected, one.worth, one.record_id)):
+            if excess <= 0:
+                break
+            (self._settings.folder / kept.name).unlink(missing_ok=True)
+            self._kept.remove(kept)
+            excess -= kept.num_bytes
+
+
+def _worth(decision: Decision) -> Worth:
+    if decision.outcome is not Outcome.ACCEPTED:
+        return Worth.UNKNOWN
+    is_sure = decision.confidence >= _SURE_CONFIDENCE and decision.margin >= _SURE_MARGIN
+    return Worth.SURE if is_sure else Worth.UNSURE
+
+
+def _jpeg(image: Image, quality: int) -> bytes:
+    scale = _MAX_SIDE_PX / max(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    encoded = cv2.imencode(_SUFFIX, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return encoded.tobytes()
+
+
+def _listed(folder: Path) -> list[_Kept]:
+    """What the folder holds, oldest first; files that are not ours are left out."""
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        record_id, _, worth = path.name.removesuffix(_SUFFIX).partition(".")
+        if is_record_id(record_id) and worth.upper() in Worth.__members__:
+            found.append(_Kept(record_id, Worth[worth.upper()], path.stat().st_size))
+    return sorted(found, key=lambda kept: kept.record_id)

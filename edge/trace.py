@@ -1,0 +1,99 @@
+"""What the loop saw of an item, kept with its decision so that `sorter explain` can tell why."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.messages import Decision, Phase, Sight
+
+TRACE_SCHEMA = 1
+
+# Of each item; the middle ones are left out first. With three scores each, a trace stays below 8 KiB.
+_MAX_LOOKS = 64
+_NUM_SCORES = 3
+
+_REJECTED: Mapping[Phase, str] = {
+    Phase.EMPTY: "nothing there",
+    Phase.MOVING: "it moved",
+    Phase.SETTLED: "less sharp than others",
+    Phase.MANY: "several things",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One frame: `scores` are the likeliest labels with theirs, empty where it was not used."""
+
+    at_s: float
+    phase: Phase
+    sharpness: float
+    scores: tuple[tuple[str, float], ...] = ()
+    invoke_s: float = 0.0
+
+    def to_json(self) -> dict[str, object]:
+        told: dict[str, object] = {"t_s": round(self.at_s, 3), "sharpness": float(f"{self.sharpness:.3g}")}
+        if not self.scores:
+            return {**told, "rejected": _REJECTED[self.phase]}
+        scores = {label: round(score, 3) for label, score in self.scores}
+        return {**told, "scores": scores, "invoke_ms": round(self.invoke_s * 1000, 2)}
+
+
+class Tracer:
+    """Looks on with the loop, and writes the trace of an item when it is decided. One thread.
+
+    `rule` gives the thresholds that hold at the moment, `timings` the loop's stages in milliseconds.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        rule: Callable[[], Mapping[str, object]],
+        timings: Callable[[], Mapping[str, Mapping[str, float]]],
+    ) -> None:
+        self._labels = labels
+        self._rule = rule
+        self._timings = timings
+        self._used: dict[int, deque[_Look]] = {}
+        self._rejected: deque[_Look] = deque(maxlen=_MAX_LOOKS)
+
+    def __call__(self, sight: Sight) -> None:
+        """Take one tick; costs a few microseconds."""
+        presence, prediction = sight.presence, sight.prediction
+        if sight.item_id is None or prediction is None:
+            if presence.phase is not Phase.EMPTY:
+                self._rejected.append(_Look(sight.frame.captured_at_s, presence.phase, presence.sharpness))
+            return
+        best = np.argsort(-prediction.scores)[:_NUM_SCORES]
+        scores = tuple((self._labels[index], float(prediction.scores[index])) for index in best)
+        look = _Look(sight.frame.captured_at_s, presence.phase, presence.sharpness, scores, prediction.invoke_s)
+        self._used.setdefault(sight.item_id, deque(maxlen=_MAX_LOOKS)).append(look)
+
+    def trace(self, decision: Decision) -> str:
+        """The trace of an item, one line of JSON; what was kept of it is forgotten."""
+        used = self._used.pop(decision.item_id, deque())
+        rejected = [look for look in self._rejected if decision.first_seen_s <= look.at_s <= decision.decided_s]
+        looks = _thinned(sorted([*used, *rejected], key=lambda look: look.at_s))
+        self._forget_older(decision)
+        fields = {
+            "schema": TRACE_SCHEMA,
+            "first_seen_s": round(decision.first_seen_s, 3),
+            "frames": [look.to_json() for look in looks],
+            "rule": self._rule(),
+            "timings_ms": {stage: shares["p50"] for stage, shares in self._timings().items()},
+        }
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+    def _forget_older(self, decision: Decision) -> None:
+        """Items that never came to a decision must not pile up: numbers only grow."""
+        for item_id in [known for known in self._used if known < decision.item_id - _MAX_LOOKS]:
+            del self._used[item_id]
+
+
+def _thinned(looks: list[_Look]) -> list[_Look]:
+    """At most `_MAX_LOOKS`: the first and the last ones."""
+    return looks if len(looks) <= _MAX_LOOKS else looks[: _MAX_LOOKS // 2] + looks[-_MAX_LOOKS // 2 :]
