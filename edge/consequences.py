@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from edge.actuators.worker import ActuationReport, Command, Dispatcher, not_done
 from edge.clock import Clock, rfc3339
-from edge.journal import Journal
 from edge.messages import Decision
 from edge.problems import Problems
 from edge.records import RECORD_SCHEMA, DecisionRecord, Recorder
@@ -75,7 +74,7 @@ class Consequences:
 
     def _give_up(self, record: DecisionRecord, why: str) -> DecisionRecord:
         report = not_done(_command(record), record.decision.decided_s, why)
-        self._scribe.run(lambda: self._on_report(report))
+        self._on_report(report)
         return replace(record, commanded=False)
 
     def _tell(self, record: DecisionRecord) -> None:
@@ -84,24 +83,24 @@ class Consequences:
 
 
 class Outcomes:
-    """Takes what became of each movement: written down, told, and a problem while a bin is jammed.
+    """Takes what became of each movement: told, written down, and a problem while a bin is jammed.
 
-    From the actuation thread, and from the scribe's. `tell` is given one JSON object.
+    From the actuation thread and the loop's; never waits for the disk.
     """
 
-    def __init__(self, journal: Journal, clock: Clock, problems: Problems) -> None:
-        self._journal = journal
+    def __init__(self, scribe: Scribe, clock: Clock, problems: Problems) -> None:
+        self._scribe = scribe
         self._clock = clock
         self._problems = problems
         self._listeners: list[Callable[[str], None]] = []
 
     def listen(self, tell: Callable[[str], None]) -> None:
-        """Tell this one as well; it must not block."""
+        """Tell this one as well, one JSON object each; it must not block."""
         self._listeners.append(tell)
 
     def __call__(self, report: ActuationReport) -> None:
         actuation = report.actuation
-        self._journal.actuated(report.seq, actuation, report.problem)
+        self._scribe.write_outcome(report.seq, actuation, report.problem)
         if report.problem is not None:
             log.warning("%s", report.problem)
         if actuation.commanded:  # what was never begun says nothing about the actuator

@@ -9,9 +9,8 @@ import numpy as np
 
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
-from edge.decision import DecisionPolicy
 from edge.errors import CameraError, StaleFrameError
-from edge.messages import Box, Decision, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
+from edge.messages import Box, Decision, Frame, Image, InputSpec, Item, Phase, Prediction, Presence, Sight
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
 
@@ -21,6 +20,14 @@ class PresenceDetector(Protocol):
 
     def update(self, frame: Frame) -> Presence:
         """The state after this frame; frames come in order."""
+        ...
+
+
+class Policy(Protocol):
+    """When an item's evidence is enough; see `edge.decision`."""
+
+    def decide(self, item: Item, now_s: float) -> Decision | None:
+        """The decision that is due now, or None: wait for more."""
         ...
 
 
@@ -40,7 +47,7 @@ class Loop:
         prepare: Callable[[Image, InputSpec, Box | None], Image],
         classifier: Classifier,
         tracker: Tracker,
-        policy: DecisionPolicy,
+        policy: Policy,
         on_decision: Callable[[Decision], None],
         telemetry: Telemetry,
         max_age_s: float,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edge.errors import MissingInputError, StorageError
 from edge.journal import Journal
+from edge.messages import Actuation
 from edge.problems import Problems
 from edge.records import DecisionRecord
 
@@ -30,7 +31,7 @@ class ScribeSettings:
 
 
 class Scribe:
-    """Writes into a journal on a thread of its own, in order. For the loop's thread.
+    """Writes into a journal on a thread of its own, in order. `write` and `arrived` are for the loop's thread.
 
     Raises:
         SorterError: from any method, when something written earlier has failed.
@@ -83,8 +84,12 @@ class Scribe:
             self._problems.report(_SOURCE, None)
         return records
 
+    def write_outcome(self, seq: int, actuation: Actuation, problem: str | None) -> None:
+        """Write what became of a movement. Any thread; never blocks."""
+        self.run(lambda: self._journal.actuated(seq, actuation, problem))
+
     def run(self, task: Callable[[], object]) -> None:
-        """Do something else with the journal, after all that was written before. Never blocks."""
+        """Do something else with the journal, after all that was written before. Any thread; never blocks."""
 
         def attempt() -> None:
             try:

@@ -7,35 +7,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from enum import Enum, auto
-from functools import partial
 from types import FrameType
 
 import cv2
 
-from edge.actuators.log import LogActuator
-from edge.actuators.look import SceneWatch
-from edge.actuators.worker import ActuationThread, Dispatcher, InlineActuation
-from edge.assembly.actuators import open_actuators, worker_settings
 from edge.assembly.cameras import open_camera
+from edge.assembly.core import Observer, open_core, open_dispatcher
 from edge.assembly.models import ModelWatch, with_model_that_starts
-from edge.assembly.outlets import open_outlets
 from edge.assembly.page import open_page
 from edge.assembly.parts import Parts, load_parts
-from edge.assembly.places import journal_path
 from edge.cameras.base import Camera
 from edge.clock import PacedClock
 from edge.config.sections import Config
-from edge.consequences import Consequences, Listener, write_report
+from edge.consequences import Consequences, Listener
 from edge.errors import CameraError
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.messages import Sight
 from edge.notify import notify
 from edge.preprocess import to_input
+from edge.problems import Problems
 from edge.records import LiveIds, Recorder, ReplayedIds
+from edge.running import RunningBin, Steps
+from edge.scribe import Scribe
 from edge.telemetry import Telemetry
-
-Observer = Callable[[Sight], None]
 
 # How many decisions a rehearsal keeps in memory: a replay of a whole day must not fill it.
 NUM_REHEARSED = 1000
@@ -50,7 +45,7 @@ def open_rehearsal(
     announce: Callable[[str], None] = lambda _: None,
     observers: Sequence[Observer] = (),
 ) -> Iterator[Loop]:
-    """A loop that touches nothing outside the process: journal in memory, actuators that only log.
+    """A loop that touches nothing outside the process: journal in memory, and nothing moves.
 
     Ids come from the source's own times, so that the same source gives the same records again.
     `camera` stands in for the configured one; `announce` is told the page's address, if there is a page;
@@ -59,15 +54,14 @@ def open_rehearsal(
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
         parts = load_parts(config)
-        actuators = {name: LogActuator(name) for name in parts.bins}
-        dispatcher = InlineActuation(actuators, clock, partial(write_report, journal))
+        telemetry, problems = Telemetry(), Problems()
+        page = open_page(stack, parts, journal, telemetry, problems.sentences, announce=announce)
+        scribe = stack.enter_context(closing(Scribe(journal, problems)))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
-        telemetry = Telemetry()
-        page = open_page(stack, parts, journal, telemetry, announce=announce)
-        consequences = Consequences(journal, recorder, dispatcher, [*listeners, *page.listeners])
+        consequences = Consequences(scribe, recorder, None, [*listeners, *page.listeners])
         camera = camera or open_camera(parts.camera(), clock)
         onlookers = [*observers, *page.observers]
-        yield _assemble(stack, parts, camera, consequences, dispatcher, onlookers, telemetry)
+        yield _assemble(stack, parts, camera, consequences, onlookers, telemetry)
 
 
 @contextmanager
@@ -77,28 +71,33 @@ def open_bin(
     listeners: Sequence[Listener],
     announce: Callable[[str], None] = lambda _: None,
     on_new_model: Callable[[], None] = lambda: None,
-) -> Iterator[Loop]:
+) -> Iterator[RunningBin]:
     """The real thing: journal on disk, actuators on their lines, decisions to whoever is to be told.
 
     `on_new_model` is called in the loop's thread when another model has become the active one.
     """
     with ExitStack() as stack:
         parts = with_model_that_starts(config, load_parts)
-        kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
-        journal = stack.enter_context(closing(kept))
-        scene = SceneWatch()
-        actuators = open_actuators(stack, parts, scene)
-        dispatcher = ActuationThread(actuators, clock, partial(write_report, journal), worker_settings(config))
-        outlets = open_outlets(stack, parts, journal)
-        recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id)
-        telemetry = Telemetry()
-        page = open_page(stack, parts, journal, telemetry, announce=announce)
-        models = ModelWatch(config, journal, on_new_model)
-        told = [*listeners, *outlets, *page.listeners, *models.listeners]
-        consequences = Consequences(journal, recorder, dispatcher, told)
-        camera = open_camera(parts.camera(), clock)
-        observers: list[Observer] = [scene, *page.observers, *models.observers]
-        yield _assemble(stack, parts, camera, consequences, dispatcher, observers, telemetry)
+        core = open_core(stack, parts, clock)
+        page = open_page(stack, parts, core.view, core.telemetry, core.problems.sentences, core.pictures, announce)
+        models = ModelWatch(config, core.journal, on_new_model)
+        dispatcher = open_dispatcher(stack, parts, core)
+        consequences = Consequences(
+            core.scribe,
+            Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id),
+            dispatcher,
+            [*listeners, *core.listeners, *page.listeners, *models.listeners],
+            may_move=lambda: core.controls.is_enabled,
+            trace_of=core.tracer.trace,
+            on_report=core.outcomes,
+        )
+        camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True)
+        observers = [*core.observers, *page.observers, *models.observers]
+        loop = _assemble(stack, parts, camera, consequences, observers, core.telemetry)
+        # Started last, so that a camera that is not there is an error before anything can move.
+        dispatcher.start()
+        stack.callback(dispatcher.stop)
+        yield RunningBin(loop, [consequences.catch_up, *core.attendants], lambda: core.controls.wants_restart)
 
 
 class Ending(Enum):
@@ -133,7 +132,7 @@ class Requests:
         self.is_reloading = True
 
 
-def serve(loop: Loop, requests: Requests, reread: Callable[[], bool] = lambda: False) -> Ending:
+def serve(loop: Steps, requests: Requests, reread: Callable[[], bool] = lambda: False) -> Ending:
     """Step until the source ends, the process is asked to stop, or it is asked to reload and the scene is empty.
 
     `reread` reads the configuration again and returns whether it can be used; if not, the loop goes on.
@@ -173,7 +172,6 @@ def _assemble(
     parts: Parts,
     camera: Camera,
     consequences: Consequences,
-    dispatcher: Dispatcher,
     observers: Sequence[Observer],
     telemetry: Telemetry,
 ) -> Loop:
@@ -181,8 +179,6 @@ def _assemble(
     cv2.setNumThreads(1)
     stack.callback(camera.close)
     camera.open()
-    dispatcher.start()
-    stack.callback(dispatcher.stop)
 
     def on_sight(sight: Sight) -> None:
         for observe in observers:

@@ -46,17 +46,17 @@ class _Look:
 class Tracer:
     """Looks on with the loop, and writes the trace of an item when it is decided. One thread.
 
-    `rule` gives the thresholds that hold at the moment, `timings` the loop's stages in milliseconds.
+    `rule_for` gives the thresholds that hold for a label at the moment, `timings` the loop's stages, ms.
     """
 
     def __init__(
         self,
         labels: Sequence[str],
-        rule: Callable[[], Mapping[str, object]],
+        rule_for: Callable[[str | None], Mapping[str, object]],
         timings: Callable[[], Mapping[str, Mapping[str, float]]],
     ) -> None:
         self._labels = labels
-        self._rule = rule
+        self._rule_for = rule_for
         self._timings = timings
         self._used: dict[int, deque[_Look]] = {}
         self._rejected: deque[_Look] = deque(maxlen=_MAX_LOOKS)
@@ -83,7 +83,7 @@ class Tracer:
             "schema": TRACE_SCHEMA,
             "first_seen_s": round(decision.first_seen_s, 3),
             "frames": [look.to_json() for look in looks],
-            "rule": self._rule(),
+            "rule": self._rule_for(decision.label),
             "timings_ms": {stage: shares["p50"] for stage, shares in self._timings().items()},
         }
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -25,17 +25,22 @@ from edge.config.cameras import (
 
 
 def open_camera(
-    section: CameraSection, clock: PacedClock, on_change: Callable[[CameraHealth], None] = lambda _: None
+    section: CameraSection,
+    clock: PacedClock,
+    on_change: Callable[[CameraHealth], None] = lambda _: None,
+    *,
+    is_patient: bool = False,
 ) -> Camera:
     """The camera that the configuration names; not started yet.
 
-    One that can fail is opened again after each fault; `on_change` is told how it does.
+    One that can fail is opened again after each fault; `on_change` is told how it does. With `is_patient` a
+    film waits for a machine that is too slow for it.
     """
     if isinstance(section, ReplayCameraSection):
-        return FilmCamera(film_of(section.source, section.rate_hz), clock)
+        return FilmCamera(film_of(section.source, section.rate_hz), clock, is_patient=is_patient)
     if isinstance(section, SimulatedCameraSection):
         film = SimulatedFilm(load_stage(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
-        return FilmCamera(film, clock)
+        return FilmCamera(film, clock, is_patient=is_patient)
     return ReopeningCamera(_live_camera(section, clock), clock, on_change)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from edge.assembly.parts import Parts
@@ -10,6 +12,7 @@ from edge.config.outlets import FilesSection, MqttSection, WebhookSection
 from edge.config.sections import Config
 from edge.consequences import Listener
 from edge.journal import Journal
+from edge.problems import Problems
 from edge.publishers.base import Publisher
 from edge.publishers.home_assistant import HomeAssistantSettings, discovery
 from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
@@ -17,21 +20,49 @@ from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 
+# Given topic (without the bin's prefix) and payload of a command.
+OnCommand = Callable[[str, bytes], None]
 
-def open_outlets(stack: ExitStack, parts: Parts, journal: Journal) -> list[Listener]:
-    """All that the configuration names, started; `stack` stops them."""
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Those who are told, by what they are called; `mqtt` is one of them, None without a broker."""
+
+    publishers: Mapping[str, Publisher]
+    mqtt: MqttPublisher | None
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Who is told of each decision."""
+        return [publisher.tell for publisher in self.publishers.values()]
+
+    def report(self, problems: Problems) -> None:
+        """Say which of them cannot be told at present. Never blocks."""
+        for name, publisher in self.publishers.items():
+            problems.report(name, publisher.problem)
+
+
+def open_outlets(stack: ExitStack, parts: Parts, journal: Journal, on_command: OnCommand) -> Outlets:
+    """All that the configuration names, started; `stack` stops them.
+
+    `on_command` is given what arrives on the command topics, from the network's thread.
+
+    Raises:
+        MissingLibraryError, MissingInputError, ConfigError: as the publishers.
+    """
     config = parts.config
-    publishers: list[Publisher] = []
+    publishers: dict[str, Publisher] = {}
+    mqtt = None
     if config.mqtt is not None:
-        publishers.append(_mqtt_publisher(parts, config.mqtt, journal))
+        publishers["mqtt"] = mqtt = _mqtt_publisher(parts, config.mqtt, journal, on_command)
     if config.webhook is not None:
-        publishers.append(WebhookPublisher(webhook_settings(config.webhook), journal.outbox("webhook")))
+        publishers["webhook"] = WebhookPublisher(webhook_settings(config.webhook), journal.outbox("webhook"))
     if config.files is not None:
-        publishers.append(JsonLinesPublisher(_file_settings(config.files), journal.outbox("files")))
-    for publisher in publishers:
+        publishers["files"] = JsonLinesPublisher(_file_settings(config.files), journal.outbox("files"))
+    for publisher in publishers.values():
         publisher.start()
         stack.callback(publisher.stop)
-    return [publisher.tell for publisher in publishers]
+    return Outlets(publishers, mqtt)
 
 
 def mqtt_settings(config: Config, section: MqttSection) -> MqttSettings:
@@ -56,12 +87,13 @@ def _file_settings(section: FilesSection) -> JsonLinesSettings:
     return JsonLinesSettings(section.path, section.max_bytes, section.num_old)
 
 
-def _mqtt_publisher(parts: Parts, section: MqttSection, journal: Journal) -> MqttPublisher:
+def _mqtt_publisher(parts: Parts, section: MqttSection, journal: Journal, on_command: OnCommand) -> MqttPublisher:
     settings = mqtt_settings(parts.config, section)
     return MqttPublisher(
         settings,
         journal.outbox("mqtt"),
         journal.counts,
+        on_command if section.commands else None,
         announcement=_announcement(parts, section, settings.prefix) if section.home_assistant else None,
     )
 

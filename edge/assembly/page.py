@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +44,7 @@ def open_page(
     parts: Parts,
     journal: Decisions,
     telemetry: Telemetry,
+    problems: Callable[[], Sequence[str]] = list,
     pictures: ItemPictures | None = None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> Onlookers:
@@ -60,7 +61,7 @@ def open_page(
     sights, tally, recent = SightSlot(), Tally(), None
     if pictures is None and parts.config.pictures.enabled:
         pictures = recent = RecentPictures(sights)
-    work = Work(telemetry, sights, journal, pictures)
+    work = Work(telemetry, sights, journal, pictures, problems)
     server = new_server(page_settings(section), window_of(parts, work), tally)
     server.start()
     stack.callback(server.stop)

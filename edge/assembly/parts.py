@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 
 from edge.assembly.models import bundle_path
+from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
-from edge.decision import DecisionPolicy, DecisionSettings
+from edge.decision import DecisionSettings
 from edge.novelty import load_novelty
 from edge.passing import PassingTracker
 from edge.presence import PresenceDetector, PresenceSettings
@@ -32,7 +33,7 @@ class Parts:
     site: Site
     classifier: Classifier
     routing: Routing
-    policy: DecisionPolicy
+    policy: AdjustablePolicy
     bins: tuple[str, ...]
 
     def tracker(self) -> Tracker:
@@ -75,7 +76,7 @@ def load_parts(config: Config) -> Parts:
         site=site,
         classifier=LiteRTClassifier(bundle, config.model.threads, site.temperature),
         routing=routing,
-        policy=DecisionPolicy(decision_settings(config, site), labels, routing, load_novelty(bundle)),
+        policy=AdjustablePolicy(decision_settings(config, site), labels, routing, load_novelty(bundle)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
     )
 

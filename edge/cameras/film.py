@@ -31,12 +31,14 @@ class FilmCamera:
 
     The clock is waited for at each frame: a `ReplayClock` jumps, which makes a replay as fast as the
     machine and the same every time; a `SystemClock` makes it as slow as the scene was. `next_frame`
-    then blocks until the frame is due, whatever its timeout.
+    then blocks until the frame is due, whatever its timeout. With `is_patient` the film waits where the machine
+    is too slow for it, so that no frame is older than it looks: for a loop that acts on the real clock.
     """
 
-    def __init__(self, film: Film, clock: PacedClock) -> None:
+    def __init__(self, film: Film, clock: PacedClock, *, is_patient: bool = False) -> None:
         self._film = film
         self._clock = clock
+        self._is_patient = is_patient
         self._playing: Generator[Still, None, None] | None = None
         self._first: Still | None = None
         self._began_s = 0.0
@@ -69,6 +71,10 @@ class FilmCamera:
         at_s, image = still
         due_s = self._began_s + at_s
         self._clock.wait_until(due_s)
+        if self._is_patient:
+            late_s = max(0.0, self._clock.now_s() - due_s)
+            self._began_s += late_s
+            due_s += late_s
         frame = Frame(self._sequence, due_s, image)
         self._sequence += 1
         return frame

@@ -7,8 +7,18 @@ and may correct what was decided.
 
 from edge.journal.entries import Entry, Filter
 from edge.journal.outbox import Outbox
-from edge.journal.reader import JournalReader, correct
+from edge.journal.reader import JournalReader, JournalView, correct
 from edge.journal.tables import IN_MEMORY, JOURNAL_VERSION
 from edge.journal.writer import Journal
 
-__all__ = ["IN_MEMORY", "JOURNAL_VERSION", "Entry", "Filter", "Journal", "JournalReader", "Outbox", "correct"]
+__all__ = [
+    "IN_MEMORY",
+    "JOURNAL_VERSION",
+    "Entry",
+    "Filter",
+    "Journal",
+    "JournalReader",
+    "JournalView",
+    "Outbox",
+    "correct",
+]

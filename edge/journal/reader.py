@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,33 @@ class JournalReader:
 
     def close(self) -> None:
         self._database.close()
+
+
+class JournalView:
+    """What a bin's own page sees of its journal: read on a connection of its own, so that the loop never waits."""
+
+    def __init__(self, path: Path, correct: Callable[[str, str | None], Entry]) -> None:
+        self._reader = JournalReader(path)
+        self._correct = correct
+
+    def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
+        """At most `limit` decisions, oldest first unless told otherwise. Any thread."""
+        return self._reader.decisions(which, limit, newest_first=newest_first)
+
+    def find(self, id_or_seq: str) -> Entry | None:
+        """The decision with this id or seq; of "last" the newest. Any thread."""
+        return self._reader.find(id_or_seq)
+
+    def counts(self) -> Mapping[str, int]:
+        """Decisions for each bin since the last reset. Any thread."""
+        return self._reader.counts()
+
+    def correct(self, id_or_seq: str, label: str | None) -> Entry:
+        """Write what a person says of a decision. Any thread; one commit."""
+        return self._correct(id_or_seq, label)
+
+    def close(self) -> None:
+        self._reader.close()
 
 
 def correct(path: Path, id_or_seq: str, label: str | None) -> Entry:

@@ -120,7 +120,9 @@ class Journal:
     def corrected_ids(self) -> frozenset[str]:
         """The ids of all decisions that a person said something of. Any thread."""
         with self._database.reading() as connection:
-            return frozenset(row[0] for row in connection.execute("SELECT id FROM corrections JOIN decisions USING (seq)"))
+            return frozenset(
+                row[0] for row in connection.execute("SELECT id FROM corrections JOIN decisions USING (seq)")
+            )
 
     def remember(self, key: str, value: str) -> None:
         """Keep a setting that was changed while the bin ran. Any thread; one commit."""

@@ -10,6 +10,11 @@ from edge.records import DecisionRecord
 class Publisher(Protocol):
     """Carries decisions from the journal's outbox to one sink, on threads of its own."""
 
+    @property
+    def problem(self) -> str | None:
+        """Why the sink cannot be told at present; None when it can. Any thread."""
+        ...
+
     def start(self) -> None:
         """Begin; a sink that is away is tried again until it is there."""
         ...

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from edge.clock import Clock
 from edge.messages import Phase
 
 # A retained topic with an empty payload would be deleted by the broker.
@@ -41,3 +44,51 @@ class BinState:
             },
             separators=(",", ":"),
         )
+
+
+class Board(Protocol):
+    """Where retained values are hung up; see `MqttPublisher`."""
+
+    def retain(self, topic: str, payload: str) -> None:
+        """Set what the topic says from now on; the same again costs nothing."""
+        ...
+
+
+# A processor warms up in minutes, and reading the kernel's file can take a millisecond.
+_TEMPERATURE_EVERY_S = 30.0
+
+
+class StateReporter:
+    """Keeps the topics `state`, `problem` and `bin/<bin>/count` true. For the loop's thread, except `problems`."""
+
+    def __init__(
+        self,
+        board: Board,
+        clock: Clock,
+        state_now: Callable[[float | None], BinState],
+        counts: Callable[[], Mapping[str, int]],
+        bins: Sequence[str],
+        temperature_c: Callable[[], float | None],
+    ) -> None:
+        self._board = board
+        self._clock = clock
+        self._state_now = state_now
+        self._counts = counts
+        self._bins = bins
+        self._read_temperature_c = temperature_c
+        self._temperature_c: float | None = None
+        self._read_at_s: float | None = None
+
+    def report(self) -> None:
+        """Say what has changed. Never blocks; for every tick."""
+        now_s = self._clock.now_s()
+        if self._read_at_s is None or now_s - self._read_at_s >= _TEMPERATURE_EVERY_S:
+            self._temperature_c, self._read_at_s = self._read_temperature_c(), now_s
+        self._board.retain("state", self._state_now(self._temperature_c).to_json())
+        counts = self._counts()
+        for bin_name in self._bins:
+            self._board.retain(f"bin/{bin_name}/count", str(counts.get(bin_name, 0)))
+
+    def problems(self, sentences: Sequence[str]) -> None:
+        """Say what is wrong. Any thread."""
+        self._board.retain("problem", "; ".join(sentences) or NO_PROBLEM)

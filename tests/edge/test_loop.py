@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from edge.actuators.worker import InlineActuation
 from edge.cameras.film import FilmCamera
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
-from edge.consequences import Consequences, write_report
+from edge.consequences import Consequences, Outcomes
 from edge.decision import DecisionPolicy, DecisionSettings
 from edge.errors import CameraError, CameraLostError, StaleFrameError, StorageError
 from edge.journal import IN_MEMORY, Journal
@@ -23,8 +22,10 @@ from edge.loop import Loop
 from edge.messages import Decision, Frame, Image, InputSpec, Outcome, Sight
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector
+from edge.problems import Problems
 from edge.records import DecisionRecord, Recorder, ReplayedIds
 from edge.routing import route
+from edge.scribe import Scribe
 from edge.smoothing import SmoothingSettings
 from edge.telemetry import Telemetry
 from edge.tracking import RestTracker
@@ -95,7 +96,9 @@ def loop_over(
     camera = FilmCamera(film, clock) if fault is None else FailingCamera(film, clock, *fault)
     camera.open()
     actuator = RecordingActuator(journal)
-    dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, partial(write_report, journal))
+    problems = Problems()
+    scribe = Scribe(journal, problems)
+    dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, Outcomes(scribe, clock, problems))
     records: list[DecisionRecord] = []
     recorder = Recorder(clock, ReplayedIds(), "scripted@0")
     loop = Loop(
@@ -105,7 +108,7 @@ def loop_over(
         classifier=classifier,
         tracker=RestTracker(SmoothingSettings()),
         policy=DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None)),
-        on_decision=Consequences(journal, recorder, dispatcher, [records.append, told]),
+        on_decision=Consequences(scribe, recorder, dispatcher, [records.append, told]),
         telemetry=Telemetry(),
         max_age_s=1.0,
         on_sight=seen,

@@ -135,7 +135,7 @@ class Listener:
 
     def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         with self._news:
-            self.heard.setdefault(message.topic, []).append(message.payload.decode())
+            self.heard.setdefault(message.topic, []).append(message.payload.decode(errors="replace"))
             self._news.notify_all()
 
     def wait_for(self, topic: str, count: int) -> list[str]:

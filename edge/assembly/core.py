@@ -1,0 +1,146 @@
+"""What a bin has around its loop: journal, outlets, controls, pictures, and what is wrong, tied to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+
+from edge.actuators.look import SceneWatch
+from edge.actuators.worker import ActuationThread, make_all_safe
+from edge.assembly.actuators import open_actuators, worker_settings
+from edge.assembly.outlets import Outlets, open_outlets
+from edge.assembly.parts import Parts
+from edge.assembly.places import journal_path, pictures_folder
+from edge.cameras.recover import CameraHealth
+from edge.clock import Clock
+from edge.consequences import Listener, Outcomes
+from edge.controls import Controls
+from edge.doctor.machine import Machine
+from edge.journal import Journal, JournalView
+from edge.messages import Sight
+from edge.pictures import PictureReader, PictureRing, PictureSettings
+from edge.problems import Problems
+from edge.publishers.commands import Inbox
+from edge.publishers.mqtt import MqttPublisher
+from edge.publishers.state import BinState, StateReporter
+from edge.scribe import Scribe
+from edge.telemetry import Telemetry
+from edge.trace import Tracer
+
+Observer = Callable[[Sight], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """All of it, started. `inbox` takes commands from anywhere; `view` is the journal for other threads to read.
+
+    `observers` look on with the loop, `listeners` are told of each decision, `attendants` are called
+    after each tick.
+    """
+
+    clock: Clock
+    telemetry: Telemetry
+    problems: Problems
+    journal: Journal
+    view: JournalView
+    scribe: Scribe
+    outcomes: Outcomes
+    inbox: Inbox
+    controls: Controls
+    tracer: Tracer
+    scene: SceneWatch
+    pictures: PictureReader | None
+    observers: tuple[Observer, ...]
+    listeners: tuple[Listener, ...]
+    attendants: tuple[Callable[[], None], ...]
+
+    def camera_changed(self, health: CameraHealth) -> None:
+        """The camera failed in another way, or works again."""
+        self.problems.report("camera", None if health.fault is None else f"camera {health.fault}: {health.detail}")
+
+
+def open_core(stack: ExitStack, parts: Parts, clock: Clock) -> Core:
+    """Open and start what the configuration names; `stack` ends it.
+
+    Raises:
+        SorterError: the journal or a publisher cannot be opened.
+    """
+    config, problems, telemetry = parts.config, Problems(), Telemetry()
+    kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
+    journal = stack.enter_context(closing(kept))
+    view = stack.enter_context(closing(JournalView(journal_path(config), journal.correct)))
+    scribe = stack.enter_context(closing(Scribe(journal, problems)))
+    inbox = Inbox(parts.classifier.labels)
+    outlets = open_outlets(stack, parts, journal, inbox.receive)
+    outcomes = Outcomes(scribe, clock, problems)
+    policy = parts.policy
+    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust)
+    tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
+    scene = SceneWatch()
+    ring = _open_ring(stack, parts, journal, outlets)
+    attendants: list[Callable[[], None]] = [controls.attend, partial(outlets.report, problems)]
+    if outlets.mqtt is not None:
+        reporter = _reporter(parts, clock, telemetry, controls, journal, outlets.mqtt)
+        problems.listen(reporter.problems)
+        outcomes.listen(partial(outlets.mqtt.send, "actuation"))
+        attendants.append(reporter.report)
+    folder = pictures_folder(config)
+    return Core(
+        clock=clock,
+        telemetry=telemetry,
+        problems=problems,
+        journal=journal,
+        view=view,
+        scribe=scribe,
+        outcomes=outcomes,
+        inbox=inbox,
+        controls=controls,
+        tracer=tracer,
+        scene=scene,
+        pictures=None if folder is None else PictureReader(folder),
+        observers=(scene, tracer, *([] if ring is None else [ring.see])),
+        listeners=(*outlets.listeners, *([] if ring is None else [ring.tell])),
+        attendants=tuple(attendants),
+    )
+
+
+def open_dispatcher(stack: ExitStack, parts: Parts, core: Core) -> ActuationThread:
+    """The actuators on their lines, each in its safe position, and the thread that will move them.
+
+    Raises:
+        SorterError: as `open_actuators`.
+    """
+    actuators = open_actuators(stack, parts, core.scene)
+    # Now, and not when the camera is there: after a power cut a flap may stand anywhere.
+    make_all_safe(actuators)
+    return ActuationThread(actuators, core.clock, core.outcomes, worker_settings(parts.config))
+
+
+def _open_ring(stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets) -> PictureRing | None:
+    section, folder = parts.config.pictures, pictures_folder(parts.config)
+    if folder is None:
+        return None
+    settings = PictureSettings(folder, **section.model_dump(exclude={"enabled", "path"}))
+    show = (lambda _: None) if outlets.mqtt is None else partial(outlets.mqtt.send, "snapshot")
+    ring = PictureRing(settings, journal.corrected_ids, show)
+    ring.start()
+    stack.callback(ring.stop)
+    return ring
+
+
+def _reporter(
+    parts: Parts, clock: Clock, telemetry: Telemetry, controls: Controls, journal: Journal, mqtt: MqttPublisher
+) -> StateReporter:
+    def state_now(temperature_c: float | None) -> BinState:
+        return BinState(
+            phase=telemetry.phase,
+            is_enabled=controls.is_enabled,
+            unknown_threshold=controls.unknown_threshold,
+            model=parts.bundle.short_name,
+            latest_model=parts.bundle.short_name,
+            temperature_c=temperature_c,
+        )
+
+    return StateReporter(mqtt, clock, state_now, journal.counts, parts.bins, Machine().hottest_c)
