@@ -165,6 +165,7 @@ def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier:
 
 def _draft_of_foreign(path: Path, how: _How) -> Draft:
     from convert.foreign import ForeignSettings, draft_foreign
+    from convert.rescaling import Normalization
 
     mean, std = how["mean"], how["std"]
     if (mean is None) != (std is None):
@@ -172,7 +173,7 @@ def _draft_of_foreign(path: Path, how: _How) -> Draft:
     settings = ForeignSettings(
         labels=how["labels"],
         name=how["name"],
-        normalization=None if mean is None or std is None else (mean, std),
+        normalization=None if mean is None or std is None else Normalization(mean, std),
         precision=how["precision"],
         spec=_spec(how["size_px"]),
         pictures=how["pictures"],

@@ -152,7 +152,12 @@ def _model(source: _Source, converted: Converted, precision: Precision) -> Model
         name=source.name,
         labels=source.run.labels,
         precision=precision,
-        input=Input(height_px=source.spec.height_px, width_px=source.spec.width_px),
+        input=Input(
+            height_px=source.spec.height_px,
+            width_px=source.spec.width_px,
+            mean=converted.expects.mean,
+            std=converted.expects.std,
+        ),
         outputs=converted.outputs,
         temperature=1.0,
         files=digests({MODEL: content}),

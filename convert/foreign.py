@@ -19,6 +19,7 @@ from convert.foreign_network import convert_foreign, input_spec, load_foreign_ne
 from convert.labels import parse_labels, read_labels
 from convert.metadata import Described, with_metadata
 from convert.representative import DEFAULT_NUM_PICTURES
+from convert.rescaling import BYTES, Normalization
 from convert.tflite import SCORES
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, Outputs, Precision
@@ -27,20 +28,18 @@ from edge.preprocess import Image, InputSpec, load_picture, to_input
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
-_BYTES_AS_THEY_ARE = (0.0, 1.0)
-
 
 @dataclass(frozen=True, slots=True)
 class ForeignSettings:
     """How to wrap a classifier from elsewhere.
 
-    `normalization` (mean, std) says that it expects (byte - mean) / std. `precision`, `spec` and `pictures`,
+    `normalization` says what it expects of a byte, where the file does not. `precision`, `spec` and `pictures`,
     a folder of representative pictures for int8, matter only where there is something to convert.
     """
 
     labels: Path | None = None
     name: str | None = None
-    normalization: tuple[float, float] | None = None
+    normalization: Normalization | None = None
     precision: Precision = "int8"
     spec: InputSpec | None = None
     pictures: Path | None = None
@@ -68,7 +67,8 @@ def draft_foreign(path: Path, settings: ForeignSettings) -> Draft:
     content = _converted(path, settings)
     description = f"wrapped from {path.name}"
     described = Described(name, description, "1", labels, (SCORES,), SCORES)
-    return _draft(name, path, with_metadata(content, described), labels, _BYTES_AS_THEY_ARE)
+    expects = _stored_as(read_anatomy(content, path)) or BYTES
+    return _draft(name, path, with_metadata(content, described), labels, expects)
 
 
 def _labels(file: Path | None, path: Path, content: bytes) -> tuple[str, ...]:
@@ -103,15 +103,22 @@ def _representative(settings: ForeignSettings, spec: InputSpec) -> Sequence[Imag
     return [to_input(load_picture(picture), spec) for picture in chosen]
 
 
-def _normalization(anatomy: Anatomy, path: Path) -> tuple[float, float]:
-    """What a model's input expects. Bytes are stored as they are where it is quantized, as every tool does."""
-    taken = anatomy.tensors[anatomy.inputs[0]]
-    if taken.dtype in {"uint8", "int8"} and taken.scale:
-        shift = 128 if taken.dtype == "int8" else 0
-        return taken.zero_point + shift, 1 / taken.scale
+def _normalization(anatomy: Anatomy, path: Path) -> Normalization:
+    """What a model's input expects of a byte, as far as the file tells."""
+    if stored_as := _stored_as(anatomy):
+        return stored_as
     if anatomy.normalization is not None:
-        return anatomy.normalization
+        return Normalization(*anatomy.normalization)
     raise _unknown_normalization(path)
+
+
+def _stored_as(anatomy: Anatomy) -> Normalization | None:
+    """What a quantized input makes of bytes that are stored as they are, which is what every tool does."""
+    taken = anatomy.tensors[anatomy.inputs[0]]
+    if taken.dtype not in {"uint8", "int8"} or not taken.scale:
+        return None
+    shift = 128 if taken.dtype == "int8" else 0
+    return Normalization(taken.zero_point + shift, 1 / taken.scale)
 
 
 def _unknown_normalization(path: Path) -> UsageError:
@@ -121,17 +128,16 @@ def _unknown_normalization(path: Path) -> UsageError:
     )
 
 
-def _draft(name: str, path: Path, content: bytes, labels: tuple[str, ...], normalization: tuple[float, float]) -> Draft:
+def _draft(name: str, path: Path, content: bytes, labels: tuple[str, ...], expects: Normalization) -> Draft:
     anatomy = read_anatomy(content, path)
     spec = _checked_input(anatomy, path)
     output = _checked_output(anatomy, len(labels), path)
-    mean, std = normalization
     manifest = Manifest(
         schema=SCHEMA,
         name=name,
         labels=labels,
         precision=anatomy.precision,
-        input=Input(height_px=spec.height_px, width_px=spec.width_px, mean=mean, std=std),
+        input=Input(height_px=spec.height_px, width_px=spec.width_px, mean=expects.mean, std=expects.std),
         outputs=Outputs(logits=output, are_probabilities=anatomy.ends_in_probabilities(anatomy.outputs[output])),
         temperature=1.0,
         files=digests({MODEL: content}),

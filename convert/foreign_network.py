@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from convert.native import native_stderr_logged
 from convert.network import load_keras_file
+from convert.rescaling import BYTES, Normalization
 from convert.tflite import SCORES, convert_graph
 from edge.bundle import Precision
 from edge.errors import InvalidDataError, UsageError
@@ -42,17 +43,27 @@ def load_foreign_network(path: Path) -> ForeignNetwork:
 def convert_foreign(
     network: ForeignNetwork,
     spec: InputSpec,
-    normalization: tuple[float, float],
+    normalization: Normalization,
     precision: Precision,
     representative: Sequence[Image],
 ) -> bytes:
-    """A .tflite file that takes 0..255 and computes the network of (byte - mean) / std."""
-    mean, std = normalization
+    """A .tflite file that computes the network of (byte - mean) / std.
 
-    def scores(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {SCORES: network.answer((image - mean) / std)}
+    It takes 0..255; in int8 bytes, where a byte can be the zero point, which then stands for the mean.
+    """
+    mean, std = normalization.mean, normalization.std
+    if precision == "int8" and 0 <= mean <= 255:
+        expects = normalization
 
-    return convert_graph(network.weights, scores, spec, precision, representative, output_type="uint8")
+        def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {SCORES: network.answer(image)}
+    else:
+        expects = BYTES
+
+        def answer(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {SCORES: network.answer((image - mean) / std)}
+
+    return convert_graph(network.weights, answer, spec, precision, representative, expects, output_type="uint8")
 
 
 def input_spec(network: ForeignNetwork, wanted: InputSpec | None, path: Path) -> InputSpec:

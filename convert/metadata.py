@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from convert.anatomy import METADATA_NAME
 from convert.flatbuffer import pack_model
+from convert.rescaling import BYTES, Normalization
 
 LABELS_FILE = "labels.txt"
 
@@ -44,7 +45,8 @@ class Described:
 def with_metadata(model: bytes, described: Described) -> bytes:
     """The same network with metadata and label file; it runs as before, from weights aligned as before."""
     unpacked = schema.ModelT.InitFromPackedBuf(model)
-    unpacked.buffers.append(schema.BufferT(np.frombuffer(_metadata(described), np.uint8)))
+    expects = _expects(unpacked)
+    unpacked.buffers.append(schema.BufferT(np.frombuffer(_metadata(described, expects), np.uint8)))
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA_NAME, len(unpacked.buffers) - 1
     unpacked.metadata = [*(unpacked.metadata or []), entry]
@@ -62,15 +64,25 @@ def _with_file(model: bytes, name: str, content: bytes) -> bytes:
 _Table = Mapping[int, "str | int | Sequence[float] | _Table | Sequence[_Table]"]
 
 
-def _metadata(described: Described) -> bytes:
+def _expects(model: schema.ModelT) -> Normalization:
+    """What the input expects of a byte: bytes as they are, which a quantized input takes for real numbers."""
+    graph = model.subgraphs[0]
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    if quantization is None or quantization.scale is None:
+        return BYTES
+    return Normalization(float(quantization.zeroPoint[0]), 1 / float(quantization.scale[0]))
+
+
+def _metadata(described: Described, expects: Normalization) -> bytes:
     labels: _Table = {0: LABELS_FILE, 1: "One class a line, in the order of the output.", 2: _AXIS_LABELS}
-    normalization: _Table = {0: _NORMALIZATION, 1: {0: [0.0], 1: [1.0]}}  # mean, std: bytes go in as they are
+    normalization: _Table = {0: _NORMALIZATION, 1: {0: [expects.mean], 1: [expects.std]}}
+    highest, lowest = (255 - expects.mean) / expects.std, -expects.mean / expects.std
     image: _Table = {
         0: "image",
         1: "RGB picture of 0..255, squashed to the size of the input; rescaling happens inside.",
         3: {0: _IMAGE_PROPERTIES, 1: {0: _RGB}},
         4: [normalization],
-        5: {0: [255.0], 1: [0.0]},  # max, min
+        5: {0: [highest], 1: [lowest]},
     }
     content: _Table = {0: _FEATURE_PROPERTIES, 1: {}}
     outputs: list[_Table] = [

@@ -1,7 +1,8 @@
 """From a Keras model to the bytes of a TFLite file, through TensorFlow's converter.
 
-The network's own rescaling stays inside, the batch is 1 and static. In int8 the input is uint8 with
-scale 1 and zero point 0, so that camera bytes go in untouched.
+The batch is 1 and static, and camera bytes go in untouched. In floats the network's own rescaling stays
+inside. In int8 it becomes the scale and zero point of the uint8 input, which costs nothing and loses nothing:
+as steps of their own, a multiplication and an addition in int8 would leave two thirds of the 256 levels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from convert.native import native_stderr_logged
 from convert.network import EMBEDDING, LOGITS
+from convert.rescaling import BYTES, Inner, Normalization, inside_rescaling
 from edge.bundle import Outputs, Precision
 from edge.errors import InvalidDataError
 from edge.preprocess import Image, InputSpec
@@ -28,10 +30,11 @@ SCORES = "scores"
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The bytes of a .tflite file, and where its outputs are."""
+    """The bytes of a .tflite file, where its outputs are, and what its input expects of a byte."""
 
     model: bytes
     outputs: Outputs
+    expects: Normalization = BYTES
 
     @property
     def output_names(self) -> tuple[str, str]:
@@ -51,12 +54,13 @@ def to_tflite(
         InvalidDataError: the converter refuses an operator, or quantizes the input to something other
             than camera bytes.
     """
+    inner = inside_rescaling(network) if precision == "int8" else Inner(network)
 
     def logits_and_embedding(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return network(image, training=False)  # type: ignore[no-any-return]
+        return inner.network(image, training=False)  # type: ignore[no-any-return]
 
-    model = convert_graph(network, logits_and_embedding, spec, precision, representative)
-    return Converted(model, _outputs(model, precision))
+    model = convert_graph(network, logits_and_embedding, spec, precision, representative, inner.expects)
+    return Converted(model, _outputs(model, precision, inner.expects), inner.expects)
 
 
 def to_plain_classifier(
@@ -68,10 +72,12 @@ def to_plain_classifier(
     """
     import tensorflow as tf  # noqa: PLC0415
 
-    def scores(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {SCORES: tf.nn.softmax(network(image, training=False)[LOGITS] / temperature)}
+    inner = inside_rescaling(network) if precision == "int8" else Inner(network)
 
-    return convert_graph(network, scores, spec, precision, representative, output_type="uint8")
+    def scores(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {SCORES: tf.nn.softmax(inner.network(image, training=False)[LOGITS] / temperature)}
+
+    return convert_graph(network, scores, spec, precision, representative, inner.expects, output_type="uint8")
 
 
 def convert_graph(
@@ -80,9 +86,10 @@ def convert_graph(
     spec: InputSpec,
     precision: Precision,
     representative: Sequence[Image],
+    expects: Normalization = BYTES,
     output_type: str = "int8",
 ) -> bytes:
-    """The graph `serve`, from float32 (1, H, W, 3) in 0..255 to named outputs, over the network's weights.
+    """The graph `serve`, from float32 (1, H, W, 3) as it `expects` to named outputs, over the network's weights.
 
     Raises:
         InvalidDataError: the converter refuses an operator.
@@ -97,7 +104,7 @@ def convert_graph(
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            converter.representative_dataset = lambda: _samples(representative)
+            converter.representative_dataset = lambda: _samples(representative, expects)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
             converter.inference_output_type = tf.as_dtype(output_type)
@@ -122,23 +129,24 @@ def _export(
     archive.write_out(folder, verbose=False)
 
 
-def _samples(representative: Sequence[Image]) -> Iterator[list[np.ndarray]]:
-    """Batches of one, float32. Two pixels of each pin the input's range to 0..255, which makes scale 1."""
+def _samples(representative: Sequence[Image], expects: Normalization) -> Iterator[list[np.ndarray]]:
+    """Batches of one, float32. Two pixels of each pin the input's range to all bytes, one step for each."""
     for image in representative:
-        sample = image[None].astype(np.float32)
-        sample[0, 0, 0], sample[0, 0, 1] = 0.0, 255.0
-        yield [sample]
+        sample = image[None].copy()
+        sample[0, 0, 0], sample[0, 0, 1] = 0, 255
+        yield [expects.of(sample)]
 
 
-def _outputs(model: bytes, precision: Precision) -> Outputs:
+def _outputs(model: bytes, precision: Precision, expects: Normalization) -> Outputs:
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
 
     interpreter = Interpreter(model_content=model)
     taken = interpreter.get_input_details()[0]
-    if precision == "int8" and (taken["dtype"] is not np.uint8 or taken["quantization"] != (1.0, 0)):
+    scale, zero_point = taken["quantization"]
+    if precision == "int8" and (taken["dtype"] is not np.uint8 or Normalization(zero_point, 1 / scale) != expects):
         raise InvalidDataError(
-            f"the input became {np.dtype(taken['dtype'])} with scale and zero point {taken['quantization']}, "
-            "expected uint8 with (1.0, 0): the network must take 0..255 and rescale inside"
+            f"the input became {np.dtype(taken['dtype'])} with scale {scale:g} and zero point {zero_point}, "
+            f"expected uint8 with {1 / expects.std:g} and {expects.mean:g}, one step for each byte"
         )
     places = {details["index"]: place for place, details in enumerate(interpreter.get_output_details())}
     by_name = interpreter.get_signature_runner().get_output_details()

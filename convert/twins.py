@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from convert.flatbuffer import pack_model
 from edge.errors import InvalidDataError
 from edge.preprocess import Image
 
@@ -41,27 +43,33 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Twins:
-    """Two unpacked models and the steps of `RESCALING` that they share; `quantized` is free to be changed."""
+    """Two unpacked models, both free to be changed, and the steps of `RESCALING` that they share."""
 
-    content: bytes
     plain: schema.ModelT
     quantized: schema.ModelT
     steps: tuple[Step, ...]
 
     def activations(self, pictures: Sequence[Image]) -> Iterator[Activation]:
-        """Run the float model on each picture; what is yielded is valid until the next."""
-        interpreter = Interpreter(
-            model_content=self.content,
-            experimental_preserve_all_tensors=True,
-            # XNNPACK keeps no tensors between its layers.
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
+        """Run the float model on each picture; what is yielded tells what the steps take and give, until the next."""
+        interpreter = Interpreter(model_content=self._all_told())
         interpreter.allocate_tensors()
         place = interpreter.get_input_details()[0]["index"]
         for picture in pictures:
             interpreter.set_tensor(place, picture[None].astype(np.float32))
             interpreter.invoke()
             yield interpreter.get_tensor
+
+    def _all_told(self) -> bytes:
+        """The float model with every activation of its steps as an output, so that it runs on fast kernels."""
+        graph, signatures = self.plain.subgraphs[0], self.plain.signatureDefs
+        outputs = graph.outputs
+        told = {int(place) for step in self.steps for place in (step.plain.inputs[0], *step.plain.outputs)}
+        try:
+            graph.outputs = np.array(sorted(told - {int(place) for place in graph.inputs}), np.int32)
+            self.plain.signatureDefs = None
+            return pack_model(self.plain)
+        finally:
+            graph.outputs, self.plain.signatureDefs = outputs, signatures
 
 
 def open_twins(plain: bytes, quantized: bytes) -> Twins:
@@ -70,12 +78,12 @@ def open_twins(plain: bytes, quantized: bytes) -> Twins:
     Raises:
         InvalidDataError: they are not the same network.
     """
-    reference, model = (schema.ModelT.InitFromPackedBuf(content) for content in (plain, quantized))
+    reference, model = (_unpacked(content) for content in (plain, quantized))
     ours, theirs = _rescaling(reference), _rescaling(model)
     if [_shape(reference, step) for step in ours] != [_shape(model, step) for step in theirs]:
         raise InvalidDataError("the int8 model has other layers than the float model: nothing to correct it by")
     steps = (Step(_kind(reference, one), one, other) for one, other in zip(ours, theirs, strict=True))
-    return Twins(plain, reference, model, tuple(steps))
+    return Twins(reference, model, tuple(steps))
 
 
 def constants(model: schema.ModelT, index: int, dtype: type[np.generic]) -> Floats:
@@ -97,6 +105,23 @@ def tensor(model: schema.ModelT, index: int) -> schema.TensorT:
 def scales(model: schema.ModelT, index: int) -> Floats:
     """The quantization scale of a tensor, or of each of its channels."""
     return np.asarray(tensor(model, index).quantization.scale, np.float64)
+
+
+def _unpacked(content: bytes) -> schema.ModelT:
+    """A model whose steps share no constants, so that one may change without the other."""
+    model = schema.ModelT.InitFromPackedBuf(content)
+    graph, seen = model.subgraphs[0], set[int]()
+    for step in graph.operators:
+        for position, place in enumerate(map(int, step.inputs)):
+            if place < 0 or model.buffers[graph.tensors[place].buffer].data is None:
+                continue
+            if graph.tensors[place].buffer in seen:
+                graph.tensors.append(copy.deepcopy(graph.tensors[place]))
+                model.buffers.append(copy.deepcopy(model.buffers[graph.tensors[place].buffer]))
+                graph.tensors[-1].buffer = len(model.buffers) - 1
+                step.inputs[position] = len(graph.tensors) - 1
+            seen.add(graph.tensors[int(step.inputs[position])].buffer)
+    return model
 
 
 def _rescaling(model: schema.ModelT) -> list[schema.OperatorT]:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from convert.anatomy import read_anatomy
 from convert.export import REPRESENTATIVE, ConvertSettings, draft_bundle
 from convert.writer import write_bundle
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
@@ -24,7 +25,14 @@ def test_the_bundle_gives_camera_bytes_to_the_network_untouched(int8_bundle: Bun
 
     assert tuple(taken["shape"]) == (1, 32, 32, 3)
     assert taken["dtype"] is np.uint8
-    assert taken["quantization"] == (1.0, 0)
+    assert taken["quantization"] == (1 / 128, 127)  # a step for each byte: the rescaling costs no operator
+    assert (int8_bundle.manifest.input.mean, int8_bundle.manifest.input.std) == (127, 128)
+
+
+def test_the_input_is_rescaled_by_its_scale_alone(int8_bundle: Bundle) -> None:
+    operators = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path).operators
+
+    assert [operator.name for operator in operators[:2]] == ["QUANTIZE", "CONV_2D"]
 
 
 def test_int8_weights_are_quantized_per_channel(int8_bundle: Bundle) -> None:

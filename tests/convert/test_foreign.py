@@ -13,6 +13,7 @@ import tensorflow as tf
 from convert.draft import Draft
 from convert.foreign import ForeignSettings, draft_foreign
 from convert.golden import golden_pictures
+from convert.rescaling import BYTES, Normalization
 from convert.writer import write_bundle
 from edge.bundle import Bundle, Precision
 from edge.classifiers.litert import LiteRTClassifier
@@ -20,7 +21,7 @@ from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import Image, InputSpec
 from edge.run import MODEL_FILE
 
-HALF = (127.5, 127.5)
+HALF = Normalization(127.5, 127.5)
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +154,7 @@ def test_labels_and_normalization_inside_the_model_are_found(int8_bundle: Bundle
 
     assert draft.manifest.labels == ("disc", "square", "stripes")
     assert not draft.manifest.outputs.are_probabilities
-    assert (draft.manifest.input.mean, draft.manifest.input.std) == (0, 1)
+    assert (draft.manifest.input.mean, draft.manifest.input.std) == (127, 128)
 
 
 def test_a_float_input_of_unknown_range_is_refused(keras_file: Path, labels: Path) -> None:
@@ -220,7 +221,7 @@ def test_a_run_is_not_a_saved_model(finished_run: Path, labels: Path) -> None:
 
 
 def test_a_run_s_own_keras_file_has_two_outputs_and_is_refused(finished_run: Path, labels: Path) -> None:
-    settings = ForeignSettings(labels=labels, normalization=(0, 1), precision="float32")
+    settings = ForeignSettings(labels=labels, normalization=BYTES, precision="float32")
 
     with pytest.raises(InvalidDataError, match="has several inputs or outputs"):
         draft_foreign(finished_run / MODEL_FILE, settings)
