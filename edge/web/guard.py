@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.web.access import Access
+from edge.web.uploads import MAX_UPLOAD_BYTES
 
 COOKIE = "sorter_page"
 
@@ -55,12 +56,14 @@ class Guard:
         timeout_s = EXPORT_TIMEOUT_S if scope["path"] == _EXPORT else ANSWER_TIMEOUT_S
         with suppress(TimeoutError):  # whoever reads no answer gets none
             async with asyncio.timeout(timeout_s):
-                await answer(scope, receive, _with_headers(send))
+                await answer(scope, receive, _with_headers(send, may_go_on=scope["method"] in ("GET", "HEAD")))
 
     def _refusal(self, request: Request) -> Response | None:
         """Why this request is not let in; None when it is."""
         if not self._access.admits_host(request.headers.get("host", "")):
             return refuse(421, "this page does not go by that name: use its address, or add the name to web.hosts")
+        if int(request.headers.get("content-length", "0")) > MAX_UPLOAD_BYTES:
+            return refuse(413, f"expected at most {MAX_UPLOAD_BYTES} bytes")
         if not _is_from_here(request):
             return refuse(403, "another site may not ask this page for anything")
         path = request.scope["path"]
@@ -105,12 +108,16 @@ def _is_from_here(request: Request) -> bool:
     return origin is None or origin.partition("://")[2] == request.headers.get("host", "")
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, *, may_go_on: bool) -> Send:
+    """`send` that adds the strict headers; after a refusal the connection ends unless it `may_go_on`."""
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, text in _HEADERS.items():
                 headers.setdefault(name, text)
+            if not may_go_on and message["status"] >= 400:
+                headers["Connection"] = "close"  # what is still to come of the body is not waited for
         await send(message)
 
     return send_with_headers
