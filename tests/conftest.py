@@ -16,6 +16,11 @@ settings.load_profile("unhurried")
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the Debian of tests/box is."""
+    parser.addoption("--box", help="the folder that `python3 -m tests.box.build FOLDER` made")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real pictures and clips beside the checkout; they are not part of the repository."""
