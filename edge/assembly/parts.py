@@ -9,7 +9,7 @@ from edge.assembly.models import bundle_path
 from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
-from edge.classifiers.litert import LiteRTClassifier
+from edge.classifiers.litert import DELEGATES, LiteRTClassifier
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
 from edge.decision import DecisionSettings
@@ -74,7 +74,9 @@ def load_parts(config: Config) -> Parts:
         config=config,
         bundle=bundle,
         site=site,
-        classifier=LiteRTClassifier(bundle, config.model.threads, site.temperature),
+        classifier=LiteRTClassifier(
+            bundle, config.model.threads, site.temperature, delegate=DELEGATES[config.model.backend]
+        ),
         routing=routing,
         policy=AdjustablePolicy(decision_settings(config, site), labels, routing, load_novelty(bundle)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),

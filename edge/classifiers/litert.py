@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType, ModuleType
 from typing import Protocol, TypedDict
 
 import numpy as np
@@ -19,13 +21,17 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.classifiers.base import softmax
-from edge.errors import BundleError, MissingLibraryError
+from edge.errors import BundleError, MissingLibraryError, UnavailableError
 from edge.messages import Image, InputSpec, Prediction
 
 _BYTES = np.arange(256, dtype=np.uint8)
 _SMALLEST_PROBABILITY = np.float32(1 / 512)  # half a step of a quantized softmax: what its zero may have been
 
 log = logging.getLogger(__name__)
+
+# Coral's driver, which its package libedgetpu1-std installs.
+EDGETPU = "libedgetpu.so.1"
+DELEGATES: Mapping[str, str | None] = MappingProxyType({"litert": None, "edgetpu": EDGETPU})
 
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -82,19 +88,26 @@ class _Tensor:
 
 
 class LiteRTClassifier:
-    """A bundle's model on the CPU; `temperature` stands in for the bundle's own when it is given.
+    """A bundle's model on the CPU, or on an accelerator through its `delegate`, a shared library such as EDGETPU.
+
+    `temperature` stands in for the bundle's own when it is given. An accelerator never falls back to the
+    CPU in silence: one that goes away is an error of the next `classify`.
 
     Raises:
         MissingLibraryError: no TFLite runtime works here.
+        UnavailableError: the delegate cannot be loaded, or finds no accelerator.
         BundleError: the model does not load, or does not have the inputs and outputs of its manifest.
     """
 
-    def __init__(self, bundle: Bundle, num_threads: int = 2, temperature: float | None = None) -> None:
+    def __init__(
+        self, bundle: Bundle, num_threads: int = 2, temperature: float | None = None, *, delegate: str | None = None
+    ) -> None:
         manifest = bundle.manifest
         self._labels = manifest.labels
         self._spec = manifest.input.spec()
         self._temperature = manifest.temperature if temperature is None else temperature
-        self._interpreter = load_interpreter(bundle.model_path, num_threads)
+        model_path = bundle.model_path if delegate is None else _edgetpu_model(bundle)
+        self._interpreter = load_interpreter(model_path, num_threads, delegate)
         self._input, outputs = _tensors(self._interpreter)
         stored = self._input.stored_bytes(manifest.input.mean, manifest.input.std)
         self._stored_bytes = None if np.array_equal(stored, _BYTES) and stored.dtype == np.uint8 else stored
@@ -124,7 +137,12 @@ class LiteRTClassifier:
         stored: NDArray[np.generic] = image if self._stored_bytes is None else self._stored_bytes[image]
         self._interpreter.set_tensor(self._input.index, stored[None])
         began_s = time.perf_counter()
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise UnavailableError(
+                f"the model stopped: {_first_line(error)}; is the accelerator still there?"
+            ) from error
         invoke_s = time.perf_counter() - began_s
         logits = self._logits.real(self._interpreter.get_tensor(self._logits.index))
         if self._are_probabilities:
@@ -134,7 +152,7 @@ class LiteRTClassifier:
         return logits, self._embedding.real(self._interpreter.get_tensor(self._embedding.index)), invoke_s
 
 
-def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
+def load_interpreter(model_path: Path, num_threads: int, delegate: str | None = None) -> Interpreter:
     """An allocated interpreter from the first runtime that really works.
 
     tflite-runtime imports well beside numpy 2 and dies when an interpreter is made, hence the probe is
@@ -142,6 +160,7 @@ def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
 
     Raises:
         MissingLibraryError: neither runtime works.
+        UnavailableError: the delegate does not load.
         BundleError: the file is not a model this runtime can run.
     """
     failures: list[str] = []
@@ -153,15 +172,38 @@ def load_interpreter(model_path: Path, num_threads: int) -> Interpreter:
             continue
         try:
             with _runtime_messages_logged():
-                interpreter: Interpreter = module.Interpreter(model_path=str(model_path), num_threads=num_threads)
+                delegates = None if delegate is None else [_load_delegate(module, delegate)]
+                interpreter: Interpreter = module.Interpreter(
+                    model_path=str(model_path), num_threads=num_threads, experimental_delegates=delegates
+                )
                 interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise BundleError(f"{model_path} does not load: {str(error).splitlines()[0]}") from error
+            raise BundleError(f"{model_path} does not load: {_first_line(error)}") from error
         except (ImportError, AttributeError) as error:
             failures.append(f"{name}: {error}")
             continue
         return interpreter
     raise MissingLibraryError(f"no TFLite runtime works here ({'; '.join(failures)}): pip install ai-edge-litert")
+
+
+def _load_delegate(module: ModuleType, library: str) -> object:
+    try:
+        ctypes.CDLL(library)  # the runtime's own object complains once more when it goes, if this fails in it
+        return module.load_delegate(library)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(
+            f"{library} cannot be used: {_first_line(error)}; for a Coral install libedgetpu1-std, and plug it in"
+        ) from error
+
+
+def _edgetpu_model(bundle: Bundle) -> Path:
+    if bundle.edgetpu_model_path is None:
+        raise BundleError(f"{bundle.short_name} has no model for the EdgeTPU: sorter convert --edgetpu makes one")
+    return bundle.edgetpu_model_path
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextmanager

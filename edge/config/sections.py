@@ -55,14 +55,14 @@ class DeviceSection(Section):
 
 
 class ModelSection(Section):
-    """Which bundle runs, and how; no `bundle` means the shipped one.
+    """Which bundle runs, and how: on the CPU (`litert`) or a Coral; no `bundle` means the active one, or the shipped.
 
     With a `public_key` (`sorter model keygen` prints it) only bundles signed by its owner are loaded.
     """
 
     bundle: Path | None = None
     public_key: str | None = Field(default=None, pattern=KEY_PATTERN)
-    backend: Literal["litert"] = "litert"
+    backend: Literal["litert", "edgetpu"] = "litert"
     threads: int = Field(default=2, ge=1, le=16)
 
 
