@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, assert_never
 
@@ -14,7 +14,6 @@ from edge.actuators.log import LogActuator
 from edge.actuators.look import LookedAtActuator, LookSettings, SceneWatch
 from edge.actuators.servo import ServoFlap, ServoSettings
 from edge.actuators.worker import WorkerSettings
-from edge.assembly.parts import Parts
 from edge.config.actuators import (
     CarouselActuatorSection,
     GpioActuatorSection,
@@ -34,20 +33,19 @@ if TYPE_CHECKING:
 _NO_SECTION = BinSection()
 
 
-def open_actuators(stack: ExitStack, parts: Parts, scene: SceneWatch) -> dict[str, Actuator]:
+def open_actuators(
+    stack: ExitStack, config: Config, bins: Sequence[str], flaps: Mapping[str, FlapStep], scene: SceneWatch | None
+) -> dict[str, Actuator]:
     """An actuator for each bin, off or unmoved; bins without a section, and those that say so, only log.
 
-    `stack` frees the lines; the actuators themselves belong to the dispatcher. `scene` is what a second
-    look sees.
+    `flaps` is how calibration found the servos to swing; `scene` is what a second look sees, None where
+    nobody looks. `stack` makes them safe and frees the lines.
 
     Raises:
         MissingLibraryError, UnavailableError, AccessDeniedError: the lines cannot be had.
         ConfigError: the board has no such pin.
     """
-    config = parts.config
-    sections = {
-        name: _as_calibrated(config.bins.get(name, _NO_SECTION), parts.site.actuators.get(name)) for name in parts.bins
-    }
+    sections = {name: _as_calibrated(config.bins.get(name, _NO_SECTION), flaps.get(name)) for name in bins}
     if all(isinstance(section.actuator, LogActuatorSection) for section in sections.values()):
         return {name: LogActuator(name) for name in sections}
     factory = open_lines(config.gpio)
@@ -115,13 +113,15 @@ def _carousel_stops(config: Config, sections: Mapping[str, BinSection], factory:
     return Carousel(CarouselSettings(positions=positions, **config.carousel.model_dump()), factory).stops()
 
 
-def _confirmed(actuator: Actuator, section: BinSection, factory: Factory, scene: SceneWatch) -> Actuator:
+def _confirmed(actuator: Actuator, section: BinSection, factory: Factory, scene: SceneWatch | None) -> Actuator:
     match section.confirm:
         case None:
             return actuator
         case SensorConfirmSection() as sensor:
             return ConfirmedActuator(actuator, SensorSettings(**sensor.model_dump(exclude={"by"})), factory)
         case LookConfirmSection() as look:
+            if scene is None:
+                return actuator
             return LookedAtActuator(actuator, LookSettings(**look.model_dump(exclude={"by"})), scene)
         case _:
             assert_never(section.confirm)

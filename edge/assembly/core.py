@@ -112,7 +112,7 @@ def open_dispatcher(stack: ExitStack, parts: Parts, core: Core) -> ActuationThre
     Raises:
         SorterError: as `open_actuators`.
     """
-    actuators = open_actuators(stack, parts, core.scene)
+    actuators = open_actuators(stack, parts.config, parts.bins, parts.site.actuators, core.scene)
     # Now, and not when the camera is there: after a power cut a flap may stand anywhere.
     make_all_safe(actuators)
     return ActuationThread(actuators, core.clock, core.outcomes, worker_settings(parts.config))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import click
 
+from edge.commands.actuators import actuators
 from edge.commands.benchmark import benchmark
 from edge.commands.classify import classify
 from edge.commands.completion import completion
 from edge.commands.config import config
 from edge.commands.demo import demo
 from edge.commands.doctor import doctor
+from edge.commands.events import correct, events
+from edge.commands.explain import explain
 from edge.commands.init import init
 from edge.commands.model import model
 from edge.commands.record import record
@@ -20,12 +23,16 @@ from edge.commands.simulate import simulate
 from edge.commands.try_model import try_model
 
 COMMANDS: list[click.Command] = [
+    actuators,
     benchmark,
     classify,
     completion,
     config,
+    correct,
     demo,
     doctor,
+    events,
+    explain,
     init,
     model,
     record,
