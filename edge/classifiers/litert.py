@@ -170,9 +170,9 @@ def load_interpreter(model_path: Path, num_threads: int, delegate: str | None = 
         except (ImportError, AttributeError) as error:
             failures.append(f"{name}: {error}")
             continue
+        delegates = None if delegate is None else [_load_delegate(module, delegate)]
         try:
             with _runtime_messages_logged():
-                delegates = None if delegate is None else [_load_delegate(module, delegate)]
                 interpreter: Interpreter = module.Interpreter(
                     model_path=str(model_path), num_threads=num_threads, experimental_delegates=delegates
                 )
@@ -192,7 +192,7 @@ def _load_delegate(module: ModuleType, library: str) -> object:
         return module.load_delegate(library)
     except (OSError, ValueError) as error:
         raise UnavailableError(
-            f"{library} cannot be used: {_first_line(error)}; for a Coral install libedgetpu1-std, and plug it in"
+            f"{library} cannot be used: {str(error).splitlines()[-1]}; for a Coral install libedgetpu1-std, and plug it in"
         ) from error
 
 
