@@ -191,8 +191,9 @@ def _load_delegate(module: ModuleType, library: str) -> object:
         ctypes.CDLL(library)  # the runtime's own object complains once more when it goes, if this fails in it
         return module.load_delegate(library)
     except (OSError, ValueError) as error:
+        why = str(error).splitlines()[-1]
         raise UnavailableError(
-            f"{library} cannot be used: {str(error).splitlines()[-1]}; for a Coral install libedgetpu1-std, and plug it in"
+            f"{library} cannot be used: {why}; for a Coral install libedgetpu1-std, and plug it in"
         ) from error
 
 
