@@ -41,6 +41,34 @@ def calibrate() -> None:
 
 
 @calibrate.command()
+@click.option(
+    "--region",
+    nargs=4,
+    type=click.FloatRange(0, 1),
+    metavar="LEFT TOP RIGHT BOTTOM",
+    help="The part of the picture that counts, in shares of its width and height.",
+)
+@step_options
+def camera(*, region: tuple[float, float, float, float] | None, **chosen: Any) -> None:
+    """Focus, wait until brightness and color have settled, and lock the camera's settings as they are then."""
+    from calibration.camera import calibrate_camera
+    from edge.presence.settings import Region
+
+    calibrate_camera(_desk(**chosen), None if region is None else Region(*region))
+
+
+@calibrate.command()
+@click.option("--images", type=click.Path(path_type=Path), help="Pictures of the empty scene instead of the camera.")
+@click.option("--empty", "is_empty", is_flag=True, help="Nothing lies there, whatever it looks like.")
+@step_options
+def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
+    """Learn what the scene looks like when nothing lies there."""
+    from calibration.background import calibrate_background
+
+    calibrate_background(_desk(**chosen), images, is_empty=is_empty)
+
+
+@calibrate.command()
 @path_argument("pictures")
 @step_options
 def temperature(*, pictures: Path, **chosen: Any) -> None:

@@ -81,7 +81,11 @@ class Desk:
         """Show what a step would change, ask, and change it. Whether it did."""
         before = self.folder.read()
         changes = differences(before, edit(before))
-        self.talk.say("\nThis would change the site file:" if changes else "\nThe site file says so already.")
+        self.talk.say(
+            "\nThis would change the site file:"
+            if changes
+            else "\nThe site file says so already; only the date is new."
+        )
         for line in changes:
             self.talk.say(f"  {line}")
         is_changed = bool(changes or parts) and self.talk.ask("Keep it?")
@@ -102,7 +106,7 @@ class Desk:
 
 def site_path(chosen: Path | None, config: Config) -> Path:
     """The site that is worked on: the one asked for, else the configuration's, else this machine's."""
-    return chosen or config.site or default_site()
+    return (chosen or config.site or default_site()).absolute()
 
 
 def _with_bar(things: Sequence[T], label: str) -> Iterator[T]:

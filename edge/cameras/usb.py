@@ -160,6 +160,14 @@ class UsbSource:
     def close(self) -> None:
         self._capture.release()
 
+    def control(self, name: str) -> float:
+        """What the driver holds for one of CONTROLS now."""
+        return self._capture.get(CONTROLS[name])
+
+    def set_control(self, name: str, value: float) -> bool:
+        """Ask the driver for it; whether it then holds this very value."""
+        return self._capture.set(CONTROLS[name], value) and self.control(name) == value
+
     def _age_s(self) -> float:
         """How long ago the driver stamped the frame; it counts on the monotonic clock since Linux 3.11."""
         age_s = self._monotonic_s() - self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000

@@ -43,7 +43,7 @@ class SceneLearner:
             return _summary([log_picture])
         if self._began_s is None:
             self._began_s = now_s
-        if not self._still or _has_changed(self._still[0], log_picture):
+        if not self._still or has_changed(self._still[0], log_picture):
             self._still, self._still_since_s = [], now_s
         self._still.append(log_picture)
         if len(self._still) >= _MIN_FRAMES and now_s - self._still_since_s >= self._settings.learn_s:
@@ -66,7 +66,7 @@ def _summary(frames: list[Floats]) -> Lesson:
     return Lesson(mean, np.square(deviation).mean(axis=(0, 3)))
 
 
-def _has_changed(before: Floats, now: Floats) -> bool:
+def has_changed(before: Floats, now: Floats) -> bool:
     """Whether something moves; a camera that trembles by a work pixel and a lamp that flickers do not."""
     was, shade = _smooth(before), _smooth(now)
     shade -= np.median(shade - was)
