@@ -2,29 +2,27 @@
 
 <class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored
 groups.csv      path,label,group,split: `path` relative to the folder, `label` the subfolder's name; pictures of one
-                `group` show the same object (empty: a group of its own); `split` is train or val in every line, or
-                in none. It lists every picture, so that none slips between the splits unseen.
+                `group` show the same object (empty: a group of its own); `split` is train, val or test in every
+                line, or in none. It lists every picture, so that none slips between the splits unseen.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-
 from edge.errors import DatasetError, MissingInputError, PictureError
 from edge.preprocess import load_picture
-from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
+from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
 GROUPS_FILE = "groups.csv"
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-_SPLITS = (TRAIN_SPLIT, VAL_SPLIT)
+_SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
 
 
@@ -38,7 +36,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Pictures by class; `rows` sorted by path, their `split` empty until `with_splits`."""
+    """Pictures by class; `rows` sorted by path, their `split` empty until training draws one."""
 
     root: Path
     labels: tuple[str, ...]
@@ -129,7 +127,7 @@ def _problem(row: SplitRow, before: Mapping[str, SplitRow]) -> str | None:
     if row.label != folder:
         return f"{row.path or 'a line without path'}: label {row.label!r} contradicts the folder {folder!r}"
     if row.split not in ("", *_SPLITS):
-        return f"{row.path}: expected split train or val, found {row.split!r}"
+        return f"{row.path}: expected split train, val or test, found {row.split!r}"
     if row.path in before:
         return f"{row.path} is listed twice"
     return None
@@ -142,7 +140,8 @@ def _check_groups(rows: Iterable[SplitRow], path: Path) -> None:
     if "" in (given := set().union(*splits.values())) and len(given) > 1:
         raise DatasetError(f"{path}: some lines have a split and some have none: expected all or none")
     if divided := sorted(group for group, found in splits.items() if len(found) > 1):
-        raise DatasetError(f"{path}: group {divided[0]} is both in train and in val: one object must stay in one split")
+        found = " and in ".join(sorted(splits[divided[0]]))
+        raise DatasetError(f"{path}: group {divided[0]} is in {found}: one object must stay in one split")
 
 
 def leave_out_unreadable(dataset: Dataset) -> Dataset:
@@ -167,45 +166,6 @@ def _unreadable(path: Path) -> str | None:
     except (PictureError, MissingInputError) as error:
         return str(error)
     return None
-
-
-def with_splits(dataset: Dataset, val_share: float, seed: int) -> Dataset:
-    """The data with every picture in train or val: as `groups.csv` says, else drawn.
-
-    Drawn splits are stratified by class, never divide a group, and depend on the seed only.
-
-    Raises:
-        DatasetError: fewer than two classes, or a class that a split would be without.
-    """
-    if len(dataset.labels) < 2:
-        raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
-    if not dataset.has_splits:
-        val_groups = _draw_val_groups(dataset.rows, val_share, np.random.default_rng(seed))
-        rows = tuple(replace(row, split=_SPLITS[(row.group or row.path) in val_groups]) for row in dataset.rows)
-        dataset = replace(dataset, rows=rows)
-    for split in _SPLITS:
-        if missing := sorted(set(dataset.labels) - {row.label for row in dataset.of(split)}):
-            raise DatasetError(
-                f"{dataset.root}: no pictures of {', '.join(missing)} in the {split} split:"
-                " expected at least two pictures of different objects a class"
-            )
-    return dataset
-
-
-def _draw_val_groups(rows: Sequence[SplitRow], val_share: float, rng: np.random.Generator) -> set[str]:
-    """Groups for val: in random order while their class is short of its share."""
-    members: defaultdict[str, list[SplitRow]] = defaultdict(list)
-    for row in rows:
-        members[row.group or row.path].append(row)
-    wanted = {label: max(1, round(val_share * count)) for label, count in Counter(row.label for row in rows).items()}
-    drawn: set[str] = set()
-    names = sorted(members)
-    for index in rng.permutation(len(names)):
-        labels = Counter(row.label for row in members[names[index]])
-        if all(wanted[label] >= count for label, count in labels.items()):
-            wanted = {label: left - labels[label] for label, left in wanted.items()}
-            drawn.add(names[index])
-    return drawn
 
 
 def fingerprint(dataset: Dataset) -> str:

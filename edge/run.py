@@ -6,6 +6,8 @@
     splits.csv    path,label,group,split for every picture that was used; paths relative to `data.root`
     metrics.json  `sorter evaluate --json` on the validation pictures
     history.csv   one line an epoch
+    predictions.csv   path,label,split and the score of each class, for every picture that was not trained on
+    report.html   all of it for people
 
 A reader refuses a schema that it does not know. This module needs neither Keras nor OpenCV.
 """
@@ -27,10 +29,13 @@ MODEL_FILE = "model.keras"
 SPLITS_FILE = "splits.csv"
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
+PREDICTIONS_FILE = "predictions.csv"
+REPORT_FILE = "report.html"
 
 SPLIT_FIELDS = ("path", "label", "group", "split")
 TRAIN_SPLIT = "train"
 VAL_SPLIT = "val"
+TEST_SPLIT = "test"
 
 
 class _Record(BaseModel):
@@ -57,6 +62,14 @@ class DataFingerprint(_Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class Cost(_Record):
+    """What the network costs: to train, in wall time, and to run, for one picture of the run's input size."""
+
+    training_s: float = Field(ge=0)
+    num_parameters: int = Field(gt=0)
+    num_multiply_adds: int = Field(gt=0)
+
+
 class Run(_Record):
     """`run.json`, schema 1. `settings` is the recipe as it was run, overrides included."""
 
@@ -72,6 +85,7 @@ class Run(_Record):
     versions: dict[str, str]
     data: DataFingerprint
     metrics: dict[str, float]
+    cost: Cost | None = None
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Run:

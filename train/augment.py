@@ -41,9 +41,9 @@ def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augm
     # No draw without plain pictures: recipes from before the share existed keep their chance, and so their weights.
     if ranges.plain_share and _chance(rng, ranges.plain_share):
         plain = plain_ranges(ranges)
-        return relight(warp(source.image, frame(source, size_px, plain, rng), size_px, rng), plain, rng)
+        return relight(warp(source.image, frame(source, size_px, plain, rng), size_px, plain, rng), plain, rng)
     matrix = frame(source, size_px, ranges, rng)
-    image = warp(source.image, matrix, size_px, rng)
+    image = warp(source.image, matrix, size_px, ranges, rng)
     if _chance(rng, ranges.background_share):
         mask = warp_mask(source, matrix, size_px)
         image = lay_on(image, mask, random_ground(size_px, size_px, others, rng), source, ranges, rng)
@@ -161,17 +161,27 @@ def frame(source: Source, size_px: int, ranges: Augment, rng: Rng) -> NDArray[np
     center = center + extent * rng.uniform(-ranges.shift, ranges.shift, 2)
     angle = np.deg2rad(rng.uniform(-ranges.rotation_deg, ranges.rotation_deg))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    flip = np.diag([rng.choice([-1.0, 1.0]), 1.0])
     # Output pixel to source pixel. Turned after squashing, so that squashed items are seen at every angle.
-    matrix = np.diag(extent / size_px) @ turn @ flip
+    matrix = np.diag(extent / size_px) @ turn @ _flip_and_shear(ranges, rng)
     offset = center - matrix @ np.full(2, (size_px - 1) / 2) - 0.5
     return np.column_stack([matrix, offset])
 
 
-def warp(image: Image, matrix: NDArray[np.float64], size_px: int, rng: Rng) -> Image:
-    """The picture under the map from output to source; beyond the picture its border goes on, mirrored or smeared."""
+def _flip_and_shear(ranges: Augment, rng: Rng) -> NDArray[np.float64]:
+    # As in `augment`: what is off draws no chance, except the flip, which was always drawn.
+    mirror = rng.choice([-1.0, 1.0])
+    horizontal = 1.0 if ranges.flips == "none" else mirror
+    vertical = rng.choice([-1.0, 1.0]) if ranges.flips == "both" else 1.0
+    shear = np.deg2rad(rng.uniform(-ranges.shear_deg, ranges.shear_deg)) if ranges.shear_deg else 0.0
+    change: NDArray[np.float64] = np.diag([horizontal, vertical]) @ [[1.0, -np.sin(shear)], [0.0, np.cos(shear)]]
+    return change
+
+
+def warp(image: Image, matrix: NDArray[np.float64], size_px: int, ranges: Augment, rng: Rng) -> Image:
+    """The picture under the map from output to source; beyond the picture its border goes on, smeared or mirrored."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REFLECT_101 if _chance(rng, 0.5) else cv2.BORDER_REPLICATE
+    is_mirrored = _chance(rng, 0.5) and ranges.fill == "varied"
+    border = cv2.BORDER_REFLECT_101 if is_mirrored else cv2.BORDER_REPLICATE
     return cv2.warpAffine(image, matrix, (size_px, size_px), flags=flags, borderMode=border)  # type: ignore[return-value]
 
 
@@ -190,6 +200,8 @@ def relight(image: Image, ranges: Augment, rng: Rng) -> Image:
     gains *= 2 ** rng.uniform(-ranges.exposure_stops, ranges.exposure_stops) / gains.mean()
     levels = np.linspace(0, 1, 256)[:, np.newaxis] ** np.exp(rng.uniform(-ranges.gamma, ranges.gamma))
     levels = 0.5 + (levels * gains - 0.5) * np.exp(rng.uniform(-ranges.contrast, ranges.contrast))
+    if ranges.channel_shift:
+        levels = levels + rng.uniform(-ranges.channel_shift, ranges.channel_shift, 3) / 255
     table = np.clip(levels * 255, 0, 255).astype(np.uint8)[:, np.newaxis, :]
     image = cv2.LUT(image, table)  # type: ignore[assignment]
     strength = 1 + rng.uniform(-ranges.saturation, ranges.saturation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
@@ -25,7 +25,24 @@ class WeightAverage(keras.callbacks.Callback):  # type: ignore[misc]
         self._weights: list[keras.Variable] = [weight for layer in layers for weight in layer.weights]
         self._means: list[NDArray[np.float32]] = [weight.numpy().copy() for weight in self._weights]
 
+    @property
+    def num_steps(self) -> int:
+        """Steps that the means cover."""
+        return self._num_steps
+
+    @property
+    def means(self) -> list[NDArray[np.float32]]:
+        """The means, in the order of the network's trainable layers."""
+        return self._means
+
+    def restore(self, means: Sequence[NDArray[np.generic]], num_steps: int) -> None:
+        """Go on from means that were saved."""
+        self._means = [mean.astype(np.float32) for mean in means]
+        self._num_steps = num_steps
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002, Keras's signature
+        if hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()  # JAX keeps the step's weights apart from the variables
         self._num_steps += 1
         momentum = min(self._momentum, (1 + self._num_steps) / (10 + self._num_steps))
         for mean, weight in zip(self._means, self._weights, strict=True):

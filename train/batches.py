@@ -53,7 +53,10 @@ def load_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> 
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch of (images, one-hot labels, weights), the same for the same seed and epoch on any number of threads."""
+    """One epoch of (images, one-hot labels, weights), the same for the same seed and epoch on any number of threads.
+
+    With `is_balanced` every class is drawn equally often, so rare ones repeat; `multiple_of` divides the batches.
+    """
 
     def __init__(
         self,
@@ -66,14 +69,17 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         ranges: Augment,
         seed: int,
         epoch: int,
-        shuffle: bool = True,
+        is_balanced: bool = False,
+        multiple_of: int = 1,
     ) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self._sources, self._targets, self._weights = sources, targets, weights
         self._batch_size, self._size_px, self._ranges = batch_size, size_px, ranges
-        self._seed, self._epoch = seed, epoch
-        order = np.random.default_rng((seed, epoch)).permutation(len(sources))
-        self._order = order if shuffle else np.arange(len(sources))
+        self._seed, self._epoch, self._is_balanced = seed, epoch, is_balanced
+        rng = np.random.default_rng((seed, epoch))
+        order = _balanced_order(targets, rng) if is_balanced else rng.permutation(len(sources))
+        # Devices share a batch evenly; an epoch may leave out fewer pictures than there are devices.
+        self._order = order[: len(order) // multiple_of * multiple_of]
 
     @property
     def num_batches(self) -> int:
@@ -85,9 +91,18 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> Batch:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        images = np.stack([self._augmented(int(source_index)) for source_index in chosen])
+        first = index * self._batch_size
+        images = np.stack([self._augmented(int(chosen[k]), first + k) for k in range(len(chosen))])
         return images.astype(np.float32), self._targets[chosen], self._weights[chosen]
 
-    def _augmented(self, source_index: int) -> Image:
-        rng = np.random.default_rng((self._seed, self._epoch, source_index))
+    def _augmented(self, source_index: int, place: int) -> Image:
+        # A picture that is drawn twice in an epoch must not look the same twice.
+        chance = (self._seed, self._epoch, source_index, *([place] if self._is_balanced else []))
+        rng = np.random.default_rng(chance)
         return augment(self._sources[source_index], self._sources, self._size_px, self._ranges, rng)
+
+
+def _balanced_order(targets: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.intp]:
+    """As many indices as there are pictures, every class with the same chance."""
+    share = targets @ (1 / targets.sum(axis=0))
+    return rng.choice(len(targets), len(targets), p=share / share.sum())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.errors import ConfigError, MissingInputError
 
@@ -16,6 +16,7 @@ _FOLDER = Path(__file__).parent / "recipes"
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Pixels = Annotated[int, Field(ge=32, le=1024)]
 
 
 class _Section(BaseModel):
@@ -23,20 +24,37 @@ class _Section(BaseModel):
 
 
 class Network(_Section):
-    """Backbone and sizes: trained on squares of `train_px`, shipped for squares of `input_px`."""
+    """Layers and sizes: trained on squares of `train_px`, shipped for squares of `input_px`.
+
+    Between backbone and logits lie pooling, batch norm where `pool_norm` is set, a dense ReLU layer of `hidden`
+    units (0: none) and dropout. `input_scale` is what the backbone sees: `own`, as its ImageNet weights were
+    trained, or `unit`, 0..1. `width` scales the channels of mobilenetv2.
+    """
 
     backbone: str
-    train_px: Annotated[int, Field(ge=32, le=1024)]
-    input_px: Annotated[int, Field(ge=32, le=1024)]
-    dropout: Share
-    frozen_stages: Annotated[int, Field(ge=0, le=9)]
+    train_px: Pixels
+    input_px: Pixels
+    width: Positive = 1.0
+    input_scale: Literal["own", "unit"] = "own"
+    pool: Literal["average", "flatten"] = "average"
+    pool_norm: bool = False
+    hidden: Annotated[int, Field(ge=0)] = 0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class Data(_Section):
-    """How pictures are split (where `groups.csv` does not say) and weighed."""
+    """How pictures are split and weighed.
+
+    `split`: `grouped` never divides an object, by `groups.csv` or by found look-alikes, and follows the splits of
+    `groups.csv` where it has them; `random` divides them. `test_share` is held out for one last look. `class_weights`
+    weigh the loss, `sampling` shows rare classes as often as the others.
+    """
 
     val_share: Annotated[float, Field(gt=0, lt=1)]
-    class_weights: Literal["none", "sqrt", "balanced"]
+    test_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    split: Literal["grouped", "random"] = "grouped"
+    class_weights: Literal["none", "sqrt", "balanced"] = "none"
+    sampling: Literal["natural", "balanced"] = "natural"
 
 
 class Head(_Section):
@@ -48,49 +66,83 @@ class Head(_Section):
 
 
 class Fit(_Section):
-    """Fine-tuning of the network."""
+    """What all phases share. `keep` is what ships: the weights of the last epoch, or of the least validation loss."""
+
+    batch_size: Annotated[int, Field(ge=1)]
+    optimizer: Literal["adam", "adamw"]
+    weight_decay: NotNegative = 0.0
+    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    average_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Literal["last", "best"] = "last"
+
+
+class Phase(_Section):
+    """A stretch of epochs with the same layers trained.
+
+    `trainable`: `all`, `head` (all behind the backbone), `last N` (of the backbone's layers, as Keras lists them, and
+    the head) or `from NAME` (the first layer whose name begins so, and all behind it). Without ImageNet weights
+    all is trained. `schedule`: `constant`, `cosine` down to zero, or `plateau`, which multiplies the rate by
+    `plateau_factor` after `plateau_patience` epochs without a lower validation loss. `stop_patience` ends the phase
+    after so many (0: never). `train_px` stands in for the network's.
+    """
 
     epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    trainable: Annotated[str, Field(pattern=r"^(all|head|last [1-9]\d*|from \S+)$")]
     learning_rate: Positive
-    warmup_epochs: NotNegative
-    weight_decay: NotNegative
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    average_momentum: Annotated[float, Field(ge=0, lt=1)]
+    schedule: Literal["constant", "cosine", "plateau"]
+    warmup_epochs: NotNegative = 0.0
+    plateau_patience: Annotated[int, Field(ge=1)] = 5
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    stop_patience: Annotated[int, Field(ge=0)] = 0
+    train_px: Pixels | None = None
+
+    @model_validator(mode="after")
+    def _warms_up_for_cosine(self) -> Self:
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError(f"warmup_epochs: only the cosine schedule warms up, found schedule {self.schedule!r}")
+        return self
 
 
 class Augment(_Section):
-    """Ranges of `train.augment`; a `_share` is the part of the pictures that a change is applied to."""
+    """Ranges of `train.augment`, all off by default; a `_share` is the part of the pictures that a change is made to.
 
-    plain_share: Share
-    square_share: Share
-    square_margin_min: float
-    square_margin_max: float
+    Half of the pictures are mirrored left to right wherever `flips` is not `none`.
+    """
+
+    plain_share: Share = 0.0
+    square_share: Share = 0.0
+    square_margin_min: float = 0.0
+    square_margin_max: float = 0.0
     widen_max: Annotated[float, Field(ge=1)] = 1.0
-    zoom_min: Positive
-    zoom_max: Positive
-    aspect: NotNegative
-    shift: NotNegative
-    rotation_deg: NotNegative
-    background_share: Share
+    zoom_min: Positive = 1.0
+    zoom_max: Positive = 1.0
+    aspect: NotNegative = 0.0
+    shift: NotNegative = 0.0
+    rotation_deg: NotNegative = 0.0
+    shear_deg: NotNegative = 0.0
+    flips: Literal["none", "horizontal", "both"] = "horizontal"
+    fill: Literal["varied", "nearest"] = "varied"
+    background_share: Share = 0.0
     cast_shadow_share: Share = 0.0
-    translucent_share: Share
+    translucent_share: Share = 0.0
     clear_labels: tuple[str, ...] = ()
-    white_balance: NotNegative
-    exposure_stops: NotNegative
-    contrast: NotNegative
-    gamma: NotNegative
-    saturation: NotNegative
-    shadow_share: Share
+    white_balance: NotNegative = 0.0
+    exposure_stops: NotNegative = 0.0
+    channel_shift: NotNegative = 0.0
+    contrast: NotNegative = 0.0
+    gamma: NotNegative = 0.0
+    saturation: NotNegative = 0.0
+    shadow_share: Share = 0.0
     coarse_share: Share = 0.0
     coarse_min: Annotated[float, Field(gt=0, le=1)] = 1.0
-    blur_share: Share
-    blur_sigma_px: NotNegative
-    noise_share: Share
-    noise_sigma: NotNegative
-    jpeg_share: Share
-    jpeg_quality_min: Annotated[int, Field(ge=1, le=100)]
-    erase_share: Share
+    blur_share: Share = 0.0
+    blur_sigma_px: NotNegative = 0.0
+    noise_share: Share = 0.0
+    noise_sigma: NotNegative = 0.0
+    jpeg_share: Share = 0.0
+    jpeg_quality_min: Annotated[int, Field(ge=1, le=95)] = 50
+    erase_share: Share = 0.0
 
 
 class Recipe(_Section):
@@ -98,9 +150,32 @@ class Recipe(_Section):
 
     network: Network
     data: Data
-    head: Head
+    head: Head | None = None
     fit: Fit
-    augment: Augment
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    augment: Augment = Augment()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.head and (self.network.hidden or self.network.pool_norm):
+            raise ValueError(
+                "head: a linear probe fits networks without hidden layer and pool_norm only: remove [head]"
+            )
+        if self.network.pool == "flatten" and not self.network.hidden:
+            raise ValueError("network.hidden: flattened features need a hidden layer, found 0")
+        sizes = {self.network.input_px, self.network.train_px, *(phase.train_px for phase in self.phases)} - {None}
+        if self.network.pool == "flatten" and len(sizes) > 1:
+            raise ValueError(
+                "network: flattened features need train_px, input_px and every phase's train_px to be equal"
+            )
+        if self.data.val_share + self.data.test_share >= 1:
+            raise ValueError("data: val_share and test_share leave nothing to train on")
+        return self
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of all phases, where none ends early."""
+        return sum(phase.epochs for phase in self.phases)
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -122,27 +197,54 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    return _validated(settings, overrides, str(path))
+
+
+def recipe_summary(name: str) -> str:
+    """The first line of a shipped recipe: what it is for."""
+    first, _, _ = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8").partition("\n")
+    return first.removeprefix("#").strip()
+
+
+def _validated(settings: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
     for override in overrides:
         _apply(settings, override)
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
         problems = "; ".join(_problem(item["loc"], item["msg"], item["input"]) for item in error.errors())
-        raise ConfigError(f"{path}: {problems}") from error
+        raise ConfigError(f"{where}: {problems}") from error
 
 
-def _apply(settings: dict[str, dict[str, object]], override: str) -> None:
+def _apply(settings: dict[str, Any], override: str) -> None:
     name, equals, value = override.partition("=")
-    section, dot, key = name.strip().partition(".")
-    if not (equals and dot and section and key):
-        raise ConfigError(f"--set {override}: expected section.key=value, such as fit.epochs=20")
+    *sections, key = name.strip().split(".")
+    if not (equals and key and sections and all(sections)):
+        raise ConfigError(f"--set {override}: expected section.key=value, such as fit.batch_size=16")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()  # a bare word is a string: --set network.backbone=efficientnet-lite1
-    settings.setdefault(section, {})[key] = parsed
+    for section in _sections(settings, sections, override):
+        section[key] = parsed
+
+
+def _sections(settings: dict[str, Any], names: Sequence[str], override: str) -> list[dict[str, Any]]:
+    """What an override changes: a section, one phase by its number from 0, or with `*` every phase."""
+    if len(names) == 1 and names[0] != "phases":
+        return [settings.setdefault(names[0], {})]
+    phases: list[dict[str, Any]] = settings.get("phases", [])
+    if names == ["phases", "*"]:
+        return phases
+    if len(names) == 2 and names[0] == "phases" and names[1].isdecimal() and int(names[1]) < len(phases):
+        return [phases[int(names[1])]]
+    raise ConfigError(
+        f"--set {override}: expected section.key=value or phases.N.key=value with N from 0 to {len(phases) - 1}, or *"
+    )
 
 
 def _problem(location: tuple[int | str, ...], message: str, found: object) -> str:
     name = ".".join(str(part) for part in location)
+    if not name:  # the sections do not fit together, and the message names the keys
+        return message.removeprefix("Value error, ")
     return f"{name}: {message}" if isinstance(found, dict) else f"{name}: {message}, found {found!r}"

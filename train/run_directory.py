@@ -6,28 +6,35 @@ import csv
 import importlib.metadata
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
+from edge.classifiers.base import softmax
 from edge.data_folder import Dataset, fingerprint
 from edge.run import (
     HISTORY_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    PREDICTIONS_FILE,
     RUN_FILE,
     SPLIT_FIELDS,
     SPLITS_FILE,
+    Cost,
     DataFingerprint,
     Run,
     RunInput,
+    SplitRow,
 )
+from train.checkpoint import CHECKPOINT_FILE
 from train.metrics import Evaluation
+from train.progress import Epoch
 from train.recipes import Recipe
-
-CHECKPOINT_FILE = "checkpoint.keras"
 
 _RECORDED = (
     "edge-sorter",
@@ -41,9 +48,28 @@ _RECORDED = (
 )
 
 
-def describe_run(
-    dataset: Dataset, recipe: Recipe, *, recipe_name: str, weights: str, seed: int, evaluation: Evaluation
-) -> Run:
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run directory records besides data, recipe and evaluation; `metrics` are added to the evaluation's."""
+
+    recipe_name: str
+    weights: str
+    seed: int
+    training_s: float
+    num_parameters: int
+    num_multiply_adds: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Logits (N, C) for N held-out pictures."""
+
+    rows: Sequence[SplitRow]
+    logits: NDArray[np.float32]
+
+
+def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: Evaluation) -> Run:
     """Everything that is needed to do the run again, and what came of it."""
     size_px = recipe.network.input_px
     return Run(
@@ -52,10 +78,10 @@ def describe_run(
         labels=dataset.labels,
         input=RunInput(height_px=size_px, width_px=size_px),
         backbone=recipe.network.backbone,
-        recipe=recipe_name,
+        recipe=facts.recipe_name,
         settings=recipe.model_dump(mode="json"),
-        weights=weights,
-        seed=seed,
+        weights=facts.weights,
+        seed=facts.seed,
         versions=_versions(),
         data=DataFingerprint(
             root=str(dataset.root.resolve()),
@@ -63,7 +89,17 @@ def describe_run(
             num_left_out=len(dataset.left_out),
             sha256=fingerprint(dataset),
         ),
-        metrics={"accuracy": evaluation.accuracy, "macro_f1": evaluation.macro_f1, "ece": evaluation.ece},
+        metrics={
+            "accuracy": evaluation.accuracy,
+            "macro_f1": evaluation.macro_f1,
+            "ece": evaluation.ece,
+            **facts.metrics,
+        },
+        cost=Cost(
+            training_s=facts.training_s,
+            num_parameters=facts.num_parameters,
+            num_multiply_adds=facts.num_multiply_adds,
+        ),
     )
 
 
@@ -80,11 +116,22 @@ def write_results(out: Path, model: keras.Model, evaluation: Evaluation, run: Ru
     (out / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
-def write_history(out: Path, history: Sequence[Mapping[str, float]]) -> None:
-    """Write the curves, one line an epoch; all have the keys of the first."""
-    lines = [",".join(history[0])] if history else []
-    lines += [",".join(f"{value:.6g}" for value in line.values()) for line in history]
+def write_history(out: Path, history: Sequence[Epoch]) -> None:
+    """Write the curves, one line an epoch."""
+    lines = [",".join(field.name for field in fields(Epoch))]
+    lines += [",".join(f"{value:.6g}" for value in astuple(epoch)) for epoch in history]
     _write_text(out / HISTORY_FILE, "\n".join(lines) + "\n")
+
+
+def write_predictions(out: Path, labels: Sequence[str], answers: Iterable[Answers]) -> None:
+    """Write the scores of every held-out picture."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "split", *labels])
+    for part in answers:
+        for row, scores in zip(part.rows, softmax(part.logits, 1.0), strict=True):
+            writer.writerow([row.path, row.label, row.split, *(f"{score:.6f}" for score in scores)])
+    _write_text(out / PREDICTIONS_FILE, text.getvalue())
 
 
 def write_splits(out: Path, dataset: Dataset) -> None:

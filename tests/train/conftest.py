@@ -19,7 +19,7 @@ SMALL = (
     "network.input_px=64",
     "data.val_share=0.25",
     "head.passes=1",
-    "fit.epochs=2",
+    "phases.0.epochs=2",
     "fit.batch_size=12",
 )
 

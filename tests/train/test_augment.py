@@ -11,13 +11,7 @@ from train.foreground import cut_out
 from train.recipes import Augment, load_recipe
 
 RANGES = load_recipe("efficientnet-lite0").augment
-STILL = load_recipe("efficientnet-lite0").augment.model_copy(
-    update={
-        name: 1.0 if name in {"zoom_min", "zoom_max", "widen_max"} else 0.0
-        for name, value in RANGES
-        if isinstance(value, float)
-    }
-)
+STILL = Augment()
 
 
 @pytest.fixture
@@ -31,12 +25,12 @@ def chance(seed: int = 0) -> np.random.Generator:
 
 
 def drawn(source: Source, size_px: int, ranges: Augment, seed: int = 0) -> np.ndarray:
-    return warp(source.image, frame(source, size_px, ranges, chance(seed)), size_px, chance(seed))
+    return warp(source.image, frame(source, size_px, ranges, chance(seed)), size_px, ranges, chance(seed))
 
 
 def laid_on_black(source: Source, ranges: Augment) -> np.ndarray:
     matrix = frame(source, 120, STILL, chance())
-    item, mask = warp(source.image, matrix, 120, chance()), warp_mask(source, matrix, 120)
+    item, mask = warp(source.image, matrix, 120, STILL, chance()), warp_mask(source, matrix, 120)
     return lay_on(item, mask, np.zeros_like(item), source, ranges, chance())
 
 
@@ -105,7 +99,7 @@ def test_an_item_casts_a_shadow_on_its_ground(source: Source) -> None:
     ranges = STILL.model_copy(update={"cast_shadow_share": 1.0})
     white = np.full((120, 120, 3), 255, np.uint8)
     matrix = frame(source, 120, STILL, chance())
-    item, mask = warp(source.image, matrix, 120, chance()), warp_mask(source, matrix, 120)
+    item, mask = warp(source.image, matrix, 120, STILL, chance()), warp_mask(source, matrix, 120)
     image = lay_on(item, mask, white, source, ranges, chance(1))
     outside = (image[..., 0] == image[..., 1]) & (image[..., 0] < 245)
     assert outside.sum() > 20

@@ -13,8 +13,10 @@ from edge.errors import DatasetError, MissingInputError, StorageError, UsageErro
 from edge.run import load_run, load_splits
 from tests.train.shapes import LABELS
 from train.batches import load_inputs
-from train.fit import class_weights, predict, train
+from train.fit import train
+from train.material import class_weights
 from train.metrics import Evaluation
+from train.phases import predict
 from train.recipes import Data, Recipe, load_recipe
 
 # Keras 3.15 saves its variables by a NumPy 1 protocol: https://numpy.org/doc/2.0/numpy_2_0_migration_guide.html
@@ -34,7 +36,7 @@ def test_two_epochs_from_imagenet_tell_three_shapes_apart(trained: Trained) -> N
 
 def test_the_run_directory_is_complete_and_holds_nothing_else(trained: Trained) -> None:
     out, _ = trained
-    names = ["history.csv", "metrics.json", "model.keras", "run.json", "splits.csv"]
+    names = ["history.csv", "metrics.json", "model.keras", "predictions.csv", "run.json", "splits.csv"]
     assert sorted(path.name for path in out.iterdir()) == names
 
 

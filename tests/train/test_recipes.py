@@ -5,33 +5,58 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError, MissingInputError
-from train.recipes import load_recipe, recipe_names
+from train.recipes import load_recipe, recipe_names, recipe_summary
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_is_sound_and_gives_each_value_a_reason(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.augment.zoom_min < recipe.augment.zoom_max
+    assert recipe.augment.zoom_min <= recipe.augment.zoom_max
+    assert recipe_summary(name)
     text = (Path(__file__).parents[2] / "train" / "recipes" / f"{name}.toml").read_text()
-    values = [line for line in text.splitlines() if "=" in line and not line.startswith("#")]
-    assert len(values) == sum(len(section) for section in recipe.model_dump().values())
+    before_augment, _, _ = text.partition("[augment]")  # there a heading may give the reason of several ranges
+    unexplained = [line for line in before_augment.splitlines() if " = " in line and "#" not in line]
+    assert all(line.startswith(("backbone", "batch_size")) for line in unexplained)
 
 
 def test_overrides_win_and_keep_their_type() -> None:
-    recipe = load_recipe("efficientnet-lite0", ["fit.epochs=3", "network.backbone=efficientnet-lite1"])
-    assert (recipe.fit.epochs, recipe.network.backbone) == (3, "efficientnet-lite1")
+    recipe = load_recipe("efficientnet-lite0", ["fit.batch_size=3", "network.backbone=efficientnet-lite1"])
+    assert (recipe.fit.batch_size, recipe.network.backbone) == (3, "efficientnet-lite1")
+
+
+def test_one_phase_or_all_of_them_can_be_overridden() -> None:
+    both = load_recipe("resnet50", ["phases.*.epochs=3", "phases.1.trainable=last 7"])
+    assert [(phase.epochs, phase.trainable) for phase in both.phases] == [(3, "head"), (3, "last 7")]
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("efficientnet-lite0", "network.hidden=64", r"\[head\]"),
+        ("cnn", "network.hidden=0", "flattened features need a hidden layer"),
+        ("cnn", "network.input_px=96", "flattened features need train_px"),
+        ("cnn", "data.test_share=0.8", "leave nothing to train on"),
+        ("cnn", "phases.0.warmup_epochs=1", "only the cosine schedule warms up"),
+        ("cnn", "phases.0.trainable=top 3", "phases.0.trainable"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(name: str, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(name, [override])
 
 
 def test_all_problems_are_named_at_once() -> None:
-    wrong = ["fit.epoch=3", "fit.batch_size=0", "data.class_weights=often"]
+    wrong = ["fit.batches=3", "fit.batch_size=0", "data.class_weights=often"]
     with pytest.raises(ConfigError) as caught:
         load_recipe("efficientnet-lite0", wrong)
-    assert all(part in str(caught.value) for part in ("fit.epoch:", "fit.batch_size:", "found 0", "found 'often'"))
+    assert all(part in str(caught.value) for part in ("fit.batches:", "fit.batch_size:", "found 0", "found 'often'"))
 
 
-@pytest.mark.parametrize("override", ["epochs=3", "fit.epochs", "=3", "fit.=3"])
+@pytest.mark.parametrize(
+    "override", ["epochs=3", "fit.batch_size", "=3", "fit.=3", "a.b.c=3", "phases.epochs=3", "phases.1.epochs=3"]
+)
 def test_a_malformed_override_shows_the_form(override: str) -> None:
-    with pytest.raises(ConfigError, match=r"expected section\.key=value"):
+    with pytest.raises(ConfigError, match=r"--set .*: expected section\.key=value"):
         load_recipe("efficientnet-lite0", [override])
 
 

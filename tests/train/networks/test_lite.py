@@ -5,18 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import InvalidDataError, UsageError
+from edge.errors import InvalidDataError
 from edge.preprocess import InputSpec, load_picture, to_input
-from train.backbones import (
-    BACKBONES,
-    STAGES,
+from train.networks.lite import (
+    VARIANTS,
     build_backbone,
-    freeze_stages,
     imagenet_weights_path,
     load_torch_weights,
     scaled_groups,
 )
-from train.torch_stream import load_tensors
+from train.networks.torch_stream import load_tensors
 
 NAME = "efficientnet-lite0"
 
@@ -43,7 +41,7 @@ def test_lite0_has_the_published_number_of_parameters(imagenet) -> None:
     ],
 )
 def test_larger_variants_follow_by_scaling(name: str, channels: tuple[int, ...], blocks: tuple[int, ...]) -> None:
-    groups = scaled_groups(BACKBONES[name])
+    groups = scaled_groups(VARIANTS[name])
     assert tuple(group.channels for group in groups) == channels
     assert tuple(group.num_blocks for group in groups) == blocks
 
@@ -70,20 +68,8 @@ def test_imagenet_names_a_bottle(imagenet, shared_data: Path) -> None:
     assert np.isin(answers, [beer_bottle, pop_bottle, wine_bottle, water_jug, perfume]).sum() >= 15
 
 
-def test_frozen_stages_neither_learn_nor_follow_their_batches(imagenet) -> None:
-    freeze_stages(imagenet, 2)
-    trainable = {layer.name.split("_")[0] for layer in imagenet.layers if layer.weights and layer.trainable}
-    assert trainable == set(STAGES[2:])
-    freeze_stages(imagenet, 0)
-
-
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(
         InvalidDataError, match=r"does not fit efficientnet_lite1: _blocks\.3\._depthwise_conv expected"
     ):
         load_torch_weights(build_backbone("efficientnet-lite1", 64, 64), imagenet_weights_path(NAME))
-
-
-def test_an_unknown_backbone_names_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"expected one of efficientnet-lite0, .* found 'resnet'"):
-        build_backbone("resnet", 64, 64)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import InvalidDataError, MissingInputError
-from train.backbones import imagenet_weights_path
-from train.torch_stream import load_tensors
+from train.networks.lite import imagenet_weights_path
+from train.networks.torch_stream import load_tensors
 
 WEIGHTS = imagenet_weights_path("efficientnet-lite0")
 

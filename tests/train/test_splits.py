@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from edge.data_folder import Dataset, scan
+from edge.errors import DatasetError
+from edge.run import SplitRow
+from tests.train.shapes import LABELS, draw_shapes
+from train.recipes import Data
+from train.splits import Fold, leak, with_splits
+
+GROUPED = Data(val_share=0.4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    draw_shapes(tmp_path / "pictures", num_each=5)
+    return tmp_path / "pictures"
+
+
+def twins(num_pairs: int) -> Dataset:
+    """A class each of cans and jars, every object photographed twice."""
+    rows = [
+        SplitRow(f"{label}/{number}{side}.jpg", label, f"{label}{number}", "")
+        for label in ("can", "jar")
+        for number in range(num_pairs)
+        for side in "ab"
+    ]
+    return Dataset(Path("data"), ("can", "jar"), tuple(rows))
+
+
+def groups_of(dataset: Dataset, split: str) -> set[str]:
+    return {row.group for row in dataset.of(split)}
+
+
+def test_splits_follow_the_label_file(folder: Path) -> None:
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.png"))
+    lines = [f"{path},{path.split('/')[0]},,{'val' if path[-6:] < '02.png' else 'train'}" for path in paths]
+    (folder / "groups.csv").write_text("\n".join(["path,label,group,split", *lines]))
+    dataset = with_splits(scan(folder), Data(val_share=0.9), seed=0)
+    assert {row.path.split("/")[1] for row in dataset.of("val")} == {"00.png", "01.png"}
+    assert len(dataset.of("train")) == 9
+
+
+def test_drawn_splits_are_stratified_and_depend_on_the_seed_only(folder: Path) -> None:
+    first, again, other = (with_splits(scan(folder), GROUPED, seed) for seed in (1, 1, 2))
+    assert Counter(row.label for row in first.of("val")) == dict.fromkeys(LABELS, 2)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_drawn_splits_never_divide_a_group(seed: int) -> None:
+    dataset = with_splits(twins(10), Data(val_share=0.2, test_share=0.2), seed)
+    assert Counter(row.split for row in dataset.rows) == {"train": 24, "val": 8, "test": 8}
+    train, val, test = (groups_of(dataset, split) for split in ("train", "val", "test"))
+    assert train.isdisjoint(val | test)
+    assert val.isdisjoint(test)
+    assert leak(dataset) == 0
+
+
+def test_a_random_split_divides_them_and_its_leak_is_known() -> None:
+    dataset = with_splits(twins(50), Data(val_share=0.2, split="random"), seed=0)
+    # Of a held-out picture its twin is in train with a chance of 80 %.
+    assert leak(dataset) == pytest.approx(0.8, abs=0.12)
+
+
+@pytest.mark.parametrize("num_folds", [2, 5])
+def test_every_picture_is_held_out_by_exactly_one_fold(num_folds: int) -> None:
+    folds = [with_splits(twins(10), GROUPED, 3, Fold(number, num_folds)) for number in range(1, num_folds + 1)]
+    held_out = Counter(row.path for dataset in folds for row in dataset.of("val"))
+    assert set(held_out.values()) == {1}
+    assert len(held_out) == 40
+    for dataset in folds:
+        assert not groups_of(dataset, "train") & groups_of(dataset, "val")
+        assert Counter(row.label for row in dataset.of("val")) == dict.fromkeys(("can", "jar"), 20 // num_folds)
+
+
+def test_one_class_is_not_enough_to_train() -> None:
+    rows = tuple(SplitRow(f"can/{number}.jpg", "can", "", "") for number in range(4))
+    with pytest.raises(DatasetError, match="expected at least two classes, found only can"):
+        with_splits(Dataset(Path("data"), ("can",), rows), GROUPED, 0)
+
+
+def test_a_class_of_one_picture_cannot_be_held_out(folder: Path) -> None:
+    for path in sorted((folder / "disc").iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(DatasetError, match="no pictures of disc in the train split"):
+        with_splits(scan(folder), Data(val_share=0.2), 0)

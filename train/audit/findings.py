@@ -1,0 +1,190 @@
+"""What the pictures of a folder have wrong among each other: pure functions of what was seen."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from pydantic import JsonValue
+
+from edge.data_folder import LeftOut
+from train.audit.files import Note
+from train.audit.look import Seen
+from train.background import BackgroundTest, measure_background
+from train.likeness import connected, find_groups
+
+# Two pictures are nearly the same when colors lie alike over the frame and the network sees the same thing.
+_SAME_LAYOUT, _SAME_CONTENT = 0.96, 0.8
+_NEIGHBORS = 7
+_AGREEING = 6  # of the neighbors name one other class: rarely by chance, often a wrong label
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Pictures that are byte-identical, or nearly identical; a conflict where their labels or splits differ."""
+
+    paths: tuple[str, ...]
+    is_identical: bool
+    labels: tuple[str, ...]
+    splits: tuple[str, ...]
+
+    @property
+    def has_conflict(self) -> bool:
+        """Whether one of the labels must be wrong."""
+        return len(self.labels) > 1
+
+    @property
+    def leaks(self) -> bool:
+        """Whether training sees what is held out."""
+        return len(self.splits) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A picture that looks like another class: `agreeing` of its neighbors say so."""
+
+    path: str
+    label: str
+    looks_like: str
+    agreeing: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """One class: pictures, and their median size in pixels."""
+
+    num_pictures: int
+    median_width_px: int
+    median_height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Everything that was found. `groups` has an entry for each picture, empty where it is like no other."""
+
+    classes: Mapping[str, ClassFacts]
+    left_out: tuple[LeftOut, ...]
+    notes: Mapping[Note, tuple[str, ...]]
+    alike: tuple[Alike, ...]
+    groups: Mapping[str, str]
+    suspects: tuple[Suspect, ...]
+    background: BackgroundTest | None
+
+    @property
+    def imbalance(self) -> float:
+        """Pictures of the largest class for each one of the smallest."""
+        counts = [facts.num_pictures for facts in self.classes.values()]
+        return max(counts) / max(1, min(counts))
+
+    @property
+    def grouped_share(self) -> float:
+        """The share of pictures that show what another one shows."""
+        return sum(bool(group) for group in self.groups.values()) / max(1, len(self.groups))
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """The object that `sorter data audit --json` prints."""
+        return {
+            "schema": 1,
+            "classes": {
+                label: {
+                    "num_pictures": facts.num_pictures,
+                    "median_width_px": facts.median_width_px,
+                    "median_height_px": facts.median_height_px,
+                }
+                for label, facts in self.classes.items()
+            },
+            "imbalance": round(self.imbalance, 2),
+            "left_out": [{"path": one.path, "reason": one.reason} for one in self.left_out],
+            "notes": {note.value: list(paths) for note, paths in self.notes.items()},
+            "alike": [
+                {
+                    "paths": list(one.paths),
+                    "identical": one.is_identical,
+                    "labels": list(one.labels),
+                    "conflict": one.has_conflict,
+                    "leak": one.leaks,
+                }
+                for one in self.alike
+            ],
+            "groups": {"share": round(self.grouped_share, 4), "count": len(set(self.groups.values()) - {""})},
+            "suspects": [
+                {"path": one.path, "label": one.label, "looks_like": one.looks_like, "agreeing": one.agreeing}
+                for one in self.suspects
+            ],
+            "background": None
+            if self.background is None
+            else {
+                "accuracy": round(self.background.accuracy, 4),
+                "largest_class": round(self.background.largest_class, 4),
+                "verdict": self.background.verdict,
+            },
+        }
+
+
+def find(seen: Seen, labels: Sequence[str]) -> Audit:
+    """All findings; a folder without a readable picture has only its defects."""
+    notes: defaultdict[Note, list[str]] = defaultdict(list)
+    for row, facts in zip(seen.rows, seen.facts, strict=True):
+        for note in facts.notes:
+            notes[note].append(row.path)
+    found = find_groups(seen.embeddings, seen.rows) if seen.rows else []
+    groups = [row.group or group for row, group in zip(seen.rows, found, strict=True)]
+    names = [row.label for row in seen.rows]
+    return Audit(
+        classes={label: _class_facts(seen, label) for label in labels},
+        left_out=seen.left_out,
+        notes={note: tuple(paths) for note, paths in sorted(notes.items())},
+        alike=find_alike(seen),
+        groups={row.path: group for row, group in zip(seen.rows, groups, strict=True)},
+        suspects=find_suspects(seen, groups),
+        background=measure_background(seen.corners, names, groups) if len(set(names)) > 1 else None,
+    )
+
+
+def _class_facts(seen: Seen, label: str) -> ClassFacts:
+    facts = [one for row, one in zip(seen.rows, seen.facts, strict=True) if row.label == label]
+    if not facts:
+        return ClassFacts(0, 0, 0)
+    return ClassFacts(
+        len(facts), int(median(one.width_px for one in facts)), int(median(one.height_px for one in facts))
+    )
+
+
+def find_alike(seen: Seen) -> tuple[Alike, ...]:
+    """Identical and nearly identical pictures, of one class or of several; conflicts come first."""
+    if not seen.rows:
+        return ()
+    digests = np.array(seen.digests)
+    identical = digests[:, None] == digests[None, :]
+    near = (seen.layouts @ seen.layouts.T > _SAME_LAYOUT) & (seen.embeddings @ seen.embeddings.T > _SAME_CONTENT)
+    parts = connected(identical | near)
+    found = []
+    for part, count in Counter(parts.tolist()).items():
+        if count > 1:
+            indices = np.flatnonzero(parts == part)
+            rows = [seen.rows[index] for index in indices]
+            labels = tuple(sorted({row.label for row in rows}))
+            splits = tuple(sorted({row.split for row in rows}))
+            is_identical = bool(identical[np.ix_(indices, indices)].all())
+            found.append(Alike(tuple(row.path for row in rows), is_identical, labels, splits))
+    return tuple(sorted(found, key=lambda one: (not one.has_conflict, not one.leaks, not one.is_identical, one.paths)))
+
+
+def find_suspects(seen: Seen, groups: Sequence[str]) -> tuple[Suspect, ...]:
+    """Pictures whose nearest neighbors, of other groups, nearly all belong to one other class."""
+    if len(seen.rows) <= _NEIGHBORS:
+        return ()
+    likeness = seen.embeddings @ seen.embeddings.T
+    np.fill_diagonal(likeness, -np.inf)
+    names = np.array(groups)
+    likeness[(names[:, None] == names[None, :]) & (names[:, None] != "")] = -np.inf
+    suspects = []
+    for index, row in enumerate(seen.rows):
+        nearest = np.argsort(-likeness[index], kind="stable")[:_NEIGHBORS]
+        (looks_like, agreeing), *_ = Counter(seen.rows[other].label for other in nearest).most_common()
+        if looks_like != row.label and agreeing >= _AGREEING:
+            suspects.append(Suspect(row.path, row.label, looks_like, agreeing))
+    return tuple(sorted(suspects, key=lambda one: (-one.agreeing, one.path)))

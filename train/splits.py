@@ -1,0 +1,120 @@
+"""Which pictures are trained on and which are held out: stratified by class, drawn by the seed alone."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge.data_folder import Dataset
+from edge.errors import DatasetError
+from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
+from train.recipes import Data
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Part `number`, from 1, of `num_folds` equal parts: this one is held out, the others are trained on."""
+
+    number: int
+    num_folds: int
+
+
+def with_splits(dataset: Dataset, settings: Data, seed: int, fold: Fold | None = None) -> Dataset:
+    """The data with every picture in train, val or test.
+
+    As `groups.csv` says where it does; else drawn, stratified, never dividing a group unless `split` is `random`.
+
+    Raises:
+        DatasetError: fewer than two classes, or a class that a split would be without.
+    """
+    if len(dataset.labels) < 2:
+        raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
+    if fold is not None:
+        dataset = _assign(dataset, _folds(dataset, settings, seed, fold))
+    elif settings.split == "random" or not dataset.has_splits:
+        dataset = _assign(dataset, _draw(dataset, settings, seed))
+    _check(dataset)
+    return dataset
+
+
+def leak(dataset: Dataset) -> float:
+    """The share of held-out pictures that show an object, or a look-alike, that training sees too."""
+    trained = {row.group for row in dataset.of(TRAIN_SPLIT) if row.group}
+    held_out = [row for row in dataset.rows if row.split != TRAIN_SPLIT]
+    return sum(row.group in trained for row in held_out) / max(1, len(held_out))
+
+
+def _key(row: SplitRow, settings: Data) -> str:
+    return row.path if settings.split == "random" else row.group or row.path
+
+
+def _assign(dataset: Dataset, splits: Mapping[str, str]) -> Dataset:
+    return replace(dataset, rows=tuple(replace(row, split=splits.get(row.path, TRAIN_SPLIT)) for row in dataset.rows))
+
+
+def _draw(dataset: Dataset, settings: Data, seed: int) -> dict[str, str]:
+    rng = np.random.default_rng(seed)
+    splits: dict[str, str] = {}
+    # Without a test part the draw is the one it always was, so that old runs can be done again.
+    for split, share in ((VAL_SPLIT, settings.val_share), (TEST_SPLIT, settings.test_share)):
+        if share:
+            left = [row for row in dataset.rows if row.path not in splits]
+            wanted = Counter(row.label for row in dataset.rows)
+            chosen = _draw_groups(left, settings, {key: max(1, round(share * n)) for key, n in wanted.items()}, rng)
+            splits |= {row.path: split for row in left if _key(row, settings) in chosen}
+    return splits
+
+
+def _draw_groups(
+    rows: Sequence[SplitRow], settings: Data, wanted: dict[str, int], rng: np.random.Generator
+) -> set[str]:
+    """Groups in random order while their class is short of the number wanted."""
+    members = _members(rows, settings)
+    drawn: set[str] = set()
+    names = sorted(members)
+    for index in rng.permutation(len(names)):
+        labels = Counter(row.label for row in members[names[index]])
+        if all(wanted[label] >= count for label, count in labels.items()):
+            wanted = {label: left - labels[label] for label, left in wanted.items()}
+            drawn.add(names[index])
+    return drawn
+
+
+def _members(rows: Sequence[SplitRow], settings: Data) -> dict[str, list[SplitRow]]:
+    members: defaultdict[str, list[SplitRow]] = defaultdict(list)
+    for row in rows:
+        members[_key(row, settings)].append(row)
+    return members
+
+
+def _folds(dataset: Dataset, settings: Data, seed: int, fold: Fold) -> dict[str, str]:
+    """Groups, large ones first and else in random order, each to the fold that lacks its classes most."""
+    rng = np.random.default_rng(seed)
+    members = _members(dataset.rows, settings)
+    names = sorted(members)
+    shuffled = [names[index] for index in rng.permutation(len(names))]
+    counts: list[Counter[str]] = [Counter() for _ in range(fold.num_folds)]
+    held_out: dict[str, str] = {}
+    for name in sorted(shuffled, key=lambda name: -len(members[name])):
+        labels = Counter(row.label for row in members[name])
+        emptiest = min(range(fold.num_folds), key=lambda index: sum(counts[index][label] for label in labels))
+        counts[emptiest] += labels
+        if emptiest == fold.number - 1:
+            held_out |= {row.path: VAL_SPLIT for row in members[name]}
+    return held_out
+
+
+def _check(dataset: Dataset) -> None:
+    has_test = any(row.split == TEST_SPLIT for row in dataset.rows)
+    for split in (TRAIN_SPLIT, VAL_SPLIT, *([TEST_SPLIT] if has_test else [])):
+        if missing := sorted(set(dataset.labels) - {row.label for row in dataset.of(split)}):
+            raise DatasetError(
+                f"{dataset.root}: no pictures of {', '.join(missing)} in the {split} split:"
+                " expected a few pictures of different objects a class"
+            )

@@ -1,0 +1,93 @@
+"""What the commands of training show at a terminal. Light to import."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from edge.commands.options import verbosity
+
+if TYPE_CHECKING:
+    from train.metrics import ClassMetrics, Evaluation
+    from train.progress import Progress
+
+T = TypeVar("T")
+
+_BAR_WIDTH = 24
+
+
+class ProgressLine:
+    """On stderr: a line for every epoch, and at a terminal a bar that moves within it."""
+
+    def __init__(self) -> None:
+        self._num_epochs, self._epoch, self._began_s = 0, 1, time.monotonic()
+        self._is_live = sys.stderr.isatty() and verbosity() >= 0
+
+    def on_step(self, done: int, total: int) -> None:
+        """Steps of the running epoch."""
+        if done == 1:
+            self._began_s = time.monotonic()
+        if not self._is_live or done < 2:
+            return
+        left_s = (time.monotonic() - self._began_s) / (done - 1) * (total - done)
+        filled = "#" * round(_BAR_WIDTH * done / total)
+        of = f"/{self._num_epochs}" if self._num_epochs else ""
+        line = f"epoch {self._epoch}{of} [{filled:-<{_BAR_WIDTH}}] {done}/{total}, {left_s:.0f} s left in it"
+        click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+    def on_epoch(self, progress: Progress) -> None:
+        """An epoch's end."""
+        epoch = progress.last
+        self._epoch, self._num_epochs = epoch.epoch + 1, progress.num_epochs
+        if verbosity() < 0:
+            return
+        start = "\r\x1b[K" if self._is_live else ""
+        click.echo(
+            f"{start}epoch {epoch.epoch}/{progress.num_epochs}: loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.1%},"
+            f" val loss {epoch.val_loss:.3f}, val accuracy {epoch.val_accuracy:.1%},"
+            f" {epoch.epoch_s:.0f} s, {progress.left_s / 60:.1f} min left",
+            err=True,
+        )
+
+
+def bar(things: Sequence[T]) -> Iterable[T]:
+    """A progress bar on stderr, at a terminal only."""
+    if not sys.stderr.isatty() or verbosity() < 0:
+        return things
+    return _with_bar(things)
+
+
+def _with_bar(things: Sequence[T]) -> Iterator[T]:
+    with click.progressbar(things, label="pictures", file=sys.stderr) as bar:
+        yield from bar
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Accuracy, and a line for each class."""
+    low, high = evaluation.accuracy_ci95
+    width = max(len(label) for label in evaluation.labels)
+    surest = ", ".join(f"{float(part):.0%} {share:.2%}" for part, share in evaluation.selective.items())
+    head = f"{evaluation.model}: accuracy {evaluation.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%})"
+    return "\n".join(
+        [
+            f"{head}, macro F1 {evaluation.macro_f1:.2%}, calibration error {evaluation.ece:.3f}",
+            f"accuracy on the surest: {surest}",
+            f"{'':{width}}  precision  recall      F1  pictures  answered as {' '.join(evaluation.labels)}",
+            *(_class_line(evaluation, index, width) for index in range(len(evaluation.labels))),
+        ]
+    )
+
+
+def _class_line(evaluation: Evaluation, index: int, width: int) -> str:
+    label = evaluation.labels[index]
+    one: ClassMetrics = evaluation.per_class[label]
+    if not one.support:  # shares of nothing say nothing
+        return f"{label:{width}}  {'no pictures':>25} {0:9d}"
+    counts = zip(evaluation.labels, evaluation.confusion_matrix[index], strict=True)
+    answers = " ".join(f"{count:{len(name)}d}" for name, count in counts)
+    shares = f"{one.precision:9.1%} {one.recall:7.1%} {one.f1:7.1%}"
+    return f"{label:{width}}  {shares} {one.support:9d}  {'':11} {answers}"
