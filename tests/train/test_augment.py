@@ -82,7 +82,7 @@ def test_pictures_that_are_stored_too_narrow_get_their_width_back(source: Source
 def test_the_mask_goes_where_the_item_goes(source: Source) -> None:
     for seed in range(10):
         matrix = frame(source, 130, RANGES, chance(seed))
-        image = warp(source.image, matrix, 130, chance(seed))
+        image = warp(source.image, matrix, 130, RANGES, chance(seed))
         is_item = (image[..., 0].astype(int) - image[..., 1]) > 80
         is_masked = warp_mask(source, matrix, 130) > 127
         # An outline is found to one of 192 pixels, which are up to 1.2 of these; the item is 60 across.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import pytest
 
 from edge.errors import InvalidDataError, UsageError
 from train.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
-from train.progress import Epoch
+from train.progress import Epoch, Progress
+from train.recipes import load_recipe
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -53,53 +53,67 @@ rotation_deg = 90.0
 exposure_stops = 0.3
 """
 
-# Dies without a word when it is told to: after so many epochs, or in the middle of an epoch.
+# Dies without a word in the middle of an epoch.
 RUN = """
 import os, signal, sys
 from pathlib import Path
 from train.fit import train
 from train.recipes import load_recipe
-data, out, recipe, epochs, steps = sys.argv[1:]
-def die(): os.kill(os.getpid(), signal.SIGKILL)
-done = [0]
-def on_epoch(progress):
-    if len(progress.history) == int(epochs): die()
+data, out, recipe, last_step = sys.argv[1:]
+num_done = 0
 def on_step(step, total):
-    done[0] += 1
-    if done[0] == int(steps): die()
-train(Path(data), Path(out), load_recipe(recipe), recipe_name="small", weights="none", seed=5, resume=True,
-      on_epoch=on_epoch, on_step=on_step)
+    global num_done
+    num_done += 1
+    if num_done == int(last_step):
+        os.kill(os.getpid(), signal.SIGKILL)
+train(Path(data), Path(out), load_recipe(recipe), recipe_name="small", weights="none", seed=5, on_step=on_step)
 """
 
 
-def run(data: Path, out: Path, recipe: Path, *, epochs: int = 0, steps: int = 0) -> int:
-    """The exit status of a run that dies after so many epochs or steps; 0 means it does not."""
-    arguments = [str(item) for item in (data, out, recipe, epochs, steps)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-c", RUN, *arguments]
-    return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False).returncode
+class Stopped(Exception):  # noqa: N818, nothing is wrong
+    """What stands for a kill between two epochs: the file system is as it would be."""
+
+
+def go_on(data: Path, out: Path, recipe: Path, *, stop_after: int = 0) -> None:
+    from train.fit import train  # noqa: PLC0415, seconds to import
+
+    def on_epoch(progress: Progress) -> None:
+        if len(progress.history) == stop_after:
+            raise Stopped
+
+    settings = load_recipe(str(recipe))
+    train(data, out, settings, recipe_name="small", weights="none", seed=5, resume=True, on_epoch=on_epoch)
 
 
 @pytest.mark.timeout(600)
 def test_a_run_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(shapes: Path, tmp_path: Path) -> None:
     import keras  # noqa: PLC0415, seconds to import
 
-    recipe = tmp_path / "small.toml"
+    recipe, whole, killed = tmp_path / "small.toml", tmp_path / "whole", tmp_path / "killed"
     recipe.write_text(RECIPE)
-    assert run(shapes, tmp_path / "whole", recipe) == 0
-    killed = tmp_path / "killed"
-    # Within the second epoch (3 steps each), at the end of a phase, and within the last epoch.
-    for death in ({"steps": 5}, {"epochs": 2}, {"steps": 4}):
-        assert run(shapes, killed, recipe, **death) == -signal.SIGKILL
-        assert (killed / CHECKPOINT_FILE).exists()
-    assert run(shapes, killed, recipe) == 0
-    whole, resumed = (keras.models.load_model(folder / "model.keras") for folder in (tmp_path / "whole", killed))
-    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+    arguments = [str(item) for item in (shapes, killed, recipe, 5)]  # 3 steps an epoch: within the second one
+    run = subprocess.run([sys.executable, "-c", RUN, *arguments], stderr=subprocess.DEVNULL, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert (killed / CHECKPOINT_FILE).exists()
+    for num_epochs in (2, 3):  # at the end of a phase, and within the next
+        with pytest.raises(Stopped):
+            go_on(shapes, killed, recipe, stop_after=num_epochs)
+    go_on(shapes, killed, recipe)
+    go_on(shapes, whole, recipe)
+    resumed, expected = (keras.models.load_model(folder / "model.keras").get_weights() for folder in (killed, whole))
+    for one, other in zip(resumed, expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert sorted(path.name for path in killed.iterdir()) == sorted(
-        path.name for path in (tmp_path / "whole").iterdir()
-    )
-    assert (killed / "predictions.csv").read_text() == (tmp_path / "whole" / "predictions.csv").read_text()
+    names, expected_names = ({path.name for path in folder.iterdir()} for folder in (killed, whole))
+    assert names == expected_names
+    assert (killed / "predictions.csv").read_text() == (whole / "predictions.csv").read_text()
+
+
+def test_an_unfinished_run_is_not_overwritten(shapes: Path, tmp_path: Path) -> None:
+    from train.fit import train  # noqa: PLC0415, seconds to import
+
+    save_checkpoint(checkpoint(), tmp_path)
+    with pytest.raises(UsageError, match="holds a run that was not finished: --resume goes on with it"):
+        train(shapes, tmp_path, load_recipe("cnn"), recipe_name="cnn")
 
 
 def checkpoint() -> Checkpoint:
