@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
-from train.terminal import ProgressLine, bar, summary
+from train.terminal import ProgressLine, bar, columns, summary, write_page
 
 if TYPE_CHECKING:
     from edge.data_folder import LeftOut
@@ -136,7 +136,79 @@ def evaluate(*, data: Path, bundle: Path | None, split: str | None, as_json: boo
     click.echo(json.dumps(outcome.evaluation.to_json()) if as_json else summary(outcome.evaluation))
 
 
-COMMANDS: list[click.Command] = [train, evaluate]
+@click.command()
+@path_argument("run")
+@verbosity_options
+def report(*, run: Path) -> None:
+    """Write RUN/report.html again: one file that opens anywhere."""
+    _quiet_tensorflow()
+    from train.report import write_report
+
+    click.echo(f"report: {write_report(run)}")
+
+
+@click.command()
+@path_argument("runs", many=True)
+@click.option(
+    "--bundle",
+    "bundles",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A run's bundle; one for each, in order.",
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Also write the comparison as one page.")
+@json_option
+@verbosity_options
+def compare(*, runs: tuple[Path, ...], bundles: tuple[Path, ...], html: Path | None, as_json: bool) -> None:
+    """Put run directories side by side: what they get right, class by class, and what they cost."""
+    from train.compare import class_rows, load_contenders, rows, to_json, warnings
+
+    contenders = load_contenders(runs, bundles)
+    for warning in warnings(contenders):
+        _say(f"mind: {warning}")
+    if html is not None:
+        from train.report.compare_report import compare_page
+
+        write_page(html, compare_page(contenders))
+    if as_json:
+        click.echo(json.dumps(to_json(contenders)))
+        return
+    names = [one.name for one in contenders]
+    click.echo(columns("", names, rows(contenders)))
+    click.echo()
+    click.echo(columns("precision, recall, F1", names, class_rows(contenders)))
+
+
+@click.group()
+def data() -> None:
+    """Look at folders of pictures."""
+
+
+@data.command()
+@path_argument("folder")
+@click.option("--report", "html", type=click.Path(path_type=Path), help="Also write what was found, with pictures.")
+@click.option("--groups", type=click.Path(path_type=Path), help="Write the found groups as a groups.csv.")
+@json_option
+@verbosity_options
+def audit(*, folder: Path, html: Path | None, groups: Path | None, as_json: bool) -> None:
+    """Look for what is wrong with the pictures of FOLDER: damaged files, twins, doubtful labels, backgrounds."""
+    from edge.data_folder import scan
+    from train.audit.findings import find, write_groups
+    from train.audit.look import look
+    from train.audit.words import describe
+
+    dataset = scan(folder)
+    found = find(look(dataset, progress=bar), dataset.labels)
+    if groups is not None:
+        write_groups(found, groups)
+    if html is not None:
+        from train.report.audit_report import audit_page
+
+        write_page(html, audit_page(found, dataset))
+    click.echo(json.dumps(found.to_json()) if as_json else describe(found))
+
+
+COMMANDS: list[click.Command] = [train, evaluate, report, compare, data]
 
 
 def _describe_part(outcome: Outcome) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from edge.commands.options import verbosity
+from edge.errors import StorageError
 
 if TYPE_CHECKING:
     from train.metrics import ClassMetrics, Evaluation
@@ -91,3 +93,29 @@ def _class_line(evaluation: Evaluation, index: int, width: int) -> str:
     answers = " ".join(f"{count:{len(name)}d}" for name, count in counts)
     shares = f"{one.precision:9.1%} {one.recall:7.1%} {one.f1:7.1%}"
     return f"{label:{width}}  {shares} {one.support:9d}  {'':11} {answers}"
+
+
+def columns(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """A table with a column for each name, as wide as its widest cell."""
+    first = max(len(title), *(len(name) for name, _ in rows))
+    widths = [max(len(name), *(len(cells[index]) for _, cells in rows)) for index, name in enumerate(names)]
+    lines = [(title, names), *rows]
+    return "\n".join(
+        f"{name:{first}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for name, cells in lines
+    )
+
+
+def write_page(path: Path, document: str) -> None:
+    """Write a page whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(document, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from edge.bundle import Input, Manifest, Outputs
 from edge.errors import ConfigError, DatasetError, MissingInputError
 from train.cli import COMMANDS, evaluate, train
+from train.recipes import recipe_names
 
 SIDE_PX = 32
 
@@ -46,11 +47,21 @@ def color_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*arguments: object) -> Result:
     command, *rest = arguments
-    return CliRunner().invoke(COMMANDS[["train", "evaluate"].index(str(command))], [str(item) for item in rest])
+    commands = {one.name: one for one in COMMANDS}
+    return CliRunner().invoke(commands[str(command)], [str(item) for item in rest])
 
 
-def test_the_room_offers_its_two_commands() -> None:
-    assert [command.name for command in COMMANDS] == ["train", "evaluate"]
+def test_the_room_offers_its_commands() -> None:
+    assert [command.name for command in COMMANDS] == ["train", "evaluate", "report", "compare", "data"]
+
+
+def test_train_lists_its_recipes() -> None:
+    listed = run("train", "--list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == list(recipe_names())
+
+
+def test_train_without_data_says_what_it_needs() -> None:
+    assert "missing DATA" in run("train").stderr
 
 
 def test_evaluate_prints_the_documented_json_and_nothing_else_on_stdout(color_bundle: Path, shapes: Path) -> None:

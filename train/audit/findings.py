@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from statistics import median
 
 import numpy as np
 from pydantic import JsonValue
 
 from edge.data_folder import LeftOut
+from edge.errors import StorageError
+from edge.run import SPLIT_FIELDS
 from train.audit.files import Note
 from train.audit.look import Seen
 from train.background import BackgroundTest, measure_background
@@ -188,3 +193,19 @@ def find_suspects(seen: Seen, groups: Sequence[str]) -> tuple[Suspect, ...]:
         if looks_like != row.label and agreeing >= _AGREEING:
             suspects.append(Suspect(row.path, row.label, looks_like, agreeing))
     return tuple(sorted(suspects, key=lambda one: (-one.agreeing, one.path)))
+
+
+def write_groups(audit: Audit, path: Path) -> None:
+    """Write the groups as a groups.csv without splits; pictures that were left out are missing from it.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(SPLIT_FIELDS)
+    writer.writerows((name, PurePosixPath(name).parent.as_posix(), group, "") for name, group in audit.groups.items())
+    try:
+        path.write_text(text.getvalue(), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error}") from error

@@ -88,6 +88,17 @@ def _source(image: Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
+def picture(caption: str, image: Image) -> str:
+    """One picture in its own size."""
+    alt = escape(caption, quote=True)
+    return f'<div class="wide"><img alt="{alt}" src="{_source(image)}"><p class="quiet">{escape(caption)}</p></div>'
+
+
+def escaped(words: str) -> str:
+    """Text that may stand in HTML."""
+    return escape(words)
+
+
 def listing(words: str) -> str:
     """Text as it stands: commands, settings."""
     return f"<pre>{escape(words)}</pre>"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +15,23 @@ from numpy.typing import NDArray
 
 from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import reliability, wilson_interval
-from edge.errors import PictureError, StorageError
+from edge.errors import PictureError
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
-from edge.run import HISTORY_FILE, MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 from train.answers import Answered, load_answers
 from train.audit.files import examine
 from train.background import corner_colors, measure_background
+from train.compare import History, load_history
 from train.heatmaps import Heatmaps, overlay
 from train.intervals import f1_intervals
 from train.metrics import Evaluation, measure_scores
 from train.phases import predict
 from train.report import page
+from train.report.curves import curve_chart
 from train.robustness import Row, measure_robustness
+from train.terminal import write_page
 
 _log = logging.getLogger(__name__)
-
-History = Sequence[Mapping[str, float]]
 
 _NUM_MISTAKES = 24
 _SHOWN_PX = 224
@@ -45,7 +45,7 @@ class Story:
     folder: Path
     run: Run
     splits: tuple[SplitRow, ...]
-    history: tuple[dict[str, float], ...]
+    history: History
     answered: Answered
     evaluation: Evaluation
 
@@ -67,15 +67,6 @@ def load_story(folder: Path) -> Story:
     return Story(folder, run, load_splits(folder), load_history(folder), answered, evaluation)
 
 
-def load_history(folder: Path) -> tuple[dict[str, float], ...]:
-    """The curves, one entry an epoch; none where the file is missing."""
-    path = folder / HISTORY_FILE
-    if not path.is_file():
-        return ()
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple({key: float(value) for key, value in line.items()} for line in csv.DictReader(file))
-
-
 def write_report(folder: Path) -> Path:
     """Write the report of a finished run into its directory; half a minute to some minutes of predictions.
 
@@ -86,12 +77,7 @@ def write_report(folder: Path) -> Path:
     story = load_story(folder)
     document = page.page(f"{story.run.recipe} on {story.root.name}", list(_sections(story)))
     path = folder / REPORT_FILE
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(document, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}") from error
+    write_page(path, document)
     return path
 
 
@@ -134,7 +120,8 @@ def _head(story: Story) -> str:
         values.append((f"{cost.num_multiply_adds / 1e9:.2f} G", "multiply-adds a picture"))
         values.append((f"{cost.training_s / 60:.0f} min", "training"))
     where = f"{run.backbone}, {run.input.width_px} x {run.input.height_px} pixels, trained {run.created_at}"
-    return f"<h1>{run.recipe} on {story.root.name}</h1>{page.text(where, is_quiet=True)}{page.tiles(values)}"
+    title = page.escaped(f"{run.recipe} on {story.root.name}")
+    return f"<h1>{title}</h1>{page.text(where, is_quiet=True)}{page.tiles(values)}"
 
 
 def _confusion(evaluation: Evaluation) -> str:
@@ -144,21 +131,9 @@ def _confusion(evaluation: Evaluation) -> str:
 def _curves(story: Story) -> str:
     if not story.history:
         return page.section("Curves", page.text("This run left no curves."))
-    accuracy = curve_chart({"": story.history}, "accuracy", factor=100.0, y_label="accuracy, %")
-    loss = curve_chart({"": story.history}, "loss", factor=1.0, y_label="loss")
+    accuracy = curve_chart({"": story.history}, "accuracy", factor=100.0, y_label="accuracy, %", title=story.run.recipe)
+    loss = curve_chart({"": story.history}, "loss", factor=1.0, y_label="loss", title=story.run.recipe)
     return page.section("Curves", page.figures(accuracy, loss), page.text(_gap(story), is_quiet=True))
-
-
-def curve_chart(histories: Mapping[str, History], key: str, *, factor: float, y_label: str) -> str:
-    """A value of training and validation over the epochs, for one run or several by name."""
-    lines = []
-    for name, history in histories.items():
-        for column, kind in ((key, "training (augmented)"), (f"val_{key}", "validation")):
-            if history and column in history[0]:
-                epochs = [line["epoch"] for line in history]
-                values = [factor * line[column] for line in history]
-                lines.append(Line(f"{name} {kind}".strip(), epochs, values))
-    return line_chart(lines, title=key.capitalize(), x_label="epoch", y_label=y_label, has_marks=True)
 
 
 def _gap(story: Story) -> str:
