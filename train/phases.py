@@ -102,12 +102,14 @@ class PhaseFitter:
         if phase.schedule == "plateau":
             self._network.optimizer.learning_rate = plateau_rate(phase, self._val_losses(number))
         learning_rate = float(self._network.optimizer.learning_rate)
-        _reseed(self._network, self._material.seed, index)
         batches = self._material.batches(index, self._model.input_shape[1])
-        callbacks: list[keras.callbacks.Callback] = [self._average] if self._average else []
+        callbacks: list[keras.callbacks.Callback] = [_Reseed(self._material.seed, index)]
+        if self._average is not None:
+            callbacks.append(self._average)
         if self._watch.on_step is not None:
             callbacks.append(_Steps(self._watch.on_step, len(batches)))
-        fitted = self._network.fit(batches, epochs=1, verbose=0, callbacks=callbacks)
+        # Keras would shuffle the batches by Python's own generator, whose state no checkpoint holds.
+        fitted = self._network.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=callbacks)
         self._put_into_shipped()
         val_loss, val_accuracy = self._validate()
         loss, accuracy = (float(fitted.history[key][-1]) for key in ("loss", "accuracy"))
@@ -163,12 +165,21 @@ class _Steps(keras.callbacks.Callback):  # type: ignore[misc]
         self._on_step(batch + 1, self._num_steps)
 
 
-def _reseed(network: keras.Model, seed: int, epoch_index: int) -> None:
-    """Dropout draws by seed and epoch alone, so that a resumed epoch drops what it would have dropped."""
-    for number, layer in enumerate(network.layers):
-        generator = getattr(layer, "seed_generator", None)
-        if generator is not None:
-            generator.state.assign([(seed * 1009 + number) % 2**31, epoch_index * 65_536])
+class _Reseed(keras.callbacks.Callback):  # type: ignore[misc]
+    """Dropout draws by seed and epoch alone, so that a resumed epoch drops what it would have dropped.
+
+    Set when the epoch begins, since Keras draws once while it builds a network, in the first epoch of a process only.
+    """
+
+    def __init__(self, seed: int, epoch_index: int) -> None:
+        super().__init__()
+        self._seed, self._epoch_index = seed, epoch_index
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002, Keras's signature
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign([(self._seed * 1009 + number) % 2**31, self._epoch_index * 65_536])
 
 
 def make_loss(fit: Fit) -> keras.losses.Loss:
