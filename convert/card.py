@@ -11,12 +11,20 @@ from edge.run import Run
 _NUM_LABELS_SHOWN = 20
 
 
-def write_card(run: Run, manifest: Manifest, parities: Sequence[Parity], accepted_losses: Sequence[str]) -> str:
+def write_card(
+    run: Run,
+    manifest: Manifest,
+    parities: Sequence[Parity],
+    accepted_losses: Sequence[str],
+    kept_in_float: Sequence[str],
+) -> str:
     """The card as Markdown; the last parity is the bundle's own model against the network as trained."""
     sections = [_head(run, manifest), _origin(run), _parity_table(parities)]
     if accepted_losses:
         losses = "; ".join(accepted_losses)
         sections.append(f"**Converted with --accept-loss:** {losses}.\n")
+    if kept_in_float:
+        sections.append(f"**Kept in float, since int8 cost too much there:** {', '.join(kept_in_float)}.\n")
     sections += [_classes(parities[-1]), _limits(run)]
     return "\n".join(sections)
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeVar, Unpack
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NUM_CHANGES_SHOWN = 10
+NUM_COSTS_SHOWN = 3
 TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 
@@ -38,6 +40,7 @@ class _How(TypedDict):
     data_root: Path | None
     num_representative: int
     seed: int
+    should_rescue: bool
     labels: Path | None
     mean: float | None
     std: float | None
@@ -76,6 +79,12 @@ class _How(TypedDict):
     default=98.5,
     show_default=True,
     help="Percent of held-out pictures that must get the same answer.",
+)
+@click.option(
+    "--rescue",
+    "should_rescue",
+    is_flag=True,
+    help="Beyond these limits, keep the costliest layers in float and try again.",
 )
 @click.option("--accept-loss", is_flag=True, help="Write the bundle beyond these limits, and the loss into its card.")
 @click.option(
@@ -141,14 +150,23 @@ def convert(
             write_file(single_output, draft.plain_classifier)
     click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
     if is_refused:
-        raise CheckFailedError(
-            f"no bundle written: {'; '.join(draft.losses)}. Train longer, give more --representative pictures, "
-            "try --precision float16, or go on with --accept-loss"
-        )
+        raise CheckFailedError(_refusal(draft, was_rescued=how["should_rescue"]))
+
+
+def _refusal(draft: Draft, *, was_rescued: bool) -> str:
+    hurting = ""
+    if draft.costs:
+        hurting = f"; in int8 these layers hurt most: {', '.join(map(str, draft.costs[:NUM_COSTS_SHOWN]))}"
+    rescue = "" if was_rescued or not draft.costs else "keep them in float with --rescue, "
+    return (
+        f"no bundle written: {'; '.join(draft.losses)}{hurting}. {rescue.capitalize()}"
+        f"{'t' if rescue else 'T'}rain longer, try --precision float16, or go on with --accept-loss"
+    )
 
 
 def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier: bool) -> Draft:
-    from convert.export import ConvertSettings, draft_bundle
+    from convert.export import draft_bundle
+    from convert.source import ConvertSettings
 
     settings = ConvertSettings(
         precision=how["precision"],
@@ -157,6 +175,7 @@ def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier:
         data_root=how["data_root"],
         num_representative=how["num_representative"],
         seed=how["seed"],
+        should_rescue=how["should_rescue"],
         has_plain_classifier=has_plain_classifier,
         limits=limits,
     )
@@ -249,6 +268,8 @@ def _as_json(draft: Draft, bundle: Bundle | None) -> str:
         "metrics": draft.manifest.metrics,
         "losses": draft.losses,
         "parity": [parity.to_json() for parity in draft.parities],
+        "layer_costs": [asdict(cost) for cost in draft.costs],
+        "kept_in_float": [cost.name for cost in draft.kept],
     }
     return json.dumps(report)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from convert.golden import encode_png, golden_pictures
 from convert.parity import Parity
+from convert.sensitivity import LayerCost
 from convert.writer import digests
 from edge.bundle import MODEL, Bundle, Golden, Manifest
 from edge.classifiers.base import softmax
@@ -23,13 +24,16 @@ class Draft:
     """All that a bundle will hold, and what became of the answers on the way.
 
     Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
-    limits that it breaks. `plain_classifier` is a .tflite file for other tools, where it was asked for.
+    limits that it breaks. `costs` say which layers of a refused int8 model hurt, and `kept` which of them are
+    in float again. `plain_classifier` is a .tflite file for other tools, where it was asked for.
     """
 
     manifest: Manifest
     files: Mapping[str, bytes]
     parities: tuple[Parity, ...]
     losses: tuple[str, ...]
+    costs: tuple[LayerCost, ...] = ()
+    kept: tuple[LayerCost, ...] = ()
     plain_classifier: bytes | None = None
 
 

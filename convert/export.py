@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,18 +13,19 @@ from convert.card import write_card
 from convert.correction import corrected
 from convert.draft import CARD, Draft, GoldenFile, Model, golden_files, open_classifier, with_digests, with_golden
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
-from convert.metadata import Described, with_metadata
+from convert.metadata import with_metadata
 from convert.network import LOGITS, load_network
 from convert.novelty import fit_novelty
-from convert.parity import DEFAULT_LIMITS, Limits, compare
-from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
+from convert.parity import Limits, compare
+from convert.rescue import keep_in_float
+from convert.sensitivity import LayerCost, layer_costs
+from convert.source import ConvertSettings, Source, open_source
 from convert.tflite import SCORES, Converted, to_plain_classifier, to_tflite
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
 from edge.novelty import CLASS_MEANS, Novelty, encode_class_means
-from edge.preprocess import Image, InputSpec, load_picture, to_input
-from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.preprocess import Image
 
 if TYPE_CHECKING:
     import keras
@@ -36,43 +35,9 @@ REPRESENTATIVE = "representative.txt"
 # The models that are held against each other, as the card and the report call them.
 _KERAS, _PLAIN, _CHOSEN = "network as trained", "float32 TFLite", "this bundle"
 
+_SMALLEST_DISTANCE = 1e-5  # a manifest's distance is above zero
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ConvertSettings:
-    """How to convert. None takes what the run says; `data_root` is where its pictures lie now."""
-
-    precision: Precision = "int8"
-    name: str | None = None
-    spec: InputSpec | None = None
-    data_root: Path | None = None
-    num_representative: int = DEFAULT_NUM_PICTURES
-    seed: int = 0
-    limits: Limits = DEFAULT_LIMITS
-    has_plain_classifier: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A run, and all that conversion takes from it."""
-
-    run: Run
-    rows: tuple[SplitRow, ...]
-    root: Path
-    spec: InputSpec
-    name: str
-    version: str
-    representative: tuple[SplitRow, ...]
-
-    def picture(self, row: SplitRow) -> Image:
-        """One of the run's pictures as the device would hand it to the network."""
-        return to_input(load_picture(self.root / row.path), self.spec)
-
-    def described(self, output_names: Sequence[str], labelled_output: str) -> Described:
-        """What other tools read inside the model."""
-        description = f"{self.run.backbone}, recipe {self.run.recipe}, seed {self.run.seed}"
-        return Described(self.name, description, self.version, self.run.labels, output_names, labelled_output)
 
 
 def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = silently) -> Draft:
@@ -83,67 +48,92 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     Raises:
         MissingInputError, InvalidDataError: the run is unfinished or does not fit together.
     """
-    source = _open(folder, settings)
+    source = open_source(folder, settings)
     network = load_network(folder, source.run, source.spec)
     representative = [source.picture(row) for row in progress(source.representative, "representative pictures")]
     plain = to_tflite(network, source.spec, "float32", representative)
     chosen = to_tflite(network, source.spec, settings.precision, representative)
     if settings.precision == "int8":
         chosen = replace(chosen, model=corrected(plain.model, chosen.model, representative))
-    model = _model(source, chosen, settings.precision)
-    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
-        classifier = open_classifier(model, Path(scratch) / "chosen")
-        scorers = {
-            _KERAS: network_scorer(network),
-            _PLAIN: classifier_scorer(open_classifier(_model(source, plain, "float32"), Path(scratch) / "plain")),
-            _CHOSEN: classifier_scorer(classifier),
-        }
-        held_out_rows = [row for row in source.rows if row.split == VAL_SPLIT]
-        held_out = score_held_out(source.picture, held_out_rows, source.run.labels, scorers, progress)
-        novelty = fit_novelty(classifier, source.picture, source.rows, settings.seed, progress)
-        golden = golden_files(classifier)
-    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
-    draft = _described(source, model, held_out, golden, novelty, temperature, settings.limits)
+    gate = _Gate(source, settings, progress, _score_references(source, network, plain, progress))
+    draft = gate.draft(chosen)
+    if draft.losses and settings.precision == "int8":
+        costs = layer_costs(plain.model, chosen.model, chosen.outputs.logits, representative, progress)
+        draft = replace(draft, costs=costs)
+        if settings.should_rescue:
+            draft = _rescued(gate, draft, plain, chosen)
     if not settings.has_plain_classifier:
         return draft
-    return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, temperature))
+    return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, draft))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gate:
+    """What every candidate is held against: the same pictures, and what the references say of them."""
+
+    source: Source
+    settings: ConvertSettings
+    progress: Progress
+    references: HeldOut
+
+    def draft(self, chosen: Converted, kept: Sequence[LayerCost] = ()) -> Draft:
+        """The draft of a converted model, measured; `kept` are its layers that stayed in float."""
+        source = self.source
+        model = _model(source, chosen, self.settings.precision)
+        with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
+            classifier = open_classifier(model, Path(scratch) / "chosen")
+            scorers = {_CHOSEN: classifier_scorer(classifier)}
+            scored = score_held_out(source.picture, source.held_out, source.run.labels, scorers, self.progress)
+            held_out = replace(scored, logits={**self.references.logits, **scored.logits})
+            novelty = fit_novelty(classifier, source.picture, source.rows, self.settings.seed, self.progress)
+            golden = golden_files(classifier)
+        return _described(source, model, held_out, golden, novelty, kept, self.settings.limits)
+
+
+def _score_references(source: Source, network: keras.Model, plain: Converted, progress: Progress) -> HeldOut:
+    """What the network as trained and its float twin say of the held-out pictures."""
+    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
+        twin = open_classifier(_model(source, plain, "float32"), Path(scratch) / "plain")
+        scorers = {_KERAS: network_scorer(network), _PLAIN: classifier_scorer(twin)}
+        return score_held_out(source.picture, source.held_out, source.run.labels, scorers, progress)
+
+
+def _rescued(gate: _Gate, refused: Draft, plain: Converted, chosen: Converted) -> Draft:
+    """The draft with the fewest layers in float that keeps the limits: the costliest one, two, four…, half of all.
+
+    The refused draft where that is not enough.
+    """
+    num_kept = 1
+    while num_kept <= len(refused.costs) // 2:
+        kept = refused.costs[:num_kept]
+        _log.info("%d layers in float: %s", num_kept, ", ".join(cost.name for cost in kept))
+        model = keep_in_float(plain.model, chosen.model, {cost.place for cost in kept})
+        draft = gate.draft(replace(chosen, model=model), kept)
+        if not draft.losses:
+            return replace(draft, costs=refused.costs)
+        num_kept *= 2
+    return refused
 
 
 def _plain_classifier(
-    source: _Source,
+    source: Source,
     network: keras.Model,
     settings: ConvertSettings,
     representative: Sequence[Image],
-    temperature: float,
+    draft: Draft,
 ) -> bytes:
     """The same network with scores as its only output, and with the same care."""
+    temperature = draft.manifest.temperature
     model = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
     if settings.precision == "int8":
         plain = to_plain_classifier(network, source.spec, "float32", representative, temperature)
         model = corrected(plain, model, representative)
+        if draft.kept:
+            model = keep_in_float(plain, model, {cost.place for cost in draft.kept})
     return with_metadata(model, source.described((SCORES,), SCORES))
 
 
-def _open(folder: Path, settings: ConvertSettings) -> _Source:
-    run, rows = load_run(folder), load_splits(folder)
-    return _Source(
-        run=run,
-        rows=rows,
-        root=settings.data_root or Path(run.data.root),
-        spec=settings.spec or InputSpec(run.input.height_px, run.input.width_px),
-        name=settings.name or _name(run),
-        version=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()[:12],
-        representative=choose_representative(rows, run.labels, settings.num_representative, settings.seed),
-    )
-
-
-def _name(run: Run) -> str:
-    """Data folder and backbone, in the alphabet of a bundle's name: `trashnet-lite0`."""
-    words = f"{Path(run.data.root).name}-{run.backbone.removeprefix('efficientnet-')}".lower()
-    return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
-
-
-def _model(source: _Source, converted: Converted, precision: Precision) -> Model:
+def _model(source: Source, converted: Converted, precision: Precision) -> Model:
     """A converted model with its metadata, and a manifest that says what is known before measuring."""
     content = with_metadata(converted.model, source.described(converted.output_names, LOGITS))
     _log.info("converted to %s: %.2f MB", precision, len(content) / 1e6)
@@ -166,29 +156,32 @@ def _model(source: _Source, converted: Converted, precision: Precision) -> Model
 
 
 def _described(
-    source: _Source,
+    source: Source,
     model: Model,
     held_out: HeldOut,
     golden: Mapping[str, GoldenFile],
     novelty: Novelty,
-    temperature: float,
+    kept: Sequence[LayerCost],
     limits: Limits,
 ) -> Draft:
     """The finished draft: temperature, metrics, novelty, golden pictures and card join the model."""
     labels = source.run.labels
+    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
     parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
     losses = parities[-1].broken_limits(limits)
     nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, temperature)
     metrics = {**parities[-1].metrics(), "nll": round(nll, 5)}
-    known = NoveltyFile(class_means=CLASS_MEANS, max_distance=round(novelty.max_distance, 5))
+    # A model that int8 has ruined answers all alike; the gate tells so.
+    max_distance = max(round(novelty.max_distance, 5), _SMALLEST_DISTANCE)
+    known = NoveltyFile(class_means=CLASS_MEANS, max_distance=max_distance)
     update = {"temperature": temperature, "metrics": metrics, "novelty": known}
     measured = model.manifest.model_copy(update=update)
     manifest = with_golden(measured, golden)
     files = {
         MODEL: model.content,
         CLASS_MEANS: encode_class_means(novelty.means),
-        CARD: write_card(source.run, manifest, parities, losses).encode(),
+        CARD: write_card(source.run, manifest, parities, losses, [cost.name for cost in kept]).encode(),
         REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
         **{name: picture.content for name, picture in golden.items()},
     }
-    return Draft(with_digests(manifest, files), files, parities, losses)
+    return Draft(with_digests(manifest, files), files, parities, losses, kept=tuple(kept))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # force_align of Buffer.data in the TFLite schema
@@ -34,3 +37,34 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
         builder.head -= len(content)
         builder.Bytes[builder.head : builder.head + len(content)] = content
         return int(builder.EndVector())
+
+
+def without_unused(model: schema.ModelT) -> schema.ModelT:
+    """The model, without tensors and buffers of its first subgraph that no operator and no output needs."""
+    graph = model.subgraphs[0]
+    ends = [*graph.inputs, *graph.outputs]
+    used = sorted({int(place) for step in graph.operators for place in (*step.inputs, *step.outputs)} | set(ends))
+    places = {old: new for new, old in enumerate(place for place in used if place >= 0)} | {-1: -1}
+    graph.tensors = [graph.tensors[place] for place in used if place >= 0]
+    graph.inputs, graph.outputs = (_moved(found, places) for found in (graph.inputs, graph.outputs))
+    for step in graph.operators:
+        step.inputs, step.outputs = _moved(step.inputs, places), _moved(step.outputs, places)
+    for signature in model.signatureDefs or []:
+        for end in (*signature.inputs, *signature.outputs):
+            end.tensorIndex = places[end.tensorIndex]
+    _drop_buffers(model)
+    return model
+
+
+def _moved(found: NDArray[np.int32], places: Mapping[int, int]) -> NDArray[np.int32]:
+    return np.array([places[int(place)] for place in found], np.int32)
+
+
+def _drop_buffers(model: schema.ModelT) -> None:
+    """Keep the buffers that tensors and metadata name, and the first, which must stay empty."""
+    owners = [*model.subgraphs[0].tensors, *(model.metadata or [])]
+    used = sorted({0} | {owner.buffer for owner in owners})
+    places = {old: new for new, old in enumerate(used)}
+    model.buffers = [model.buffers[place] for place in used]
+    for owner in owners:
+        owner.buffer = places[owner.buffer]

@@ -16,8 +16,9 @@ from typing import get_args
 
 import click
 
-from convert.export import ConvertSettings, draft_bundle
+from convert.export import draft_bundle
 from convert.golden import golden_pictures
+from convert.source import ConvertSettings
 from convert.writer import write_bundle
 from edge.bundle import MODEL, Bundle, Precision
 from edge.classifiers.litert import LiteRTClassifier

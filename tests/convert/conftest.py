@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convert.export import ConvertSettings, draft_bundle
+from convert.export import draft_bundle
+from convert.source import ConvertSettings
 from convert.writer import write_bundle
 from edge.bundle import Bundle
 from edge.preprocess import InputSpec, load_picture, to_input

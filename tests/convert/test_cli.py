@@ -53,6 +53,23 @@ def test_a_conversion_that_changes_too_much_is_refused(run_copy: Path, tmp_path:
     assert not out.exists()
 
 
+def test_a_refusal_names_the_layer_that_hurts_and_a_rescue_keeps_it_in_float(run_copy: Path, tmp_path: Path) -> None:
+    _make_one_layer_fragile(run_copy / MODEL_FILE)
+    refused = call(run_copy, "--out", tmp_path / "bundle")
+    rescued = call(run_copy, "--out", tmp_path / "bundle", "--rescue", "--json")
+
+    assert isinstance(refused.exception, CheckFailedError)
+    assert "in int8 these layers hurt most: conv2d_1 (" in str(refused.exception)
+    assert "Keep them in float with --rescue" in str(refused.exception)
+    assert rescued.exit_code == 0, rescued.output
+    report = json.loads(rescued.stdout)
+    assert report["losses"] == []
+    assert report["kept_in_float"] == [cost["name"] for cost in report["layer_costs"][: len(report["kept_in_float"])]]
+    assert report["kept_in_float"][0] == "conv2d_1"
+    card = (tmp_path / "bundle" / "card.md").read_text()
+    assert "**Kept in float, since int8 cost too much there:** conv2d_1" in card
+
+
 def test_an_accepted_loss_stands_on_the_card(run_copy: Path, tmp_path: Path) -> None:
     _make_fragile(run_copy / MODEL_FILE)
     result = call(run_copy, "--out", tmp_path / "bundle", "--accept-loss")
@@ -125,4 +142,22 @@ def _make_fragile(path: Path) -> None:
     head = model.get_layer("logits")
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + 10_000.0])
+    model.save(path)
+
+
+def _make_one_layer_fragile(path: Path) -> None:
+    """Give one filter's output a size that only float can hold beside the others': they share one int8 scale.
+
+    The next layer takes the filter for nothing, so that the network answers as before.
+    """
+    model = keras.models.load_model(path, compile=False)
+    _, second, third = (layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    activations = [layer for layer in model.layers if isinstance(layer, keras.layers.ReLU)]
+    activations[1].max_value = None
+    kernel, bias = second.get_weights()
+    bias[0] = 10_000.0
+    second.set_weights([kernel, bias])
+    kernel, bias = third.get_weights()
+    kernel[:, :, 0] = 0.0
+    third.set_weights([kernel, bias])
     model.save(path)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from convert.anatomy import read_anatomy
-from convert.export import REPRESENTATIVE, ConvertSettings, draft_bundle
+from convert.export import REPRESENTATIVE, draft_bundle
+from convert.source import ConvertSettings
 from convert.writer import write_bundle
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter

@@ -1,0 +1,85 @@
+"""A run, and all that conversion takes from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.metadata import Described
+from convert.parity import DEFAULT_LIMITS, Limits
+from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
+from edge.bundle import Precision
+from edge.preprocess import Image, InputSpec, load_picture, to_input
+from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertSettings:
+    """How to convert. None takes what the run says; `data_root` is where its pictures lie now.
+
+    With `should_rescue` an int8 model beyond the limits gets its costliest layers back in float.
+    """
+
+    precision: Precision = "int8"
+    name: str | None = None
+    spec: InputSpec | None = None
+    data_root: Path | None = None
+    num_representative: int = DEFAULT_NUM_PICTURES
+    seed: int = 0
+    limits: Limits = DEFAULT_LIMITS
+    should_rescue: bool = False
+    has_plain_classifier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The run's record, its pictures as the network takes them, and what the bundle will be called."""
+
+    run: Run
+    rows: tuple[SplitRow, ...]
+    root: Path
+    spec: InputSpec
+    name: str
+    version: str
+    representative: tuple[SplitRow, ...]
+
+    @property
+    def held_out(self) -> tuple[SplitRow, ...]:
+        """The pictures that the model is measured on."""
+        return tuple(row for row in self.rows if row.split == VAL_SPLIT)
+
+    def picture(self, row: SplitRow) -> Image:
+        """One of the run's pictures as the device would hand it to the network."""
+        return to_input(load_picture(self.root / row.path), self.spec)
+
+    def described(self, output_names: Sequence[str], labelled_output: str) -> Described:
+        """What other tools read inside the model."""
+        description = f"{self.run.backbone}, recipe {self.run.recipe}, seed {self.run.seed}"
+        return Described(self.name, description, self.version, self.run.labels, output_names, labelled_output)
+
+
+def open_source(folder: Path, settings: ConvertSettings) -> Source:
+    """The run in `folder`.
+
+    Raises:
+        MissingInputError, InvalidDataError: it is unfinished, or a class has no training picture.
+    """
+    run, rows = load_run(folder), load_splits(folder)
+    return Source(
+        run=run,
+        rows=rows,
+        root=settings.data_root or Path(run.data.root),
+        spec=settings.spec or InputSpec(run.input.height_px, run.input.width_px),
+        name=settings.name or _name(run),
+        version=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()[:12],
+        representative=choose_representative(rows, run.labels, settings.num_representative, settings.seed),
+    )
+
+
+def _name(run: Run) -> str:
+    """Data folder and backbone, in the alphabet of a bundle's name: `trashnet-lite0`."""
+    words = f"{Path(run.data.root).name}-{run.backbone.removeprefix('efficientnet-')}".lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
