@@ -31,6 +31,8 @@ class Conditions:
         shift_px: a bump that moves the camera for good, in the middle of the clip, pixels.
         blur_px: standard deviation of the lens' blur, pixels.
         jpeg_quality: 1..100, as a camera's own encoder.
+        brightness: of the lamp, 1 as the pictures were taken; noise stays what the light makes it.
+        tint: of the lamp, gain of red, green and blue.
     """
 
     exposure_drift: float = 0.05
@@ -45,6 +47,8 @@ class Conditions:
     shift_px: float = 0.0
     blur_px: float = 0.5
     jpeg_quality: int = 80
+    brightness: float = 1.0
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Conditions:
@@ -118,6 +122,7 @@ class Lens:
         color = 1 + conditions.cast * np.sin(turn * np.array([0.7, 1.1, 1.6]) + self._phases[1:4])
         rows = np.arange(height) / height * 2 * np.pi * 1.7 + self._phases[4] + at_s * 5
         stripes = 1 + conditions.banding * np.sin(rows)
+        color *= conditions.brightness * np.array(conditions.tint)
         light: Floats = (gain * stripes[:, None, None] * color).astype(np.float32)
         return light
 

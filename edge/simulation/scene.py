@@ -92,7 +92,7 @@ class Scene:
         lens = Lens(self.conditions, np.random.default_rng([self.seed, 1]), shift_at_s=self._quiet_moment_s())
         for index in range(int(self.seconds * self.plan.rate_hz)):
             at_s = index / self.plan.rate_hz
-            image = lens.photograph(self._exposed(at_s), at_s)
+            image = lens.photograph(self.exposed(at_s), at_s)
             image.setflags(write=False)
             yield Frame(index, at_s, image)
 
@@ -104,7 +104,8 @@ class Scene:
         middle = self.visits[len(self.visits) // 2] if self.visits else None
         return 0.0 if middle is None else middle.gone_s + 0.1
 
-    def _exposed(self, at_s: float) -> Floats:
+    def exposed(self, at_s: float) -> Floats:
+        """What lies before the lens at a moment, (H, W, 3) float32 0..255; what moves is smeared."""
         visit = next((visit for visit in self.visits if visit.enters_s <= at_s <= visit.gone_s), None)
         if visit is None:
             return self._ground.copy()
