@@ -11,7 +11,10 @@ from edge.messages import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Every label's bin, and the bin for what was not accepted (None: leave it where it is)."""
+    """Every label's bin, and the bin for what was not accepted (None: leave it where it is).
+
+    A class that was taught and that no bin names goes where the unknown goes.
+    """
 
     bin_of_label: Mapping[str, str]
     unknown_bin: str | None = None
@@ -24,15 +27,22 @@ class Routing:
         """
         match outcome:
             case Outcome.ACCEPTED:
-                return self.bin_of_label[label] if label is not None else None
+                return self.bin_of_label.get(label, self.unknown_bin) if label is not None else None
             case Outcome.UNKNOWN | Outcome.TIMEOUT:
                 return self.unknown_bin
             case Outcome.MULTIPLE | Outcome.LEFT_EARLY:
                 return None
 
 
-def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unknown_bin: str | None) -> Routing:
+def route(
+    labels_of_bin: Mapping[str, Sequence[str]],
+    labels: Sequence[str],
+    unknown_bin: str | None,
+    taught: Sequence[str] = (),
+) -> Routing:
     """A routing that covers every label exactly once; no bins at all means one bin for each label.
+
+    Those of `labels` that were `taught` may be missing: a bin must not stop because it has learned something.
 
     >>> route({"dry": ["paper", "can"], "rest": ["trash"]}, ["paper", "trash", "can"], "rest").bin_of_label
     {'paper': 'dry', 'can': 'dry', 'trash': 'rest'}
@@ -45,7 +55,7 @@ def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unk
         return Routing({label: label for label in labels}, unknown_bin)
     problems = [
         problem if name is None else f"bins.{name}.labels {problem}"
-        for name, problem in misroutings(labels_of_bin, labels, unknown_bin)
+        for name, problem in misroutings(labels_of_bin, labels, unknown_bin, taught)
     ]
     if problems:
         raise ConfigError(f"{'; '.join(problems)}. Expected: each of {', '.join(labels)} in exactly one bin")
@@ -53,7 +63,10 @@ def route(labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unk
 
 
 def misroutings(
-    labels_of_bin: Mapping[str, Sequence[str]], labels: Sequence[str], unknown_bin: str | None
+    labels_of_bin: Mapping[str, Sequence[str]],
+    labels: Sequence[str],
+    unknown_bin: str | None,
+    taught: Sequence[str] = (),
 ) -> list[tuple[str | None, str]]:
     """What keeps these bins from being a routing: sentences, each with the bin it is about, if it is about one."""
     bin_of_label: dict[str, str] = {}
@@ -67,7 +80,7 @@ def misroutings(
             else:
                 bin_of_label[label] = name
     if labels_of_bin:
-        problems += [(None, f"{label!r} has no bin") for label in labels if label not in bin_of_label]
+        problems += [(None, f"{label!r} has no bin") for label in labels if label not in {*bin_of_label, *taught}]
         if unknown_bin is not None and unknown_bin not in labels_of_bin:
             problems.append((None, f"the bin for unknown items, {unknown_bin!r}, is not among the bins"))
     return problems

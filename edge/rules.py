@@ -102,7 +102,11 @@ class CostTable:
     def __init__(self, costs: Costs, labels: Sequence[str], routing: Routing) -> None:
         self._bins = tuple(sorted({*routing.bin_of_label.values()}))
         self._table = np.array(
-            [[float(routing.bin_of_label[label] != name) for label in labels] for name in self._bins], np.float64
+            [
+                [float(routing.bin_of_label.get(label, routing.unknown_bin) != name) for label in labels]
+                for name in self._bins
+            ],
+            np.float64,
         )
         problems = []
         for name, of_label in costs.items():

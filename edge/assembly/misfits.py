@@ -7,7 +7,16 @@ from pathlib import Path
 
 from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings, webhook_settings
-from edge.assembly.parts import decision_settings, labels_of_bins, open_site, unknown_bin
+from edge.assembly.parts import (
+    decision_settings,
+    known_at,
+    labels_at,
+    labels_of_bins,
+    new_labels,
+    open_head,
+    open_site,
+    unknown_bin,
+)
 from edge.assembly.places import journal_path, pictures_folder
 from edge.bundle import Bundle
 from edge.cameras.stream import check_url
@@ -21,6 +30,7 @@ from edge.publishers.mqtt import tls_context
 from edge.publishers.webhook import check_address
 from edge.routing import misroutings, route
 from edge.signatures import load_trusted_bundle
+from edge.site import NO_SITE
 
 
 def misfits(config: Config) -> Iterator[Complaint]:
@@ -38,18 +48,21 @@ def misfits(config: Config) -> Iterator[Complaint]:
 
 
 def _about_labels(config: Config, bundle: Bundle) -> Iterator[Complaint]:
-    labels = bundle.manifest.labels
-    wrong = misroutings(labels_of_bins(config), labels, unknown_bin(config))
-    for name, problem in wrong:
-        yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
     try:
         site = open_site(config, bundle)
+        head = open_head(site, bundle)
     except SorterError as error:
         yield Complaint(("site",), f": {error}", error)
-        return
+        site, head = NO_SITE, None
+    labels, taught = labels_at(site, bundle), new_labels(site, bundle)
+    wrong = misroutings(labels_of_bins(config), labels, unknown_bin(config), taught)
+    for name, problem in wrong:
+        yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
     if not wrong:
-        routing = route(labels_of_bins(config), labels, unknown_bin(config))
-        yield from _failing(("decision",), lambda: DecisionPolicy(decision_settings(config, site), labels, routing))
+        routing = route(labels_of_bins(config), labels, unknown_bin(config), taught)
+        novelty = known_at(bundle, head)
+        settings = decision_settings(config, site)
+        yield from _failing(("decision",), lambda: DecisionPolicy(settings, labels, routing, novelty))
 
 
 def _about_camera(config: Config) -> Iterator[Complaint]:

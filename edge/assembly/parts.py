@@ -10,15 +10,18 @@ from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import DELEGATES, LiteRTClassifier
+from edge.classifiers.taught import SiteHead, TaughtClassifier, decode_head
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
 from edge.decision import DecisionSettings
-from edge.novelty import load_novelty
+from edge.errors import InvalidDataError
+from edge.novelty import Novelty, load_novelty
 from edge.passing import PassingTracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.routing import Routing, route
 from edge.signatures import load_trusted_bundle
-from edge.site import NO_SITE, Site, load_site
+from edge.site import NO_SITE, Site, load_site, read_part
+from edge.stills import StillFinder
 from edge.tracking import Mode, RestTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,12 @@ class Parts:
         """What notices items, before the site's own background."""
         return PresenceDetector(_presence_settings(self.config, self.site), self.site.background)
 
+    def finder(self) -> StillFinder | None:
+        """What finds the item in a picture of the scene; None while the empty scene is not known."""
+        if self.site.background is None:
+            return None
+        return StillFinder(_presence_settings(self.config, self.site), self.site.background)
+
     def camera(self) -> CameraSection:
         """The camera with the controls that calibration locked; those that the configuration names hold."""
         section, calibrated = self.config.camera, self.site.camera
@@ -68,17 +77,16 @@ def load_parts(config: Config) -> Parts:
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)
-    labels = bundle.manifest.labels
-    routing = route(labels_of_bins(config), labels, unknown_bin(config))
+    labels = labels_at(site, bundle)
+    routing = route(labels_of_bins(config), labels, unknown_bin(config), new_labels(site, bundle))
+    head = open_head(site, bundle)
     return Parts(
         config=config,
         bundle=bundle,
         site=site,
-        classifier=LiteRTClassifier(
-            bundle, config.model.threads, site.temperature, delegate=DELEGATES[config.model.backend]
-        ),
+        classifier=_classifier(config, bundle, site, head),
         routing=routing,
-        policy=AdjustablePolicy(decision_settings(config, site), labels, routing, load_novelty(bundle)),
+        policy=AdjustablePolicy(decision_settings(config, site), labels, routing, known_at(bundle, head)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
     )
 
@@ -86,6 +94,46 @@ def load_parts(config: Config) -> Parts:
 def open_site(config: Config, bundle: Bundle) -> Site:
     """The site that the configuration names, or none."""
     return NO_SITE if config.site is None else load_site(config.site, bundle)
+
+
+def labels_at(site: Site, bundle: Bundle) -> tuple[str, ...]:
+    """All classes that this bin tells apart: the model's, then those that it was taught."""
+    return site.head.labels if site.head is not None else bundle.manifest.labels
+
+
+def new_labels(site: Site, bundle: Bundle) -> tuple[str, ...]:
+    """The classes that the model never had."""
+    return labels_at(site, bundle)[len(bundle.manifest.labels) :]
+
+
+def open_head(site: Site, bundle: Bundle) -> SiteHead | None:
+    """What the bin was taught, as far as it holds for the bundle.
+
+    Raises:
+        InvalidDataError: the site's head does not fit the bundle.
+    """
+    size = bundle.manifest.outputs.embedding_size
+    if site.head is None or site.folder is None or size is None:
+        return None
+    if site.head.labels[: len(bundle.manifest.labels)] != bundle.manifest.labels:
+        raise InvalidDataError(f"{site.folder}: the taught classes do not begin with the model's: teach again")
+    return decode_head(read_part(site.folder, site.head.head), len(site.head.labels), size)
+
+
+def known_at(bundle: Bundle, head: SiteHead | None) -> Novelty | None:
+    """What is no stranger: the classes that were trained, and those that were taught."""
+    novelty = load_novelty(bundle)
+    return novelty if novelty is None or head is None else novelty.joined_by(head.means)
+
+
+def _classifier(config: Config, bundle: Bundle, site: Site, head: SiteHead | None) -> Classifier:
+    threads, delegate = config.model.threads, DELEGATES[config.model.backend]
+    if head is None:
+        return LiteRTClassifier(bundle, threads, site.temperature, delegate=delegate)
+    own_temperature = bundle.manifest.temperature
+    network = LiteRTClassifier(bundle, threads, delegate=delegate)
+    sharpening = own_temperature / (site.temperature or own_temperature)
+    return TaughtClassifier(network, head, labels_at(site, bundle), sharpening)
 
 
 def decision_settings(config: Config, site: Site) -> DecisionSettings:

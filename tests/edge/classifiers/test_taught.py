@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.classifiers.taught import (
+    SiteHead,
+    TaughtClassifier,
+    decode_head,
+    encode_head,
+    features_of,
+    join,
+    likeness_to,
+    nearness,
+)
+from edge.errors import InvalidDataError
+from edge.messages import Image, InputSpec, Prediction
+
+SIZE, LABELS = 8, ("can", "paper", "battery")
+
+
+class OneAnswer:
+    """A network that gives the same scores and embedding for every picture."""
+
+    labels = LABELS[:2]
+    input_spec = InputSpec(4, 4)
+
+    def __init__(self, embedding: list[float] | None) -> None:
+        self._embedding = None if embedding is None else np.array(embedding, np.float32)
+
+    def classify(self, _image: Image) -> Prediction:
+        return Prediction(np.array([0.8, 0.2], np.float32), self._embedding, 0.001)
+
+
+def direction(index: int) -> np.ndarray:
+    return np.eye(SIZE, dtype=np.float32)[index]
+
+
+def battery_head(*, knows_means: bool = True) -> SiteHead:
+    """Says battery along the first direction; the network knows the second."""
+    weights = np.zeros((SIZE, 3), np.float32)
+    weights[0, 2] = 1.0
+    return SiteHead(
+        features=direction(0)[None],
+        known=direction(1)[None] if knows_means else np.zeros((0, SIZE), np.float32),
+        weights=weights,
+        bias=np.zeros(3, np.float32),
+        means=direction(0)[None],
+        trust=0.5,
+        temperature=0.2,
+    )
+
+
+def scores_of(head: SiteHead, embedding: np.ndarray) -> np.ndarray:
+    return TaughtClassifier(OneAnswer(embedding.tolist()), head, LABELS).classify(np.zeros((4, 4, 3), np.uint8)).scores
+
+
+@pytest.mark.parametrize("knows_means", [True, False])
+def test_what_looks_like_a_taught_example_gets_its_class(*, knows_means: bool) -> None:
+    assert scores_of(battery_head(knows_means=knows_means), 3 * direction(0)).argmax() == 2
+
+
+@pytest.mark.parametrize("knows_means", [True, False])
+@pytest.mark.parametrize("elsewhere", [1, 2])
+def test_what_looks_like_no_taught_example_keeps_the_scores_of_the_network(
+    elsewhere: int, *, knows_means: bool
+) -> None:
+    embedding = direction(elsewhere) + 0.05 * direction(0)
+    np.testing.assert_allclose(scores_of(battery_head(knows_means=knows_means), embedding), [0.8, 0.2, 0], atol=1e-6)
+
+
+def test_scores_sum_to_one_between_the_two() -> None:
+    scores = scores_of(battery_head(), direction(0) + 1.05 * direction(1))
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    assert 0.01 < scores[2] < 0.99
+
+
+def test_sharpening_changes_no_answer_but_how_sure_it_is() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    network = OneAnswer(direction(1).tolist())
+    plain, softer = (
+        TaughtClassifier(network, battery_head(), LABELS, power).classify(image).scores for power in (1, 0.5)
+    )
+    assert plain.argmax() == softer.argmax()
+    assert softer.max() < plain.max()
+
+
+def test_a_network_without_embeddings_cannot_carry_a_head() -> None:
+    with pytest.raises(RuntimeError, match="embeddings"):
+        TaughtClassifier(OneAnswer(None), battery_head(), LABELS).classify(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_the_network_says_nothing_against_a_class_that_it_never_had() -> None:
+    surely_can = np.array([[0.999, 0.001]], np.float32)
+    says = np.array([[0.1, 0.0, 0.6]], np.float32)
+    assert join(surely_can, says, np.ones(1, np.float32), 0.5, 0.2).argmax() == 2
+
+
+def test_features_ignore_the_length_of_an_embedding_and_survive_zeros() -> None:
+    embeddings = np.array([[4.0, 1.0], [8.0, 2.0], [0.0, 0.0]], np.float32)
+    features = features_of(embeddings)
+    np.testing.assert_allclose(features[0], features[1], atol=1e-6)
+    assert np.isfinite(features).all()
+
+
+def test_the_head_has_all_to_say_at_a_lead_and_nothing_far_behind() -> None:
+    np.testing.assert_allclose(nearness(np.array([0.3, 0.0, -1.0], np.float32)), [1, 1, 0])
+    assert likeness_to(np.zeros((0, 2), np.float32), np.ones((3, 2), np.float32)).shape == (3,)
+
+
+def test_a_head_comes_back_from_its_file() -> None:
+    head = battery_head()
+    found = decode_head(encode_head(head), 3, SIZE)
+    for embedding in (direction(0), direction(3)):
+        np.testing.assert_allclose(scores_of(found, embedding), scores_of(head, embedding), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "size"), [(4, SIZE), (3, SIZE + 1)], ids=["another number of classes", "another network"]
+)
+def test_a_head_of_something_else_is_refused(num_classes: int, size: int) -> None:
+    with pytest.raises(InvalidDataError, match="teach again"):
+        decode_head(encode_head(battery_head()), num_classes, size)
+
+
+@pytest.mark.parametrize("encoded", [b"", b"not a zip", encode_head(battery_head())[:200]])
+def test_a_damaged_head_is_refused(encoded: bytes) -> None:
+    with pytest.raises(InvalidDataError, match="teach again"):
+        decode_head(encoded, 3, SIZE)
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    head = battery_head()
+    head.weights[0, 0] = np.nan
+    with pytest.raises(InvalidDataError, match="finite weights"):
+        decode_head(encode_head(head), 3, SIZE)
