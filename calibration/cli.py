@@ -78,7 +78,7 @@ def temperature(*, pictures: Path, **chosen: Any) -> None:
     """
     from calibration.judging import calibrate_temperature
 
-    calibrate_temperature(_desk(**chosen), pictures)
+    calibrate_temperature(desk_of(**chosen), pictures)
 
 
 @calibrate.command()
@@ -103,7 +103,7 @@ def thresholds(*, pictures: Path, precision: float | None, costs_path: Path | No
     from calibration.judging import calibrate_thresholds
     from calibration.wishes import wish_for
 
-    desk = _desk(**chosen)
+    desk = desk_of(**chosen)
     wish, words = wish_for(desk.config, precision, costs_path, DEFAULT_PRECISION)
     calibrate_thresholds(desk, pictures, wish, words)
 
@@ -114,7 +114,7 @@ def undo(**chosen: Any) -> None:
     """Go back to the site before the last step."""
     from calibration.differences import differences
 
-    desk = _desk(**chosen)
+    desk = desk_of(**chosen)
     before = desk.folder.read_or_empty()
     after = desk.folder.undo()
     for line in (changes := differences(before, after)):
@@ -129,13 +129,13 @@ def show(**chosen: Any) -> None:
     """Say what was calibrated, when, and what should be done next."""
     from calibration.overview import show_site
 
-    show_site(_desk(**chosen))
+    show_site(desk_of(**chosen))
 
 
 COMMANDS: list[click.Command] = [calibrate]
 
 
-def _desk(
+def desk_of(
     *,
     config_path: Path | None,
     bundle: Path | None,
@@ -144,6 +144,7 @@ def _desk(
     is_sure: bool,
     as_json: bool,
 ) -> Desk:
+    """What `step_options` collected, opened."""
     from calibration.site_file import SiteFolder
     from calibration.talk import Desk, Talk, site_path
     from edge.config import find_config, load_config, with_choices
