@@ -54,7 +54,7 @@ def camera(*, region: tuple[float, float, float, float] | None, **chosen: Any) -
     from calibration.camera import calibrate_camera
     from edge.presence.settings import Region
 
-    calibrate_camera(_desk(**chosen), None if region is None else Region(*region))
+    calibrate_camera(desk_of(**chosen), None if region is None else Region(*region))
 
 
 @calibrate.command()
@@ -65,7 +65,7 @@ def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
     """Learn what the scene looks like when nothing lies there."""
     from calibration.background import calibrate_background
 
-    calibrate_background(_desk(**chosen), images, is_empty=is_empty)
+    calibrate_background(desk_of(**chosen), images, is_empty=is_empty)
 
 
 @calibrate.command()
