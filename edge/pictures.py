@@ -6,6 +6,7 @@ the sure ones go first, then the unsure, then the unknown; what a person correct
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
 import shutil
@@ -19,7 +20,7 @@ import cv2
 
 from edge.messages import Decision, Image, Outcome, Sight
 from edge.preprocess import crop, square_around
-from edge.records import DecisionRecord, is_record_id
+from edge.records import DecisionRecord, day_of, is_record_id
 
 _log = logging.getLogger(__name__)
 
@@ -190,15 +191,15 @@ class PictureRing:
         settings = self._settings
         day = ts[:10]
         if day != self._day:
-            self._day, self._bytes_today = day, 0
+            # After a restart the day's pictures are still there, as far as they did not make room.
+            self._day = day
+            self._bytes_today = sum(kept.num_bytes for kept in self._kept if day_of(kept.record_id) == day)
         share = _SURE_SHARE if worth is Worth.SURE else 1.0
         if self._bytes_today + num_bytes > share * settings.max_bytes_a_day:
             return False
         self._make_room(settings.max_bytes - num_bytes)
         if self._free_bytes(settings.folder) - num_bytes < settings.min_free_bytes:
-            if not self._is_failing:
-                _log.warning("%s: the disk is nearly full; no more pictures are kept", settings.folder)
-            raise OSError(0, "the disk is nearly full")
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
         return True
 
     def _make_room(self, max_bytes: int) -> None:

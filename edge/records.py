@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from edge.messages import Decision
 RECORD_SCHEMA = 1
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID_LENGTH = 26
+_ID_LENGTH, _TIME_DIGITS = 26, 10
 _RANDOM_BYTES = 10
 _TIME_BYTES = 6
 
@@ -87,6 +88,18 @@ def _likeliest(decision: Decision) -> dict[str, float]:
 def is_record_id(text: str) -> bool:
     """Whether this could be a decision's id."""
     return len(text) == _ID_LENGTH and set(text) <= set(_CROCKFORD)
+
+
+def day_of(record_id: str) -> str:
+    """The day, UTC, on which the decision with this id fell.
+
+    >>> day_of("01ARYZ6S410000000000000000")
+    '2016-07-30'
+    """
+    milliseconds = 0
+    for digit in record_id[:_TIME_DIGITS]:
+        milliseconds = milliseconds * len(_CROCKFORD) + _CROCKFORD.index(digit)
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).date().isoformat()
 
 
 class IdSource(Protocol):

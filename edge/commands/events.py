@@ -17,7 +17,7 @@ from edge.commands.options import config_option, json_option, set_option, verbos
 if TYPE_CHECKING:
     from edge.journal import Entry
 
-_SPAN = re.compile(r"(\d{1,6})([smhdw])")
+_SPAN = re.compile(r"(\d{1,4})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _COLUMNS = ("seq", "id", "ts", "outcome", "label", "bin", "confidence", "started", "finished", "problem", "corrected")
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+from edge.clock import ReplayClock
+from edge.messages import Phase
+from edge.publishers.state import NO_PROBLEM, BinState, StateReporter
+
+
+class Hung:
+    """A board that keeps what hangs there, and how often each topic changed."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, str] = {}
+
+    def retain(self, topic: str, payload: str) -> None:
+        self.topics[topic] = payload
+
+
+def test_state_counts_and_problems_are_what_they_are_now() -> None:
+    board, clock = Hung(), ReplayClock()
+    counts = {"paper": 3}
+    degrees = iter([50.0, 60.0])
+
+    def state_now(temperature_c: float | None) -> BinState:
+        return BinState(Phase.EMPTY, True, 0.55, "a@1", "a@1", temperature_c)  # noqa: FBT003
+
+    reporter = StateReporter(board, clock, state_now, lambda: counts, ("paper", "rest"), lambda: next(degrees))
+    reporter.report()
+    reporter.problems([])
+    assert json.loads(board.topics["state"])["temperature_c"] == 50
+    assert (board.topics["bin/paper/count"], board.topics["bin/rest/count"]) == ("3", "0")
+    assert board.topics["problem"] == NO_PROBLEM
+
+    counts.clear()
+    reporter.problems(["camera unplugged", "jam"])
+    clock.advance_to(29.0)
+    reporter.report()
+    assert json.loads(board.topics["state"])["temperature_c"] == 50, "read twice a minute only"
+    assert board.topics["bin/paper/count"] == "0"
+    assert board.topics["problem"] == "camera unplugged; jam"
+    clock.advance_to(31.0)
+    reporter.report()
+    assert json.loads(board.topics["state"])["temperature_c"] == 60
