@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from calibration.talk import Desk
-from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.assembly.models import bundle_path
+from edge.bundle import Bundle, load_bundle
 from edge.site import ModelStep, SiteDescription, Step, model_steps
 
 # In the order of doing them; each with the command that does it.
@@ -32,7 +33,7 @@ _NAMES = {
 def show_site(desk: Desk) -> None:
     """Tell of every step whether it was done and still holds."""
     described = desk.folder.read()
-    bundle = load_bundle(desk.config.model.bundle or DEFAULT_BUNDLE)
+    bundle = load_bundle(bundle_path(desk.config))
     desk.talk.say(f"Site {desk.folder.path}, model {bundle.short_name}:")
     stale = dict(what_is_stale(described, bundle))
     steps: dict[str, JsonValue] = {}

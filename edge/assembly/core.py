@@ -18,6 +18,7 @@ from edge.clock import Clock
 from edge.consequences import Listener, Outcomes
 from edge.controls import Controls
 from edge.doctor.machine import Machine
+from edge.drift import DriftWatch
 from edge.journal import Journal, JournalView
 from edge.messages import Sight
 from edge.pictures import PictureReader, PictureRing, PictureSettings
@@ -86,6 +87,10 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock) -> Core:
         problems.listen(reporter.problems)
         outcomes.listen(partial(outlets.mqtt.send, "actuation"))
         attendants.append(reporter.report)
+    problems.report("site", "; ".join(parts.site.again) or None)
+    drift = (
+        [] if parts.site.background is None else [DriftWatch(parts.site.background, partial(problems.report, "scene"))]
+    )
     folder = pictures_folder(config)
     return Core(
         clock=clock,
@@ -100,7 +105,7 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock) -> Core:
         tracer=tracer,
         scene=scene,
         pictures=None if folder is None else PictureReader(folder),
-        observers=(scene, tracer, *([] if ring is None else [ring.see])),
+        observers=(scene, tracer, *drift, *([] if ring is None else [ring.see])),
         listeners=(*outlets.listeners, *([] if ring is None else [ring.tell])),
         attendants=tuple(attendants),
     )
