@@ -115,25 +115,39 @@ def _quiet_tensorflow() -> None:
 @bundle_option
 @click.option(
     "--split",
-    type=click.Choice(["train", "val", "all"]),
-    help="Which pictures; by default val where DATA/groups.csv has splits, else all.",
+    type=click.Choice(["train", "val", "test", "all"]),
+    help="Which pictures; by default val where there are splits, else all.",
 )
+@click.option(
+    "--run", type=click.Path(path_type=Path), help="Take the splits of this run, not those of DATA/groups.csv."
+)
+@click.option("--robustness", "has_rows", is_flag=True, help="Also under other lamps, distances and grounds.")
 @json_option
 @verbosity_options
-def evaluate(*, data: Path, bundle: Path | None, split: str | None, as_json: bool) -> None:
+def evaluate(
+    *, data: Path, bundle: Path | None, split: str | None, run: Path | None, has_rows: bool, as_json: bool
+) -> None:
     """Classify the pictures of DATA, one subfolder a class, and hold the answers against the folders' names."""
     from edge.bundle import DEFAULT_BUNDLE, load_bundle
     from edge.classifiers.litert import LiteRTClassifier
     from edge.data_folder import scan
-    from train.evaluate import Part
+    from train.evaluate import Part, evaluate_conditions, with_splits_of
     from train.evaluate import evaluate as measure
 
     loaded = load_bundle(bundle or DEFAULT_BUNDLE)
-    part = Part(split) if split else None
-    outcome = measure(scan(data), LiteRTClassifier(loaded), model=loaded.short_name, part=part, progress=bar)
+    classifier, dataset = LiteRTClassifier(loaded), scan(data)
+    dataset = with_splits_of(dataset, run) if run else dataset
+    outcome = measure(dataset, classifier, model=loaded.short_name, part=Part(split) if split else None, progress=bar)
     _show_left_out(outcome.left_out)
     _say(f"{data}: {outcome.evaluation.num_images} pictures, {_describe_part(outcome)}")
-    click.echo(json.dumps(outcome.evaluation.to_json()) if as_json else summary(outcome.evaluation))
+    rows = evaluate_conditions(dataset, classifier, outcome.part) if has_rows else []
+    if as_json:
+        conditions = {"robustness": {row.condition: row.accuracy for row in rows}} if rows else {}
+        click.echo(json.dumps({**outcome.evaluation.to_json(), **conditions}))
+        return
+    click.echo(summary(outcome.evaluation))
+    for row in rows:
+        click.echo(f"{row.condition:28} {row.accuracy:6.1%}  ({row.ci95[0]:.1%} to {row.ci95[1]:.1%})")
 
 
 @click.command()
@@ -212,7 +226,7 @@ COMMANDS: list[click.Command] = [train, evaluate, report, compare, data]
 
 
 def _describe_part(outcome: Outcome) -> str:
-    return "all of them" if outcome.part == "all" else f"the {outcome.part} split of groups.csv"
+    return "all of them" if outcome.part == "all" else f"the {outcome.part} split"
 
 
 def _show_left_out(left_out: Sequence[LeftOut]) -> None:

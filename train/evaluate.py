@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from edge.classifiers.base import Classifier
 from edge.data_folder import Dataset, LeftOut
 from edge.errors import DatasetError, PictureError, UsageError
-from edge.preprocess import load_picture, to_input
-from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
+from edge.preprocess import Image, load_picture, to_input
+from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow, load_splits
 from train.metrics import Evaluation, measure_scores
+from train.robustness import Row, measure_robustness
 
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 
@@ -24,6 +26,7 @@ class Part(StrEnum):
 
     TRAIN = TRAIN_SPLIT
     VAL = VAL_SPLIT
+    TEST = TEST_SPLIT
     ALL = "all"
 
 
@@ -69,6 +72,37 @@ def evaluate(
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures of part {part} can be read")
     evaluation = measure_scores(np.stack(scores), np.array(truth), classifier.labels, model=model)
     return Outcome(evaluation, part, tuple(left_out))
+
+
+def with_splits_of(dataset: Dataset, run: Path) -> Dataset:
+    """The pictures that a run used, in the splits that it used them.
+
+    Raises:
+        MissingInputError, InvalidDataError: it is no run directory.
+        DatasetError: the run used none of these pictures.
+    """
+    used = {row.path: row for row in load_splits(run)}
+    rows = tuple(used[row.path] for row in dataset.rows if row.path in used)
+    if not rows:
+        raise DatasetError(f"{dataset.root}: expected pictures that {run} used, found none of its {len(used)}")
+    return replace(dataset, rows=rows)
+
+
+def evaluate_conditions(dataset: Dataset, classifier: Classifier, part: Part) -> list[Row]:
+    """Accuracy on the readable pictures of `part` under other lamps, distances and grounds (`train.robustness`)."""
+    images: list[Image] = []
+    truth: list[int] = []
+    for row in _choose(dataset, part):
+        try:
+            images.append(load_picture(dataset.path(row)))
+        except PictureError:
+            continue  # `evaluate` lists them
+        truth.append(classifier.labels.index(row.label))
+
+    def score(inputs: Sequence[Image]) -> NDArray[np.float32]:
+        return np.stack([classifier.classify(image).scores for image in inputs])
+
+    return measure_robustness(images, truth, classifier.input_spec, score)
 
 
 def _choose(dataset: Dataset, part: Part) -> tuple[SplitRow, ...]:

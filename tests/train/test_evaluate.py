@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from edge.errors import DatasetError, UsageError
 from edge.messages import Prediction
 from edge.preprocess import Image, InputSpec
 from tests.train.shapes import LABELS, draw_shapes
-from train.evaluate import Part, evaluate
+from train.evaluate import Part, evaluate, evaluate_conditions, with_splits_of
+from train.terminal import summary
 
 
 class ColorClassifier:
@@ -84,3 +86,31 @@ def test_a_folder_of_one_known_class_can_be_evaluated(folder: Path) -> None:
     evaluation = evaluate(scan(folder), ColorClassifier(), model="color").evaluation
     assert evaluation.per_class["disc"].support == 4
     assert evaluation.macro_f1 == 1
+
+
+def test_the_splits_of_a_run_stand_in_for_those_of_the_folder(folder: Path, tmp_path: Path) -> None:
+    lines = ["disc/00.png,disc,,val", "square/01.png,square,,val", "square/02.png,square,,train"]
+    (tmp_path / "splits.csv").write_text("\n".join(["path,label,group,split", *lines]))
+    dataset = with_splits_of(scan(folder), tmp_path)
+    outcome = evaluate(dataset, ColorClassifier(), model="color")
+    assert (outcome.part, outcome.evaluation.num_images) == (Part.VAL, 2)
+    (tmp_path / "splits.csv").write_text("path,label,group,split\nball/1.png,ball,,val\n")
+    with pytest.raises(DatasetError, match="found none of its 1"):
+        with_splits_of(scan(folder), tmp_path)
+
+
+def test_conditions_change_the_pictures_and_only_them(folder: Path) -> None:
+    rows = {row.condition: row for row in evaluate_conditions(scan(folder), ColorClassifier(), Part.ALL)}
+    assert rows["as it is"].accuracy == 1
+    assert rows["white balance +15 % (warm)"].accuracy < 1  # this classifier goes by red and blue alone
+    assert rows["exposure +20 %"].accuracy == 1
+    assert {row.num_pictures for row in rows.values()} == {12}
+    assert "other background" in rows
+
+
+def test_a_class_without_pictures_is_not_called_wrong(folder: Path) -> None:
+    for label in LABELS[1:]:
+        shutil.rmtree(folder / label)
+    said = summary(evaluate(scan(folder), ColorClassifier(), model="color").evaluation)
+    assert " 0.0%" not in said
+    assert said.count("no pictures") == 2
