@@ -109,6 +109,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
         )
         dispatcher.start()
         stack.callback(dispatcher.stop)
+        outbox = core.journal.outbox("mqtt")
         num_decisions = int(hours * 3600 / every_s)
         began_s = time.perf_counter()
         for number in range(1, num_decisions + 1):
@@ -124,7 +125,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
                 memory.append(memory_mb()[0])
                 print(f"hour {at_s / 3600:4.0f}: {memory[-1]:.1f} MB, {used_mib(folder):.1f} MiB on disk", flush=True)
             # The broker is a process of its own on the same cores: let it keep up, as a day would.
-            while core.journal.outbox("mqtt").backlog() > 200:
+            while outbox.backlog() > 200:
                 time.sleep(0.01)
         seconds = time.perf_counter() - began_s
     seqs = arrived(listener, num_decisions)
