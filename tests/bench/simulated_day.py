@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -95,6 +94,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
     listener = Listener(broker.port, f"sorter/{config.device.id}/decision")
     clock, rng = ReplayClock(), np.random.default_rng(1)
     memory: list[float] = []
+    seqs: list[int] = []
     with ExitStack() as stack:
         parts = load_parts(config)
         core = open_core(stack, parts, clock)
@@ -121,6 +121,9 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
             consequences(decision)
             for attend in (consequences.catch_up, *core.attendants):
                 attend()
+            if number % 50 == 0:  # kept as numbers: the messages themselves would look like a leak
+                waiting = [listener.messages.get() for _ in range(listener.messages.qsize())]
+                seqs += [int(json.loads(message.payload)["seq"]) for message in waiting]
             if number % max(1, int(3600 / every_s)) == 0:
                 memory.append(memory_mb()[0])
                 print(f"hour {at_s / 3600:4.0f}: {memory[-1]:.1f} MB, {used_mib(folder):.1f} MiB on disk", flush=True)
@@ -128,7 +131,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
             while outbox.backlog() > 200:
                 time.sleep(0.01)
         seconds = time.perf_counter() - began_s
-    seqs = arrived(listener, num_decisions)
+    wait_for_last(listener, num_decisions, seqs)
     return {
         "hours": hours,
         "decisions": num_decisions,
@@ -142,14 +145,10 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
     }
 
 
-def arrived(listener: Listener, num_wanted: int) -> Sequence[int]:
-    """The seq of everything the broker has told, repeats of the one before folded."""
-    seqs: list[int] = []
+def wait_for_last(listener: Listener, num_wanted: int, seqs: list[int]) -> None:
+    """Add to `seqs` what the broker still tells, up to the last decision."""
     while not seqs or seqs[-1] < num_wanted:
-        seq = int(json.loads(listener.next().payload)["seq"])
-        if not seqs or seq != seqs[-1]:
-            seqs.append(seq)
-    return seqs
+        seqs.append(int(json.loads(listener.next().payload)["seq"]))
 
 
 def used_mib(folder: Path) -> float:
