@@ -18,15 +18,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge.actuators.worker import ActuationReport, ActuationThread, Command, WorkerSettings
+from edge.actuators.worker import ActuationThread, WorkerSettings
 from edge.clock import SystemClock
+from edge.consequences import Consequences, Outcomes
 from edge.journal import Journal, JournalReader
+from edge.problems import Problems
 from edge.publishers.mqtt import MqttPublisher, MqttSettings
-from edge.records import LiveIds, Recorder
+from edge.records import DecisionRecord, LiveIds, Recorder
+from edge.scribe import Scribe
 from tests.edge.publishers.broker import Broker, Listener
 from tests.edge.records import a_decision
 
@@ -90,22 +92,24 @@ def decide_for_ever(folder: Path, port: int, first_item: int) -> None:
     clock = SystemClock()
     witness = Witness(folder / "witness")
     journal = Journal(folder / "journal.sqlite", clock)
+    scribe = Scribe(journal, Problems())
     actuators = {str(item): WitnessedActuator(witness, item) for item in range(first_item, first_item + 1000)}
-    report: Callable[[ActuationReport], None] = lambda told: journal.actuated(told.seq, told.actuation)  # noqa: E731
-    dispatcher = ActuationThread(actuators, clock, report, WorkerSettings(min_pause_s=0.0, queue_size=1000))
+    outcomes = Outcomes(scribe, clock, Problems())
+    dispatcher = ActuationThread(actuators, clock, outcomes, WorkerSettings(min_pause_s=0.0, queue_size=1000))
     publisher = MqttPublisher(MqttSettings("bin-7", host="127.0.0.1", port=port), journal.outbox("mqtt"))
     recorder = Recorder(clock, LiveIds(clock), "trashnet-lite0@3f2a")
+
+    def tell(record: DecisionRecord) -> None:
+        witness.note("wrote", record.decision.item_id)
+        publisher.tell(record)
+        os.write(1, f"{record.decision.item_id}\n".encode())
+
+    consequences = Consequences(scribe, recorder, dispatcher, [tell], on_report=outcomes)
     dispatcher.start()
     publisher.start()
     for item in range(first_item, first_item + 1000):
         witness.note("decided", item)
-        decision = a_decision(item, bin_name=str(item), at_s=clock.now_s())
-        record = recorder.record(decision, journal.next_seq, commanded=True)
-        journal.append(record)
-        witness.note("wrote", item)
-        dispatcher.submit(Command(record.seq, str(item), decision.decided_s))
-        publisher.tell(record)
-        os.write(1, f"{item}\n".encode())
+        consequences(a_decision(item, bin_name=str(item), at_s=clock.now_s()))
 
 
 def run(binary: str, folder: Path, num_kills: int, seed: int) -> Tally:
