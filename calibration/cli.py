@@ -25,6 +25,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT_PRECISION = 0.97
 
+_crops_option = click.option(
+    "--crops", "are_crops", is_flag=True, help="The pictures show the item alone, whatever their size."
+)
 _yes_option = click.option("-y", "--yes", "is_sure", is_flag=True, help="Ask nothing: keep what is found.")
 
 
@@ -70,15 +73,16 @@ def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
 
 @calibrate.command()
 @path_argument("pictures")
+@_crops_option
 @step_options
-def temperature(*, pictures: Path, **chosen: Any) -> None:
+def temperature(*, pictures: Path, are_crops: bool, **chosen: Any) -> None:
     """Make the model as sure as it is right, by labelled PICTURES: one subfolder for each class.
 
     A folder with a groups.csv that names splits is judged by its val part, which training has not seen.
     """
     from calibration.judging import calibrate_temperature
 
-    calibrate_temperature(desk_of(**chosen), pictures)
+    calibrate_temperature(desk_of(**chosen), pictures, are_crops=are_crops)
 
 
 @calibrate.command()
@@ -94,8 +98,11 @@ def temperature(*, pictures: Path, **chosen: Any) -> None:
     type=click.Path(path_type=Path),
     help="Instead: a TOML file with leave_cost and costs.BIN.LABEL, as [decision] has them.",
 )
+@_crops_option
 @step_options
-def thresholds(*, pictures: Path, precision: float | None, costs_path: Path | None, **chosen: Any) -> None:
+def thresholds(
+    *, pictures: Path, precision: float | None, costs_path: Path | None, are_crops: bool, **chosen: Any
+) -> None:
     """Find out when to accept each class, by labelled PICTURES: one subfolder for each class.
 
     What is not accepted goes unsorted, as unknown: the surer the bin must be, the more of it.
@@ -105,7 +112,29 @@ def thresholds(*, pictures: Path, precision: float | None, costs_path: Path | No
 
     desk = desk_of(**chosen)
     wish, words = wish_for(desk.config, precision, costs_path, DEFAULT_PRECISION)
-    calibrate_thresholds(desk, pictures, wish, words)
+    calibrate_thresholds(desk, pictures, wish, words, are_crops=are_crops)
+
+
+@calibrate.command()
+@click.option("--bin", "bin_name", help="Only this bin's flap.")
+@click.option("--rest-angle", type=float, help="Where the flap is shut, degrees: its safe position.")
+@click.option("--open-angle", type=float, help="Where it is open, degrees.")
+@click.option("--open-s", type=click.FloatRange(0, 60, min_open=True), help="How long it stays open.")
+@click.option("--travel-s", type=click.FloatRange(0, 60, min_open=True), help="How long one swing takes.")
+@step_options
+def actuators(
+    *,
+    bin_name: str | None,
+    rest_angle: float | None,
+    open_angle: float | None,
+    open_s: float | None,
+    travel_s: float | None,
+    **chosen: Any,
+) -> None:
+    """Find the angles and times of each flap by moving it step by step. Keep fingers away from it."""
+    from calibration.flaps import Given, calibrate_flaps
+
+    calibrate_flaps(desk_of(**chosen), bin_name, Given(rest_angle, open_angle, open_s, travel_s))
 
 
 @calibrate.command()

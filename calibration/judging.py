@@ -14,6 +14,7 @@ from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thr
 from edge.assembly.parts import Parts, load_parts
 from edge.data_folder import scan
 from edge.errors import DatasetError
+from edge.messages import Box, Image
 from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.
@@ -23,15 +24,17 @@ _FEW_PICTURES = 100
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 
 
-def calibrate_temperature(desk: Desk, pictures: Path) -> None:
+def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> None:
     """Fit the temperature on a data folder, and offer it.
+
+    With `are_crops` the pictures show the item alone; else those of the scene's shape are searched for it.
 
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
     """
     parts = _parts(desk)
     before = _temperature(parts)
-    measured = _measured(desk, parts, pictures)
+    measured = _measured(desk, parts, pictures, are_crops=are_crops)
     fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
     step = TemperatureStep(
         made_at=desk.now(),
@@ -55,14 +58,14 @@ def calibrate_temperature(desk: Desk, pictures: Path) -> None:
     desk.propose("temperature", edit, figures=figures)
 
 
-def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str) -> None:
+def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, are_crops: bool) -> None:
     """Fit the thresholds that give the owner's wish, and offer them.
 
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
     """
     parts = _parts(desk)
-    measured = _measured(desk, parts, pictures)
+    measured = _measured(desk, parts, pictures, are_crops=are_crops)
     labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
     fitted = fit_thresholds(labelled, wish, folds)
     labels = parts.classifier.labels
@@ -105,10 +108,14 @@ def _temperature(parts: Parts) -> float:
     return parts.site.temperature or parts.bundle.manifest.temperature
 
 
-def _measured(desk: Desk, parts: Parts, folder: Path) -> Measured:
-    dataset = scan(folder)
+def _measured(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Measured:
+    finder = None if are_crops else parts.finder()
+
+    def find(image: Image) -> Box | None:
+        return finder.find(image) if finder is not None and finder.shows_scene(image) else None
+
     measured = measure(
-        dataset, parts.classifier, _temperature(parts), progress=lambda rows: desk.talk.bar(rows, "pictures")
+        scan(folder), parts.classifier, _temperature(parts), find, lambda rows: desk.talk.bar(rows, "pictures")
     )
     for picture in measured.left_out:
         desk.talk.say(f"left out: {picture.reason}")

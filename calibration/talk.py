@@ -42,6 +42,12 @@ class Talk:
         """Yes or no; yes without asking where the owner said so beforehand."""
         return self.is_sure or click.confirm(question, default=default, err=self.as_json)
 
+    def read(self, question: str, default: str) -> str:
+        """What the person types, stripped; the default for Enter, and without asking where nobody is to be asked."""
+        if self.is_sure:
+            return default
+        return str(click.prompt(question, default=default, err=self.as_json)).strip()
+
     def wait(self, request: str) -> None:
         """Until the person has done what they were asked for."""
         if self.is_sure:

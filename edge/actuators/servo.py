@@ -76,6 +76,17 @@ class ServoFlap:
             finally:
                 self._rest()
 
+    def hold(self, angle: float) -> None:
+        """Swing to an angle of the range and stay there, for finding the right ones; `make_safe` ends it.
+
+        Blocks for `travel_s`.
+        """
+        with self._moving:
+            self._halted.clear()
+            self._is_resting = False
+            self._servo.angle = angle
+            self._halted.wait(self._settings.travel_s)
+
     def make_safe(self) -> None:
         self._halted.set()
         with self._moving:

@@ -45,7 +45,7 @@ def open_actuators(
         MissingLibraryError, UnavailableError, AccessDeniedError: the lines cannot be had.
         ConfigError: the board has no such pin.
     """
-    sections = {name: _as_calibrated(config.bins.get(name, _NO_SECTION), flaps.get(name)) for name in bins}
+    sections = {name: as_calibrated(config.bins.get(name, _NO_SECTION), flaps.get(name)) for name in bins}
     if all(isinstance(section.actuator, LogActuatorSection) for section in sections.values()):
         return {name: LogActuator(name) for name in sections}
     factory = open_lines(config.gpio)
@@ -65,7 +65,7 @@ def worker_settings(config: Config) -> WorkerSettings:
     return WorkerSettings(**config.movements.model_dump())
 
 
-def _as_calibrated(section: BinSection, flap: FlapStep | None) -> BinSection:
+def as_calibrated(section: BinSection, flap: FlapStep | None) -> BinSection:
     """The bin with its servo as calibration found it; what the configuration says itself holds."""
     actuator = section.actuator
     if flap is None or not isinstance(actuator, ServoActuatorSection):
