@@ -1,4 +1,4 @@
 """The bin's page: live picture, decisions, review, try and teach; and its metrics. On by choice.
 
-Everything here runs in threads of its own, at low priority. The loop only puts a reference into a slot.
+Everything here runs in threads of its own. The loop only puts a reference into a slot.
 """

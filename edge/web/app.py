@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
@@ -45,14 +45,19 @@ class TokenForm(BaseModel):
     token: str = Field(max_length=256, repr=False)
 
 
-def build_app(window: Window, access: Access, workers: Workers, tally: Tally | None = None) -> Starlette:
-    """The page over what `window` shows; `tally` has heard of every decision. For one event loop."""
+def build_app(
+    window: Window, access: Access, workers: Workers, tally: Tally, is_over: Callable[[], bool] = lambda: False
+) -> Starlette:
+    """The page over what `window` shows; `tally` has heard of every decision. For one event loop.
+
+    Once `is_over`, no request waits for news any longer.
+    """
     now_s = time.monotonic
     routes = [*_own_routes(window, access), *TryPart(window.open_classifier, workers).routes()]
     if (work := window.work) is not None:
-        feed = LiveFeed(work.sights, window.labels, workers, now_s)
+        feed = LiveFeed(work.sights, window.labels, workers, now_s, is_over)
         routes += LivePart(work, feed, workers).routes()
-        routes += MetricsPart(window, work, tally or Tally(), lambda: feed.num_watchers, workers).routes()
+        routes += MetricsPart(window, work, tally, lambda: feed.num_watchers, workers).routes()
         if work.pictures is not None:
             routes += ReviewPart(work.journal, work.pictures, workers).routes()
         if work.teacher is not None:

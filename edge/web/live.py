@@ -39,13 +39,24 @@ class _LivePicture:
 
 
 class LiveFeed:
-    """Makes each picture once, however many watch, and none when nobody does. For the event loop."""
+    """Makes each picture once, however many watch, and none when nobody does. For the event loop.
 
-    def __init__(self, sights: SightSlot, labels: tuple[str, ...], workers: Workers, now_s: Callable[[], float]):
+    Once `is_over`, nobody waits any longer.
+    """
+
+    def __init__(
+        self,
+        sights: SightSlot,
+        labels: tuple[str, ...],
+        workers: Workers,
+        now_s: Callable[[], float],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._sights = sights
         self._labels = labels
         self._workers = workers
         self._now_s = now_s
+        self._is_over = is_over
         self._making = asyncio.Lock()
         self._made: _LivePicture | None = None
         self._made_at_s = -1.0
@@ -59,7 +70,7 @@ class LiveFeed:
         self.num_watchers += 1
         try:
             deadline_s = self._now_s() + _PATIENCE_S
-            while self._now_s() < deadline_s:
+            while self._now_s() < deadline_s and not self._is_over():
                 picture = await self._newest()
                 if picture is not None and picture.sequence != sequence:
                     return picture

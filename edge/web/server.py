@@ -19,7 +19,7 @@ from edge.web.connections import BoundedConnection
 from edge.web.settings import PageSettings
 from edge.web.tally import Tally
 from edge.web.window import Window
-from edge.web.workers import Workers, step_back
+from edge.web.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,11 @@ class PageServer:
     def __init__(self, settings: PageSettings, window: Window, tally: Tally | None = None) -> None:
         self._socket = _listen(settings.host, settings.port)
         self._workers = Workers()
+        self._is_over = threading.Event()
         access = Access(settings.token, settings.hosts)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                build_app(window, access, self._workers, tally),
+                build_app(window, access, self._workers, tally or Tally(), self._is_over.is_set),
                 loop="asyncio",
                 http=cast("type[asyncio.Protocol]", partial(BoundedConnection, patience_s=settings.patience_s)),
                 ws="none",
@@ -58,7 +59,9 @@ class PageServer:
         )
         # Each malformed request is a warning to uvicorn; a stranger must not fill the log.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name="page", daemon=True
+        )
 
     @property
     def address(self) -> str:
@@ -74,6 +77,7 @@ class PageServer:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Take leave of the visitors and end the threads."""
+        self._is_over.set()
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -81,10 +85,6 @@ class PageServer:
             log.error("the page's thread did not end within %.1f s", timeout_s)
         self._socket.close()
         self._workers.close()
-
-    def _run(self) -> None:
-        step_back()
-        self._server.run(sockets=[self._socket])
 
 
 def _listen(host: str, port: int) -> socket.socket:

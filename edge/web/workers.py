@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
-
-# Lower than the loop's: a page may be slow when the processor is short, a bin may not.
-_NICENESS = 10
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -19,10 +14,14 @@ Part = TypeVar("Part", str, bytes)
 
 
 class Workers:
-    """Two threads of low priority for what would hold up the event loop: SQLite, JPEG, the network."""
+    """Two threads for what would hold up the event loop: SQLite, JPEG, the network.
+
+    They keep the process's priority: a lower one would let other processes hold up a thread that has Python's
+    lock (GIL), and with it the bin's loop. Measured on a machine short of processors, that halved its rate.
+    """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(2, "page-worker", initializer=step_back)
+        self._pool = ThreadPoolExecutor(2, "page-worker")
 
     async def do(
         self, work: Callable[Arguments, Answer], *arguments: Arguments.args, **named: Arguments.kwargs
@@ -38,8 +37,3 @@ class Workers:
     def close(self) -> None:
         """End the threads; work that waits is dropped."""
         self._pool.shutdown(cancel_futures=True)
-
-
-def step_back() -> None:
-    """Give the calling thread a lower priority. On Linux niceness belongs to each thread (sched(7))."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -138,9 +138,12 @@ def test_a_taken_port_and_one_for_root_are_errors_that_say_so(standing: Standing
         PageServer(PageSettings("192.0.2.1", 0), standing.window)
 
 
-def test_when_it_stops_its_threads_end_although_somebody_watches(standing: StandingBin) -> None:
+def test_when_it_stops_its_threads_end_although_somebody_watches(
+    standing: StandingBin, caplog: pytest.LogCaptureFixture
+) -> None:
     before = set(threading.enumerate())
     with standing.served() as someone, socket.create_connection(("127.0.0.1", someone.port)) as watcher:
         watcher.sendall(b"GET /api/live.jpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         someone.ask("/api/about")
     assert [thread.name for thread in set(threading.enumerate()) - before] == []
+    assert caplog.messages == [], "a watcher is no error"
