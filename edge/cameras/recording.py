@@ -176,17 +176,19 @@ def keep_frames(camera: Camera, recorder: FrameRecorder, clock: Clock, duration_
         StorageError: a frame cannot be written.
     """
     until_s = clock.now_s() + duration_s
-    while clock.now_s() < until_s:
+    while True:
         try:
             frame = camera.next_frame(_FRAME_TIMEOUT_S)
         except CameraError:
+            if clock.now_s() >= until_s:
+                break
             continue
-        if frame is None:
-            break
-        if recorder.num_frames == 0:
+        if frame is not None and recorder.num_frames == 0:
             until_s = frame.captured_at_s + duration_s
-        if frame.captured_at_s < until_s:
-            recorder.add(frame)
+        # By the frames' own times: a film that is kept slower than it plays is still kept whole.
+        if frame is None or frame.captured_at_s >= until_s:
+            break
+        recorder.add(frame)
     if recorder.num_frames == 0:
         raise CameraLostError(f"not one picture from the camera in {duration_s:g} s: nothing was recorded")
 

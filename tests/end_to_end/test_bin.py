@@ -81,8 +81,18 @@ def test_a_recording_replays_what_the_camera_saw(sorter: Sorter, tmp_path: Path)
     num_frames = len(list((tmp_path / "morning" / "frames").iterdir()))
     assert f": {num_frames} frames; next: sorter replay" in kept.stdout
     assert num_frames > 10
-    (decision,) = lines(sorter("replay", str(tmp_path / "morning"), "--json"))
+    replayed = sorter("replay", str(tmp_path / "morning"), "--json")
+    (decision,) = lines(replayed)
     assert decision["outcome"] == "accepted"
+
+    expected = tmp_path / "expected.jsonl"
+    expected.write_text(replayed.stdout)
+    again = sorter("replay", str(tmp_path / "morning"), "--expect", str(expected))
+    assert again.returncode == 0, again.stderr
+    expected.write_text(replayed.stdout.replace('"bin":"' + decision["bin"], '"bin":"elsewhere'))
+    differing = sorter("replay", str(tmp_path / "morning"), "--expect", str(expected))
+    assert differing.returncode == 1
+    assert f"-> elsewhere, found accepted {decision['label']} -> {decision['bin']}" in differing.stderr
 
 
 def test_a_simulated_clip_is_decided_as_its_truth_says(sorter: Sorter, tmp_path: Path) -> None:
