@@ -25,6 +25,10 @@ class StillFinder:
         (height, width), (own_height, own_width) = image.shape[:2], self._background.shape[:2]
         return bool(abs(width * own_height / (height * own_width) - 1) < _SAME_SHAPE)
 
+    def box_in(self, image: Image) -> Box | None:
+        """Where the item lies in a picture of the scene; None where it must be taken whole, as crops must."""
+        return self.find(image) if self.shows_scene(image) else None
+
     def find(self, image: Image) -> Box | None:
         """Where the one item lies, None where nothing lies or several things do.
 

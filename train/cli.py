@@ -114,6 +114,11 @@ def _quiet_tensorflow() -> None:
 @path_argument("data")
 @bundle_option
 @click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    help="With what this bin was taught; pictures of its scene are cropped to the item.",
+)
+@click.option(
     "--split",
     type=click.Choice(["train", "val", "test", "all"]),
     help="Which pictures; by default val where there are splits, else all.",
@@ -125,19 +130,33 @@ def _quiet_tensorflow() -> None:
 @json_option
 @verbosity_options
 def evaluate(
-    *, data: Path, bundle: Path | None, split: str | None, run: Path | None, has_rows: bool, as_json: bool
+    *,
+    data: Path,
+    bundle: Path | None,
+    site: Path | None,
+    split: str | None,
+    run: Path | None,
+    has_rows: bool,
+    as_json: bool,
 ) -> None:
     """Classify the pictures of DATA, one subfolder a class, and hold the answers against the folders' names."""
-    from edge.bundle import DEFAULT_BUNDLE, load_bundle
-    from edge.classifiers.litert import LiteRTClassifier
+    from edge.assembly.parts import load_parts
+    from edge.config import Config, with_choices
     from edge.data_folder import scan
-    from train.evaluate import Part, evaluate_conditions, with_splits_of
+    from train.evaluate import Part, evaluate_conditions, whole, with_splits_of
     from train.evaluate import evaluate as measure
 
-    loaded = load_bundle(bundle or DEFAULT_BUNDLE)
-    classifier, dataset = LiteRTClassifier(loaded), scan(data)
+    parts = load_parts(with_choices(Config(), bundle, site))
+    classifier, dataset, finder = parts.classifier, scan(data), parts.finder()
     dataset = with_splits_of(dataset, run) if run else dataset
-    outcome = measure(dataset, classifier, model=loaded.short_name, part=Part(split) if split else None, progress=bar)
+    outcome = measure(
+        dataset,
+        classifier,
+        model=parts.bundle.short_name,
+        part=Part(split) if split else None,
+        progress=bar,
+        find=finder.box_in if finder else whole,
+    )
     _show_left_out(outcome.left_out)
     _say(f"{data}: {outcome.evaluation.num_images} pictures, {_describe_part(outcome)}")
     rows = evaluate_conditions(dataset, classifier, outcome.part) if has_rows else []

@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from edge.classifiers.base import Classifier
 from edge.data_folder import Dataset, LeftOut
 from edge.errors import DatasetError, PictureError, UsageError
+from edge.messages import Box
 from edge.preprocess import Image, load_picture, to_input
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow, load_splits
 from train.metrics import Evaluation, measure_scores
 from train.robustness import Row, measure_robustness
 
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
+Find = Callable[[Image], Box | None]
+
+
+def whole(_image: Image) -> None:
+    """What finds nothing: pictures are taken whole."""
 
 
 class Part(StrEnum):
@@ -40,11 +46,17 @@ class Outcome:
 
 
 def evaluate(
-    dataset: Dataset, classifier: Classifier, *, model: str, part: Part | None = None, progress: Progress = iter
+    dataset: Dataset,
+    classifier: Classifier,
+    *,
+    model: str,
+    part: Part | None = None,
+    progress: Progress = iter,
+    find: Find = whole,
 ) -> Outcome:
-    """Classify whole pictures of `part`: by default the val split where `groups.csv` has one, else all.
+    """Classify pictures of `part`: by default the val split where `groups.csv` has one, else all.
 
-    `model` names the classifier in the result.
+    `model` names the classifier in the result; `find` says where in a picture the item is, None for all of it.
 
     Raises:
         UsageError: a split is asked for, but the data has none.
@@ -66,7 +78,7 @@ def evaluate(
         except PictureError as error:
             left_out.append(LeftOut(row.path, str(error)))
             continue
-        scores.append(classifier.classify(to_input(image, classifier.input_spec)).scores)
+        scores.append(classifier.classify(to_input(image, classifier.input_spec, find(image))).scores)
         truth.append(classifier.labels.index(row.label))
     if not scores:
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures of part {part} can be read")

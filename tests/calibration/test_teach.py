@@ -27,6 +27,7 @@ from edge.presence import PresenceSettings
 from edge.service import open_rehearsal
 from edge.site import SITE, load_site
 from edge.stills import StillFinder
+from train.cli import evaluate
 
 BUNDLE = load_bundle(DEFAULT_BUNDLE)
 STAGE = load_stage()
@@ -215,3 +216,12 @@ def test_a_taught_class_may_have_a_bin_and_thresholds(taught: Path) -> None:
     (taught / SITE).unlink()
     with pytest.raises((ConfigError, MissingInputError)):
         load_parts(load_config(file, ()))
+
+
+def test_evaluation_knows_what_a_site_was_taught(taught: Path) -> None:
+    write(taught.parent / "data" / "spray", variants(CAN, 2))
+    result = CliRunner().invoke(evaluate, [str(taught.parent / "data"), "--site", str(taught), "--json"])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["accuracy"] == 1
+    assert said["labels"][-1] == "spray"

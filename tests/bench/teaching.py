@@ -1,0 +1,217 @@
+"""What teaching is worth: accuracy by the number of taught examples, on other objects, with 95 % intervals.
+
+python -m tests.bench.teaching_sites --trashnet ../shared/data/trashnet --out SITES
+python -m tests.bench.teaching --data ../shared/data --sites SITES [--bundle BUNDLE] [--draws 5] [--cache FOLDER]
+
+Three parts. Sites: the simulated ones with all six classes, and retail products that the model never had, each taught
+with 1, 5, 10 and 20 examples of every class and judged on objects of other groups. Cameras: each real camera holds one
+class, so the taught class is judged there and all other classes on every other picture there is. TrashNet: its `val`
+accuracy after each of these lessons, none of which has to do with it. --cache keeps what the network said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.examples import Example
+from calibration.lessons import Lesson, learn
+from calibration.showing import example_of, open_network
+from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.classifiers.taught import widened
+from edge.confidence import wilson_interval
+from edge.preprocess import load_picture, to_input
+
+SHOTS = (1, 5, 10, 20)
+Groups = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Pictures as the network saw them: examples (M), the object in each (M,), by a name for the set."""
+
+    name: str
+    examples: tuple[Example, ...]
+    objects: Groups
+
+    def of(self, indices: Iterable[int]) -> list[Example]:
+        return [self.examples[index] for index in indices]
+
+
+def see(name: str, items: Sequence[tuple[str, str, list[Path]]], bundle: Bundle, cache: Path | None) -> Seen:
+    """Each item (label, object, its pictures) through the network: two frames, the second mirrored."""
+    network = open_network(bundle, 1)
+    kept = None if cache is None else cache / f"{name.replace('/', '_')}-{bundle.bundle_id[:8]}.npz"
+    _, objects = np.unique([group for _, group, _ in items], return_inverse=True)
+    if kept is not None and kept.exists():
+        with np.load(kept) as stored:
+            pairs = zip(items, stored["embeddings"], stored["scores"], strict=True)
+            examples = [Example(item[0], embeddings, scores, b"") for item, embeddings, scores in pairs]
+        return Seen(name, tuple(examples), objects)
+    examples = []
+    for label, _, paths in items:
+        views = [to_input(load_picture(path), network.input_spec) for path in paths[:2]]
+        views = [views[0], np.ascontiguousarray(views[-1][:, ::-1])]
+        examples.append(example_of(label, views, network))
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        embeddings, scores = (np.stack([getattr(e, field) for e in examples]) for field in ("embeddings", "scores"))
+        np.savez(kept, embeddings=embeddings, scores=scores)
+    return Seen(name, tuple(examples), objects)
+
+
+def sites(folder: Path, trashnet: Path) -> dict[str, list[tuple[str, str, list[Path]]]]:
+    """The crops of `tests.bench.teaching_sites`, two frames an item, with the groups of TrashNet."""
+    group_of = {Path(row["path"]).stem: row["group"] for row in _rows(trashnet)}
+    found = {}
+    for site in sorted(path for path in folder.iterdir() if path.is_dir()):
+        items: dict[tuple[str, str], list[Path]] = {}
+        for path in sorted(site.glob("*/*.png")):
+            items.setdefault((path.parent.name, path.stem.rsplit("-", 1)[0]), []).append(path)
+        found[site.name] = [(label, group_of[stem], paths) for (label, stem), paths in items.items()]
+    return found
+
+
+def pictures(folder: Path) -> list[tuple[str, str, list[Path]]]:
+    """Whole pictures by class, each an object of its own."""
+    return [(path.parent.name, path.name, [path]) for path in sorted(folder.glob("*/*.jpg"))]
+
+
+def trashnet_val(trashnet: Path) -> list[tuple[str, str, list[Path]]]:
+    """The pictures that the shipped model was not trained on."""
+    return [(r["label"], r["group"], [trashnet / r["path"]]) for r in _rows(trashnet) if r["split"] == "val"]
+
+
+def _rows(trashnet: Path) -> list[dict[str, str]]:
+    with (trashnet / "groups.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def draw(seen: Seen, labels: Iterable[str], num: int, seed: int) -> tuple[list[int], list[int]]:
+    """`num` examples of each label, of different objects as far as there are, and all examples of other objects."""
+    rng = np.random.default_rng([seed, num])
+    taught: list[int] = []
+    for label in labels:
+        own = rng.permutation([index for index, one in enumerate(seen.examples) if one.label == label])
+        first_of = {int(seen.objects[index]): int(index) for index in reversed(own)}
+        others = [int(index) for index in own if int(index) not in set(first_of.values())]
+        taught += [*first_of.values(), *others][:num]
+    used = set(seen.objects[taught].tolist())
+    return taught, [index for index in range(len(seen.examples)) if int(seen.objects[index]) not in used]
+
+
+def is_right(lesson: Lesson | None, examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which examples are right by what was taught, or by the network alone; the views of each count together."""
+
+    def scores(one: Example) -> NDArray[np.float32]:
+        return widened(one.scores, len(labels)) if lesson is None else lesson.head.join(one.scores, one.embeddings)
+
+    answers = [int(np.log(np.maximum(scores(one), 1e-4)).mean(axis=0).argmax()) for one in examples]
+    return np.array([labels[answer] == one.label for one, answer in zip(examples, answers, strict=True)])
+
+
+def share(right: NDArray[np.bool_], num_draws: int = 1) -> str:
+    """A share with its interval; the same pictures come in several draws, and count once."""
+    low, high = wilson_interval(round(right.mean() * len(right) / num_draws), round(len(right) / num_draws))
+    return f"{right.mean():6.1%} ({low:.0%} to {high:.0%})"
+
+
+def judge_site(seen: Seen, val: Seen, bundle: Bundle, draws: int) -> None:
+    """A line for each number of examples: on other objects, held out, and TrashNet's `val` before and after."""
+    labels = sorted({one.label for one in seen.examples})
+    own = bundle.manifest.labels
+    before = is_right(None, seen.examples, (*own, *(label for label in labels if label not in own)))
+    unrelated = is_right(None, val.examples, own).mean()
+    print(f"\n{seen.name}: {len(seen.examples)} examples of {len(labels)} classes\n   0: {share(before)}")
+    for num in SHOTS:
+        right, promised, elsewhere, fit_s = [], [], [], []
+        for seed in range(draws):
+            taught, rest = draw(seen, labels, num, seed)
+            began_s = time.perf_counter()
+            lesson = learn(bundle, seen.of(taught))
+            fit_s.append(time.perf_counter() - began_s)
+            right.append(is_right(lesson, seen.of(rest), lesson.labels))
+            promised.append(sum(one.right_after for one in lesson.reports) / len(taught))
+            elsewhere.append(is_right(lesson, val.examples, lesson.labels).mean() - unrelated)
+        by_draw = [one.mean() for one in right]
+        print(
+            f"  {num:2}: {share(np.concatenate(right), draws)}, draws {min(by_draw):.1%} to {max(by_draw):.1%};"
+            f" promised {np.mean(promised):.1%}; TrashNet val {100 * np.mean(elsewhere):+.1f} points, worst"
+            f" {100 * min(elsewhere):+.1f}; fitted in {max(fit_s):.1f} s",
+            flush=True,
+        )
+
+
+def judge_camera(seen: Seen, others: Sequence[Seen], val: Seen, bundle: Bundle, draws: int) -> None:
+    """The taught class on the camera itself, and all other classes on every other set."""
+    (label,) = {one.label for one in seen.examples}
+    labels = bundle.manifest.labels
+    strangers = [one for other in others for one in other.examples if one.label != label]
+    own_before, other_before = is_right(None, seen.examples, labels), is_right(None, strangers, labels)
+    val_before = is_right(None, val.examples, labels).mean()
+    print(f"\n{seen.name} ({label}): {len(seen.examples)}; other classes elsewhere: {len(strangers)}")
+    print(f"   0: {share(own_before)}; others {share(other_before)}")
+    for num in SHOTS:
+        if num >= len(seen.examples) / 2:
+            break
+        own, other, elsewhere = [], [], []
+        for seed in range(draws):
+            taught, rest = draw(seen, [label], num, seed)
+            lesson = learn(bundle, seen.of(taught))
+            own.append(is_right(lesson, seen.of(rest), labels))
+            other.append(is_right(lesson, strangers, labels))
+            elsewhere.append(is_right(lesson, val.examples, labels).mean() - val_before)
+        print(
+            f"  {num:2}: {share(np.concatenate(own), draws)}; others {share(np.concatenate(other), draws)};"
+            f" TrashNet val {100 * np.mean(elsewhere):+.1f} points",
+            flush=True,
+        )
+
+
+def time_teaching(bundle: Bundle, items: Sequence[tuple[str, str, list[Path]]]) -> None:
+    """How long 100 pictures take from file to head, on one core."""
+    network = open_network(bundle, 1)
+    began_s = time.process_time()
+    shown = []
+    for label, _, paths in items[:100]:
+        picture = to_input(load_picture(paths[0]), network.input_spec)
+        shown.append(example_of(label, (picture, np.ascontiguousarray(picture[:, ::-1])), network))
+    learn(bundle, shown)
+    print(f"\n{len(shown)} pictures taught in {time.process_time() - began_s:.1f} s of one core")
+
+
+def main() -> None:
+    """Measure everything that is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sites", type=Path)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--cache", type=Path)
+    arguments = parser.parse_args()
+    bundle, data = load_bundle(arguments.bundle), arguments.data
+
+    def look(name: str, items: list[tuple[str, str, list[Path]]]) -> Seen:
+        return see(name, items, bundle, arguments.cache)
+
+    print(f"{bundle.short_name}, {arguments.draws} draws")
+    val = look("trashnet-val", trashnet_val(data / "trashnet"))
+    places = sites(arguments.sites, data / "trashnet") if arguments.sites else {}
+    for name, items in {**places, "retail": pictures(data / "retail")}.items():
+        judge_site(look(name, items), val, bundle, arguments.draws)
+    folders = [path for path in sorted((data / "bins").glob("*_*")) if len(list(path.glob("*/"))) == 1]
+    cameras = [look(path.name, pictures(path)) for path in folders if not path.name.startswith("hands")]
+    for camera in cameras:
+        judge_camera(camera, [*(other for other in cameras if other is not camera), val], val, bundle, arguments.draws)
+    time_teaching(bundle, trashnet_val(data / "trashnet"))
+
+
+if __name__ == "__main__":
+    main()
