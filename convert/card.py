@@ -70,10 +70,29 @@ def _parity_table(parities: Sequence[Parity]) -> str:
 
 def _classes(parity: Parity) -> str:
     rows = "\n".join(
-        f"| {row.label} | {row.reference_recall} | {row.candidate_recall} | {row.agreement} |" for row in parity.classes
+        f"| {row.label} | {row.reference_recall} | {row.candidate_recall} | {row.agreement} | {row.outcome_agreement} |"
+        for row in parity.classes
     )
-    header = f"| class | recall, {parity.reference} | recall, {parity.candidate} | same answer |\n|---|---|---|---|"
-    return f"## By class\n\n{header}\n{rows}\n"
+    header = (
+        f"| class | recall, {parity.reference} | recall, {parity.candidate} | same answer | same outcome |\n"
+        "|---|---|---|---|---|"
+    )
+    return f"## By class\n\n{header}\n{rows}\n\n{_changes(parity)}"
+
+
+def _changes(parity: Parity) -> str:
+    """The pictures that changed, each with answer, score and outcome in either model."""
+    if not parity.changes:
+        return "No picture changed its answer or its outcome.\n"
+    rows = "\n".join(
+        f"| {change.path} | {change.reference} {change.reference_score:.2f}, {change.reference_outcome} "
+        f"| {change.candidate} {change.candidate_score:.2f}, {change.candidate_outcome} |"
+        for change in parity.changes
+    )
+    return (
+        "The pictures that changed (answer, score, and the outcome after thresholds):\n\n"
+        f"| picture | {parity.reference} | {parity.candidate} |\n|---|---|---|\n{rows}\n"
+    )
 
 
 def _limits(run: Run) -> str:
@@ -90,8 +109,7 @@ def _limits(run: Run) -> str:
 def write_foreign_card(manifest: Manifest, origin: str) -> str:
     """The card of a classifier from elsewhere, of which little is known."""
     size = manifest.input
-    is_untouched = manifest.precision == "int8" or (size.mean, size.std) == (0, 1)
-    expects = "bytes as they are" if is_untouched else f"(byte - {size.mean:g}) / {size.std:g}"
+    expects = "bytes as they are" if (size.mean, size.std) == (0, 1) else f"(byte - {size.mean:g}) / {size.std:g}"
     return (
         f"# {manifest.name}\n\n"
         f"Wrapped from `{origin}`, trained elsewhere: what it was trained on and how good it is, this bundle "

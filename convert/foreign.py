@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from convert.anatomy import Anatomy, Tensor, packed_labels, read_anatomy
 from convert.card import write_foreign_card
 from convert.draft import CARD, Draft, Model, golden_files, open_classifier, with_digests, with_golden
@@ -25,6 +27,8 @@ from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, Outputs, Precision
 from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
+
+_SHARE_HELD = 0.9  # of all bytes: some models clip the brightest
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -105,11 +109,23 @@ def _representative(settings: ForeignSettings, spec: InputSpec) -> Sequence[Imag
 
 def _normalization(anatomy: Anatomy, path: Path) -> Normalization:
     """What a model's input expects of a byte, as far as the file tells."""
-    if stored_as := _stored_as(anatomy):
-        return stored_as
-    if anatomy.normalization is not None:
-        return Normalization(*anatomy.normalization)
-    raise _unknown_normalization(path)
+    stored_as = _stored_as(anatomy)
+    told = None if anatomy.normalization is None else Normalization(*anatomy.normalization)
+    if stored_as is None and told is None:
+        raise _unknown_normalization(path)
+    if stored_as is None or told is None:
+        return stored_as or told or BYTES
+    return told if _is_another_mapping(told, stored_as) else stored_as
+
+
+def _is_another_mapping(told: Normalization, stored_as: Normalization) -> bool:
+    """Whether the metadata mean something else than bytes as they are, and something that the input can hold.
+
+    What differs by less than a step is the same, rounded; what leaves the range for many bytes is a mistake.
+    """
+    steps = told.of(np.arange(256, dtype=np.uint8)) * stored_as.std + stored_as.mean
+    is_the_same = bool(np.abs(steps - np.arange(256)).max() <= 1)
+    return not is_the_same and bool(((steps >= -0.5) & (steps <= 255.5)).mean() >= _SHARE_HELD)
 
 
 def _stored_as(anatomy: Anatomy) -> Normalization | None:

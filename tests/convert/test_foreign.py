@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from convert.anatomy import read_anatomy
 from convert.draft import Draft
-from convert.foreign import ForeignSettings, draft_foreign
+from convert.foreign import ForeignSettings, _normalization, draft_foreign
 from convert.golden import golden_pictures
 from convert.rescaling import BYTES, Normalization
 from convert.writer import write_bundle
@@ -145,6 +147,27 @@ def test_a_quantized_tflite_file_takes_bytes_as_they_are(
     for name, found in scores(draft, tmp_path / "bundle").items():
         picture = golden_pictures(InputSpec(24, 40))[name]
         assert found == pytest.approx(wanted(foreign_keras, picture), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (
+            Normalization(127, 206),
+            Normalization(127, 206),
+        ),  # narrow in a wide scale, as TensorFlow Hub's Lite0
+        (Normalization(126.6, 127.8), Normalization(127, 128)),  # the same but for rounding
+        (Normalization(0, 1), Normalization(127, 128)),  # raw pixels: nothing that this input could hold
+    ],
+)
+def test_metadata_that_tell_another_mapping_than_bytes_as_they_are_hold(
+    int8_bundle: Bundle, tmp_path: Path, told: Normalization, expected: Normalization
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(int8_bundle.model_path.read_bytes())
+    anatomy = replace(read_anatomy(path.read_bytes(), path), normalization=(told.mean, told.std))
+
+    assert _normalization(anatomy, path) == expected
 
 
 def test_labels_and_normalization_inside_the_model_are_found(int8_bundle: Bundle, tmp_path: Path) -> None:
