@@ -205,11 +205,13 @@ def _draft_of_foreign(path: Path, how: _How) -> Draft:
 def _with_edgetpu(draft: Draft, compiler: Path | None, *, allow_partial: bool) -> Draft:
     from convert.anatomy import read_anatomy
     from convert.draft import with_file
-    from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, find_compiler
+    from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, find_compiler, memory_sentence
     from edge.bundle import EDGETPU_MODEL, MODEL
 
     model = draft.files[MODEL]
-    check_for_edgetpu(read_anatomy(model, Path(MODEL)))
+    anatomy = read_anatomy(model, Path(MODEL))
+    check_for_edgetpu(anatomy, allow_partial=allow_partial)
+    click.echo(memory_sentence(anatomy), err=True)
     found = find_compiler(compiler)
     if found is None:
         click.echo(HOW_TO_GET, err=True)
@@ -288,14 +290,19 @@ def _parity_lines(draft: Draft) -> list[str]:
     last = draft.parities[-1]
     lines = [f"{last.reference}: accuracy {last.reference_accuracy}"]
     lines += [
-        f"{parity.candidate}: accuracy {parity.candidate_accuracy}, same answer {parity.agreement.value:.2%}, "
-        f"same outcome {parity.outcome_agreement.value:.2%}, score distance {parity.score_distance:.4f}"
+        f"{parity.candidate}: accuracy {parity.candidate_accuracy}, same answer {parity.agreement}, "
+        f"same outcome {parity.outcome_agreement}, score distance {parity.score_distance:.4f}"
         for parity in draft.parities
     ]
     lines += [
-        f"  changed: {change.path} from {change.reference} {change.reference_score:.2f} "
-        f"to {change.candidate} {change.candidate_score:.2f}"
-        for change in last.changes[:NUM_CHANGES_SHOWN]
+        f"  {row.label}: recall {row.candidate_recall.value:.1%} (was {row.reference_recall.value:.1%}), "
+        f"same answer {row.agreement}, same outcome {row.outcome_agreement}"
+        for row in last.classes
+    ]
+    lines += [
+        f"  changed: {change.path} from {change.reference} {change.reference_score:.2f} ({change.reference_outcome}) "
+        f"to {change.candidate} {change.candidate_score:.2f} ({change.candidate_outcome})"
+        for change in sorted(last.changes, key=lambda change: not change.is_other_answer)[:NUM_CHANGES_SHOWN]
     ]
     if len(last.changes) > NUM_CHANGES_SHOWN:
         lines.append(f"  and {len(last.changes) - NUM_CHANGES_SHOWN} more; --json lists all")

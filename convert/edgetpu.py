@@ -72,24 +72,30 @@ class Compiled:
         return sum(placement.count for placement in self.placements if placement.is_mapped) / max(1, total)
 
 
-def check_for_edgetpu(anatomy: Anatomy) -> None:
-    """Refuse what the compiler would refuse, or run on the CPU.
+def check_for_edgetpu(anatomy: Anatomy, *, allow_partial: bool = False) -> None:
+    """Refuse what the compiler would refuse, or run on the CPU where that is not allowed.
 
     Raises:
-        CheckFailedError: not int8, an open shape, an operator that the EdgeTPU lacks, or too many parameters.
+        CheckFailedError: not int8, an open shape, or an operator that the EdgeTPU lacks.
     """
     problems = []
     if anatomy.precision != "int8":
         problems.append(f"it is {anatomy.precision}, and only int8 runs there")
     if dynamic := [tensor.name for tensor in anatomy.tensors if not tensor.is_static]:
         problems.append(f"{dynamic[0]} has an open shape")
-    if missing := sorted({step.name for step in anatomy.operators} - _SUPPORTED):
-        problems.append(f"the EdgeTPU lacks {', '.join(missing)}")
-    if anatomy.parameter_bytes > PARAMETER_BYTES:
-        size_mib = anatomy.parameter_bytes / 2**20
-        problems.append(f"its {size_mib:.1f} MiB of parameters exceed {PARAMETER_BYTES / 2**20:.1f} MiB on chip")
+    missing = sorted({step.name for step in anatomy.operators} - _SUPPORTED)
+    if missing and not allow_partial:
+        problems.append(f"the EdgeTPU lacks {', '.join(missing)}; go on with --allow-partial")
     if problems:
         raise CheckFailedError(f"the model does not suit the EdgeTPU: {'; '.join(problems)}")
+
+
+def memory_sentence(anatomy: Anatomy) -> str:
+    """Whether the parameters fit on the chip, and what it means if they do not."""
+    found, held = anatomy.parameter_bytes / 2**20, PARAMETER_BYTES / 2**20
+    if anatomy.parameter_bytes <= PARAMETER_BYTES:
+        return f"{found:.1f} MiB of parameters fit into the {held:.1f} MiB on the chip"
+    return f"{found:.1f} MiB of parameters exceed the {held:.1f} MiB on the chip: the rest crosses USB for each picture"
 
 
 def find_compiler(named: Path | None) -> Path | None:

@@ -60,24 +60,35 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A picture that the candidate answers differently, with each model's answer and its score."""
+    """A picture that the candidate answers or decides differently: each model's answer, its score, its outcome.
+
+    An outcome is the bin, or `unknown`.
+    """
 
     path: str
     label: str
     reference: str
     reference_score: float
+    reference_outcome: str
     candidate: str
     candidate_score: float
+    candidate_outcome: str
+
+    @property
+    def is_other_answer(self) -> bool:
+        """The most likely class is another one, and not only how sure the model is."""
+        return self.reference != self.candidate
 
 
 @dataclass(frozen=True, slots=True)
 class ClassParity:
-    """One class: recall before and after, and how often both models answer the same."""
+    """One class: recall before and after, and how often both models answer and decide the same."""
 
     label: str
     reference_recall: Share
     candidate_recall: Share
     agreement: Share
+    outcome_agreement: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +139,24 @@ def compare(held_out: HeldOut, reference: str, candidate: str, labels: Sequence[
     before = softmax(held_out.logits[reference], temperature)
     after = softmax(held_out.logits[candidate], temperature)
     truth, first, second = held_out.label_indices, before.argmax(axis=1), after.argmax(axis=1)
-    outcomes = zip(_outcomes(before, labels), _outcomes(after, labels), strict=True)
+    outcomes = tuple(zip(_outcomes(before, labels), _outcomes(after, labels), strict=True))
+    is_same = first == second
+    is_same_outcome = np.array([one == other for one, other in outcomes])
     return Parity(
         reference=reference,
         candidate=candidate,
         reference_accuracy=_share(first == truth),
         candidate_accuracy=_share(second == truth),
-        agreement=_share(first == second),
-        outcome_agreement=_share(np.array([one == other for one, other in outcomes])),
+        agreement=_share(is_same),
+        outcome_agreement=_share(is_same_outcome),
         score_distance=round(float(np.abs(before - after).sum(axis=1).mean() / 2), 5),
         classes=tuple(
             ClassParity(
                 label,
                 _share(first[truth == index] == index),
                 _share(second[truth == index] == index),
-                _share((first == second)[truth == index]),
+                _share(is_same[truth == index]),
+                _share(is_same_outcome[truth == index]),
             )
             for index, label in enumerate(labels)
         ),
@@ -152,23 +166,26 @@ def compare(held_out: HeldOut, reference: str, candidate: str, labels: Sequence[
                 labels[truth[place]],
                 labels[first[place]],
                 round(float(before[place].max()), 3),
+                outcomes[place][0],
                 labels[second[place]],
                 round(float(after[place].max()), 3),
+                outcomes[place][1],
             )
-            for place in np.flatnonzero(first != second)
+            for place in np.flatnonzero(~(is_same & is_same_outcome))
         ),
     )
 
 
-def _outcomes(scores: NDArray[np.float32], labels: Sequence[str]) -> list[tuple[Outcome, str | None]]:
-    """What the default policy decides of an item whose every frame looks like this picture."""
+def _outcomes(scores: NDArray[np.float32], labels: Sequence[str]) -> list[str]:
+    """What the default policy decides of an item whose every frame looks like this picture: a bin, or `unknown`."""
     settings = DecisionSettings()
     policy = DecisionPolicy(settings, labels, route({}, labels, None))
     outcomes = []
     for picture_scores in scores:
         item = Item(0, 0.0, 0.0, settings.min_frames, 0, settings.min_frames, picture_scores)
         decision = policy.decide(item, settings.deadline_s)
-        outcomes.append((Outcome.UNKNOWN, None) if decision is None else (decision.outcome, decision.bin))
+        is_accepted = decision is not None and decision.outcome is Outcome.ACCEPTED
+        outcomes.append(str(decision.bin) if is_accepted and decision is not None else Outcome.UNKNOWN.value)
     return outcomes
 
 

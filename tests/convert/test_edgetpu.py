@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from convert.anatomy import read_anatomy
+from convert.anatomy import Operator, read_anatomy
 from convert.cli import convert
-from convert.edgetpu import check_for_edgetpu, compile_for_edgetpu, find_compiler, read_log
+from convert.edgetpu import check_for_edgetpu, compile_for_edgetpu, find_compiler, memory_sentence, read_log
 from edge.bundle import Bundle, load_bundle
 from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError
 
@@ -44,6 +45,33 @@ def program(folder: Path, log: str, exit_code: int = 0) -> Path:
 
 def test_the_small_networks_operators_all_suit_the_edgetpu(int8_bundle: Bundle) -> None:
     check_for_edgetpu(read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path))
+
+
+def test_an_operator_that_the_edgetpu_lacks_is_named_unless_the_cpu_may_run_it(int8_bundle: Bundle) -> None:
+    anatomy = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path)
+    lacking = replace(anatomy, operators=(*anatomy.operators, Operator("CUSTOM/Spin", (0,), (1,))))
+
+    with pytest.raises(CheckFailedError, match=r"the EdgeTPU lacks CUSTOM/Spin; go on with --allow-partial"):
+        check_for_edgetpu(lacking)
+    check_for_edgetpu(lacking, allow_partial=True)
+
+
+def test_an_open_shape_is_refused_in_any_case(int8_bundle: Bundle) -> None:
+    anatomy = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path)
+    first, *others = anatomy.tensors
+    dynamic = replace(anatomy, tensors=(replace(first, shape=(-1, 32, 32, 3)), *others))
+
+    with pytest.raises(CheckFailedError, match="has an open shape"):
+        check_for_edgetpu(dynamic, allow_partial=True)
+
+
+def test_parameters_beyond_the_chip_are_told(int8_bundle: Bundle) -> None:
+    anatomy = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path)
+    first, *others = anatomy.tensors
+    large = replace(anatomy, tensors=(replace(first, num_bytes=12 * 2**20), *others))
+
+    assert memory_sentence(anatomy) == "0.0 MiB of parameters fit into the 7.7 MiB on the chip"
+    assert memory_sentence(large).startswith("12.0 MiB of parameters exceed the 7.7 MiB on the chip")
 
 
 def test_every_operator_is_listed_with_where_it_runs(int8_bundle: Bundle, compiler: Path) -> None:

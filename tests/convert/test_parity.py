@@ -42,7 +42,10 @@ def test_an_answer_that_falls_below_the_thresholds_is_another_outcome() -> None:
     found = parity([0, 0], sure(0, 0), np.array([[6.0, 0.0], [0.1, 0.0]], np.float32))
 
     assert found.agreement.value == 1
-    assert found.outcome_agreement.value == 0.5
+    assert found.outcome_agreement.value == found.classes[0].outcome_agreement.value == 0.5
+    (change,) = found.changes
+    assert (change.path, change.reference_outcome, change.candidate_outcome) == ("1.jpg", "can", "unknown")
+    assert not change.is_other_answer
 
 
 def test_both_limits_are_judged() -> None:
