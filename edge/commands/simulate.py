@@ -27,10 +27,37 @@ from edge.commands.options import FiniteRange, verbosity_options
 @click.option("--limit", type=click.IntRange(1), default=12, show_default=True, help="How many items, classes in turn.")
 @click.option("--pairs", "pair_share", type=FiniteRange(0, 1), default=0.0, help="Share of visits of two at once.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, another clip.")
+@click.option(
+    "--size",
+    type=(FiniteRange(0.02, 1), FiniteRange(0.02, 1)),
+    default=(0.25, 0.75),
+    show_default=True,
+    metavar="LEAST MOST",
+    help="The items' longer sides, as shares of the picture's height.",
+)
+@click.option("--brightness", type=FiniteRange(0.01, 4), default=1.0, show_default=True, help="Of the lamp.")
+@click.option(
+    "--tint",
+    type=(FiniteRange(0.1, 4), FiniteRange(0.1, 4), FiniteRange(0.1, 4)),
+    default=(1.0, 1.0, 1.0),
+    show_default=True,
+    metavar="R G B",
+    help="Of the lamp.",
+)
 @click.option("--force", is_flag=True, help="Replace a clip that is there already.")
 @verbosity_options
 def simulate(
-    items_path: Path, background: Path, out: Path, limit: int, pair_share: float, seed: int, *, force: bool
+    *,
+    items_path: Path,
+    background: Path,
+    out: Path,
+    limit: int,
+    pair_share: float,
+    seed: int,
+    size: tuple[float, float],
+    brightness: float,
+    tint: tuple[float, float, float],
+    force: bool,
 ) -> None:
     """Build a clip in which photographed items fall, slide or are laid before a camera, rest, and go.
 
@@ -43,8 +70,8 @@ def simulate(
 
     check_clip(out, should_replace=force)
     grounds = load_grounds(background)
-    scene = Scene(
-        load_cutouts(items_path, limit), grounds[seed % len(grounds)], Plan(pair_share=pair_share), Conditions(), seed
-    )
+    plan = Plan(pair_share=pair_share, scale=(min(size), max(size)))
+    conditions = Conditions(brightness=brightness, tint=tint)
+    scene = Scene(load_cutouts(items_path, limit), grounds[seed % len(grounds)], plan, conditions, seed)
     truth = write_clip(scene, out, should_replace=force)
     click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: sorter replay {out} --truth {truth}")

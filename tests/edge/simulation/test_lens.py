@@ -67,3 +67,8 @@ def test_a_lower_quality_is_further_from_the_truth() -> None:
         return float(np.abs(image - grain).mean())
 
     assert error(95) < error(70) < error(40)
+
+
+def test_a_dim_and_colored_lamp_dims_and_colors_all_that_is_seen() -> None:
+    seen = photographed(replace(CLEAR, brightness=0.5, tint=(1.2, 1.0, 0.4)))[:, 40:]
+    np.testing.assert_allclose(seen.mean(axis=(0, 1)), 180 * 0.5 * np.array([1.2, 1.0, 0.4]), atol=3)  # JPEG
