@@ -17,10 +17,7 @@ def compare_page(contenders: Sequence[Contender]) -> str:
         Bar(one.name, 100 * one.accuracy, 100 * one.accuracy_ci95[0], 100 * one.accuracy_ci95[1]) for one in contenders
     ]
     histories = {one.name: one.history for one in contenders if one.history}
-    matrices = [
-        matrix_chart(one.run.labels, one.confusion_matrix, title=f"{one.name}: true class (rows), answer (columns)")
-        for one in contenders
-    ]
+    matrices = [matrix_chart(one.run.labels, one.confusion_matrix, title=one.name) for one in contenders]
     sections = [
         f"<h1>{len(contenders)} runs compared</h1>",
         *(page.text(f"Mind: {warning}.") for warning in warnings(contenders)),
@@ -43,6 +40,6 @@ def compare_page(contenders: Sequence[Contender]) -> str:
             "Classes: precision, recall and F1, %",
             page.table(["", *names], [[label, *cells] for label, cells in class_rows(contenders)]),
         ),
-        page.section("Confusion matrices", page.figures(*matrices)),
+        page.section("Confusion matrices: true classes in rows, answers in columns", page.figures(*matrices)),
     ]
     return page.page("runs compared", sections)

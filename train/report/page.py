@@ -22,7 +22,9 @@ h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 8p
 p { margin: 8px 0; max-width: 75ch; } .quiet { color: var(--quiet); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 8px 0; font-variant-numeric: tabular-nums; } th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; } th { font-weight: 600; } td.text { text-align: left; }
-.figures { display: flex; flex-wrap: wrap; gap: 20px; align-items: flex-start; } svg { max-width: 100%; height: auto; }
+.figures { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; } .figures > div { flex: 0 1 500px; }
+svg { max-width: 100%; height: auto; border-radius: 6px; }
+details { margin: 12px 0; } summary { cursor: pointer; }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0; } .tile { background: var(--soft); border-radius: 8px; padding: 10px 16px; } .tile b { display: block; font-size: 22px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 16px; } figure { margin: 0; } figcaption { font-size: 13px; overflow-wrap: anywhere; }
 figure .pair { display: flex; gap: 4px; } figure img { width: 50%; height: auto; border-radius: 4px; } figure img.alone { width: 100%; }
@@ -102,3 +104,8 @@ def escaped(words: str) -> str:
 def listing(words: str) -> str:
     """Text as it stands: commands, settings."""
     return f"<pre>{escape(words)}</pre>"
+
+
+def folded(title: str, inside: str) -> str:
+    """What is seen after a click on its title."""
+    return f"<details><summary>{escape(title)}</summary>{inside}</details>"

@@ -137,7 +137,7 @@ def _curves(story: Story) -> str:
 
 
 def _gap(story: Story) -> str:
-    told = "Training accuracy is measured on augmented pictures, which are harder; dotted lines part the phases."
+    told = "Training accuracy is measured on augmented pictures, which are harder."
     if "train_accuracy" not in story.run.metrics:
         return told
     train = story.run.metrics["train_accuracy"]
@@ -338,8 +338,6 @@ def _again(story: Story) -> str:
         "To do it again",
         page.listing(command),
         page.text(f"Data: {run.data.num_pictures} pictures, sha256 {run.data.sha256}. Splits: splits.csv in the run."),
-        page.text("The recipe as it was run, overrides included:"),
-        page.listing(json.dumps(run.settings, indent=1)),
-        page.text("Versions:"),
-        page.listing(versions),
+        page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
+        page.folded("Versions", page.listing(versions)),
     )
