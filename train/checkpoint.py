@@ -58,10 +58,16 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     }
     path = folder / CHECKPOINT_FILE
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+    content = io.BytesIO()
+    np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
+    try:
+        with partial.open("wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        partial.unlink(missing_ok=True)  # half a file must not take the room that a full disk lacks
+        raise
     partial.replace(path)
 
 
@@ -79,7 +85,7 @@ def load_checkpoint(folder: Path, key: str) -> Checkpoint | None:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             meta = json.loads(str(stored["meta"]))
             parts = {part: _numbered(stored, part) for part in ("network", "optimizer", "average", "best")}
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidDataError(f"{path} is damaged ({error}): remove it, and the run begins again") from error
     if meta["key"] != key:
         raise UsageError(

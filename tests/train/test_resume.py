@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,25 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found is not None
     assert (found.history, found.num_averaged, found.average, found.best) == (checkpoint().history, 7, [], [])
     np.testing.assert_array_equal(found.network[0], np.arange(6.0).reshape(2, 3))
+
+
+@pytest.fixture
+def little_room() -> Iterator[Callable[[int], None]]:
+    """Limits how large a file may become, as a disk does that fills up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, little_room: Callable[[int], None]) -> None:
+    save_checkpoint(checkpoint(), tmp_path)
+    before = (tmp_path / CHECKPOINT_FILE).read_bytes()
+    little_room(300)
+    with pytest.raises(OSError, match="too large"):
+        save_checkpoint(checkpoint(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
+    assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before
 
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
