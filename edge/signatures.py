@@ -141,6 +141,15 @@ def check_signature(bundle: Bundle, trusted: PublicKey) -> None:
         )
 
 
+def claimed_key(bundle: Bundle) -> str | None:
+    """Whose signature the bundle says it carries, unchecked; None where there is none.
+
+    Raises:
+        SignatureError: there is a file, and it is no signature.
+    """
+    return _read_signature(bundle).public_key if (bundle.path / SIGNATURE).exists() else None
+
+
 def load_trusted_bundle(path: Path, public_key: str | None) -> Bundle:
     """`load_bundle`, and with a key also `check_signature`: what everything on a device loads bundles by.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.commands.model_show import show
 from edge.commands.options import config_option, json_option, set_option, verbosity_options
 from edge.errors import CheckFailedError, MissingInputError, SorterError
 
@@ -35,6 +36,9 @@ trial_option = click.option(
 @click.group()
 def model() -> None:
     """Look at bundles, and check them on this machine."""
+
+
+model.add_command(show)
 
 
 @model.command()

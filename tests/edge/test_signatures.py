@@ -187,6 +187,16 @@ def test_verify_checks_the_signature_when_it_is_given_a_key(bundle: Bundle, owne
     assert isinstance(call("verify", bundle.path, "--public-key", stranger).exception, SignatureError)
 
 
+def test_show_tells_what_is_inside_and_whose_signature_it_claims(bundle: Bundle, owner: PublicKey) -> None:
+    text, report = call("show", bundle.path).stdout, json.loads(call("show", bundle.path, "--json").stdout)
+
+    assert bundle.bundle_id in text
+    assert f"signed by    {owner}, as it says itself" in text
+    assert (report["id"], report["claimed_key"]) == (bundle.bundle_id, str(owner))
+    assert report["manifest"]["labels"] == list(bundle.manifest.labels)
+    assert "signed by    nobody" in call("show", DEFAULT_BUNDLE).stdout
+
+
 def test_the_library_is_loaded_only_where_a_key_is_used() -> None:
     code = "import sys, edge.service, edge.commands.model; sys.exit('cryptography' in sys.modules)"
 
