@@ -1,0 +1,221 @@
+"""The page in a real browser: what an owner sees, and does with keys alone."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge.messages import Outcome
+from edge.web.settings import PageSettings
+from tests.edge.web.standing import TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 800}
+PATIENCE_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox does not work for root, as whom containers run.
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page on a desktop; in the end nothing may have gone wrong in it, and no other host been asked."""
+    expect.set_options(timeout=PATIENCE_MS)
+    context = browser.new_context(viewport=DESKTOP, accept_downloads=True)  # type: ignore[arg-type]
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: None if _is_own(request.url) else wrong.append(f"asked {request.url}"))
+    yield page
+    context.close()
+    expected = re.compile(r"status of 40[14]|net::ERR_")  # refusals that tests provoke, and servers that end first
+    assert [words for words in wrong if not expected.search(words)] == []
+
+
+def _is_own(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "blob:http://127.0.0.1:"))
+
+
+def see_and_decide(standing: StandingBin, *outcomes: Outcome) -> None:
+    for outcome in outcomes:
+        standing.decide(outcome)
+    standing.see(a_sight(5000, item_id=9))
+
+
+def test_the_live_picture_shows_the_item_with_its_box_and_scores(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    expect(page.locator("#name")).to_have_text("test bin")
+    expect(page.locator("#live-caption")).to_have_text("at rest")
+    expect(page.locator("#live-tag")).to_have_text(re.compile("metal 80"))
+    expect(page.locator("#live-scores li").first).to_contain_text("metal")
+    box = page.locator("#live-boxes rect.item").bounding_box()
+    picture = page.locator("#live-image").bounding_box()
+    assert box is not None
+    assert picture is not None
+    share = [(box["x"] - picture["x"]) / picture["width"], (box["y"] - picture["y"]) / picture["height"]]
+    assert share == pytest.approx([0.25, 0.25], abs=0.02)  # the line of the box is some pixels wide
+
+
+def test_a_decision_shows_as_it_falls_with_its_reason_and_what_is_wrong_with_the_bin(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    page.goto(visitor.address)
+    expect(page.locator("#no-decisions")).to_be_visible()
+    standing.decide()
+    newest = page.locator("#decisions li").first
+    expect(newest).to_contain_text("→ recycling")
+    expect(newest).to_contain_text("confident: 6 of 6 frames say metal")
+    expect(page.locator("#counts")).to_contain_text("1recycling")
+    standing.problems.append("the camera was unplugged")
+    expect(page.get_by_role("alert").first).to_have_text("the camera was unplugged")
+    expect(page.locator("#state")).to_have_text("needs a look")
+
+
+def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    page.locator("#decisions button").first.press("Enter")
+    expect(page.locator("#detail-reason")).to_have_text("confident: 6 of 6 frames say metal")
+    page.keyboard.press("1")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    page.keyboard.press("Escape")
+    expect(page.locator("#decisions li").first).to_contain_text("metalglass")
+    assert standing.journal.decisions()[0].corrected == "glass"
+
+
+def test_one_key_labels_one_item_and_the_labelled_ones_go_home(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    records = [standing.decide(outcome, seed) for outcome, seed in [(Outcome.UNKNOWN, 1), (Outcome.TIMEOUT, 2)] * 2]
+    page.goto(f"{visitor.address}#review")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 2"))
+    expect(page.locator("#review-picture figcaption")).to_contain_text("2 alike")
+    page.keyboard.press("1")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 1"))
+    page.keyboard.press("x")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 1"))
+    page.locator("#review-name").fill("old battery")
+    page.locator("#review-name").press("Enter")
+    expect(page.locator("#review-empty")).to_contain_text("Nothing waits for a label.")
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
+        folders = sorted(name.split("/")[0] for name in archive.namelist() if name != "groups.csv")
+    assert folders == ["glass", "glass", "old battery", "old battery"]
+    corrected = {entry.id: entry.corrected for entry in standing.journal.decisions()}
+    assert corrected == dict(zip([record.id for record in records], ["old battery", "glass"] * 2, strict=True))
+
+
+def test_the_last_label_can_be_changed(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.UNKNOWN)
+    page.goto(f"{visitor.address}#review")
+    expect(page.locator("#review-guess")).to_contain_text("metal")
+    page.keyboard.press("1")
+    expect(page.locator("#review-empty")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.locator("#review-guess")).to_have_text("You say: glass")
+    page.keyboard.press("2")
+    expect(page.locator("#review-guess")).to_have_text("You say: metal")
+    assert standing.journal.decisions()[0].corrected == "metal"
+
+
+def test_a_dropped_picture_gets_its_classes_and_a_heat_map(visitor: Visitor, page: Page, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "photo.jpg"), an_image(3))
+    page.goto(f"{visitor.address}#try")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    expect(page.locator("#try-title")).to_have_text(re.compile("^metal, 90"))
+    expect(page.locator("#try-explained")).to_contain_text("what speaks for metal")
+    page.locator("#try-scores li").nth(1).press("Enter")
+    expect(page.locator("#try-explained")).to_contain_text("what speaks for glass")
+
+
+def test_a_file_that_is_no_picture_is_told_so(visitor: Visitor, page: Page, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"no picture")
+    page.goto(f"{visitor.address}#try")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    expect(page.locator("#try-error")).to_contain_text("not a picture")
+
+
+def test_a_thing_is_taught_by_looking_at_it(page: Page) -> None:
+    teacher = AttentiveTeacher()
+    standing = StandingBin(teacher)
+    standing.see(a_sight(1, item_id=1))
+    with standing.served() as visitor:
+        page.goto(f"{visitor.address}#teach")
+        for num_looks in (1, 2):
+            page.locator("#look").click()
+            expect(page.locator("#looks li")).to_have_count(num_looks)
+        page.locator("#teach-name").fill("cup")
+        page.locator("#teach-name").press("Enter")
+        expect(page.locator("#teach-said")).to_have_text("cup is known now")
+    assert teacher.lessons == [("cup", 2)]
+    standing.close()
+
+
+def test_a_locked_page_asks_for_its_token_and_remembers_who_had_it(standing: StandingBin, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
+        page.goto(visitor.address)
+        expect(page.locator("#token")).to_be_focused()
+        page.keyboard.type("not the right token")
+        page.keyboard.press("Enter")
+        expect(page.locator("#login-error")).to_have_text("this is not the page's token")
+        page.locator("#token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#decisions li")).to_have_count(1)
+        page.reload()
+        expect(page.locator("#decisions li")).to_have_count(1)
+        assert page.evaluate("() => document.cookie") == "", "no script can read it"
+
+
+def test_a_link_may_carry_the_token_where_no_server_sees_it(standing: StandingBin, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
+        page.goto(f"{visitor.address}#token={TOKEN}")
+        expect(page.locator("#decisions li")).to_have_count(1)
+        assert TOKEN not in page.url
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_every_part_is_reached_by_keys_alone_and_none_is_wider_than_the_screen(
+    standing: StandingBin, visitor: Visitor, page: Page, size: dict[str, int]
+) -> None:
+    page.set_viewport_size(size)  # type: ignore[arg-type]
+    see_and_decide(standing, Outcome.UNKNOWN, Outcome.ACCEPTED)
+    for position, part in enumerate(("live", "review", "try")):
+        page.goto("about:blank")
+        page.goto(visitor.address)
+        expect(page.locator("#live")).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(page.locator(".skip")).to_be_focused()
+        for _ in range(position + 1):
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator(f"#{part}")).to_be_visible()
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= size["width"]
+
+
+def test_when_the_bin_is_gone_the_page_says_so(standing: StandingBin, page: Page) -> None:
+    with standing.served() as visitor:
+        page.goto(visitor.address)
+        expect(page.locator("#no-decisions")).to_be_visible()
+    expect(page.locator("#problems")).to_contain_text("The bin does not answer")
