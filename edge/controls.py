@@ -120,4 +120,4 @@ class Controls:
         if self._on_install is None:
             _log.warning("asked to install a model, but there is none to install")
         else:
-            self._on_install()
+            self._later(self._on_install)

@@ -78,7 +78,7 @@ def open_bin(
     """
     with ExitStack() as stack:
         parts = with_model_that_starts(config, load_parts)
-        core = open_core(stack, parts, clock)
+        core = open_core(stack, parts, clock, on_new_model)
         page = open_page(stack, parts, core.view, core.telemetry, core.problems.sentences, core.pictures, announce)
         models = ModelWatch(config, core.journal, on_new_model)
         dispatcher = open_dispatcher(stack, parts, core)

@@ -10,6 +10,7 @@ from functools import partial
 from edge.actuators.look import SceneWatch
 from edge.actuators.worker import ActuationThread, make_all_safe
 from edge.assembly.actuators import open_actuators, worker_settings
+from edge.assembly.models import install_latest, latest_model
 from edge.assembly.outlets import Outlets, open_outlets
 from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
@@ -26,7 +27,7 @@ from edge.problems import Problems
 from edge.publishers.commands import Inbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.state import BinState, StateReporter
-from edge.scribe import Scribe
+from edge.scribe import Scribe, ScribeSettings
 from edge.telemetry import Telemetry
 from edge.trace import Tracer
 
@@ -62,8 +63,8 @@ class Core:
         self.problems.report("camera", None if health.fault is None else f"camera {health.fault}: {health.detail}")
 
 
-def open_core(stack: ExitStack, parts: Parts, clock: Clock) -> Core:
-    """Open and start what the configuration names; `stack` ends it.
+def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callable[[], None]) -> Core:
+    """Open and start what the configuration names; `stack` ends it. `on_new_model` asks for a reload.
 
     Raises:
         SorterError: the journal or a publisher cannot be opened.
@@ -72,12 +73,15 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock) -> Core:
     kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
     journal = stack.enter_context(closing(kept))
     view = stack.enter_context(closing(JournalView(journal_path(config), journal.correct)))
-    scribe = stack.enter_context(closing(Scribe(journal, problems)))
+    # Half of what a movement may wait: the rest is for the actuators.
+    patience_s = min(ScribeSettings().patience_s, config.movements.max_age_s / 2)
+    scribe = stack.enter_context(closing(Scribe(journal, problems, ScribeSettings(patience_s))))
     inbox = Inbox(parts.classifier.labels)
     outlets = open_outlets(stack, parts, journal, inbox.receive)
     outcomes = Outcomes(scribe, clock, problems)
     policy = parts.policy
-    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust)
+    install = partial(install_latest, config, journal, on_new_model)
+    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust, install)
     tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
     scene = SceneWatch()
     ring = _open_ring(stack, parts, journal, outlets)
@@ -144,7 +148,7 @@ def _reporter(
             is_enabled=controls.is_enabled,
             unknown_threshold=controls.unknown_threshold,
             model=parts.bundle.short_name,
-            latest_model=parts.bundle.short_name,
+            latest_model=latest_model(parts.config, parts.bundle.short_name),
             temperature_c=temperature_c,
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.sections import Config
-from edge.errors import SorterError
+from edge.errors import MissingInputError, SorterError
 from edge.journal import Entry, Journal
 from edge.messages import Sight
 from edge.places import state_folder
@@ -18,7 +18,7 @@ from edge.records import DecisionRecord
 from edge.shadow import ShadowWatch, read_shadow
 from edge.signatures import load_trusted_bundle
 from edge.store import ModelStore, Role
-from edge.trial import TrialWatch, end_badly, read_trial, survive_start
+from edge.trial import TrialWatch, begin_trial, end_badly, read_trial, survive_start
 
 if TYPE_CHECKING:
     from edge.assembly.parts import Parts
@@ -57,6 +57,29 @@ def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> P
             raise
         end_badly(store, f"{trial.model} does not start ({error})")
         return load(config)
+
+
+def latest_model(config: Config, running: str) -> str:
+    """The name of the model that could be installed: the one in the shadow, else the one that is `running`."""
+    candidate = model_store(config).path_of(Role.CANDIDATE) if config.model.bundle is None else None
+    return running if candidate is None else candidate.name
+
+
+def install_latest(config: Config, journal: Journal, on_change: Callable[[], None]) -> None:
+    """Let the model in the shadow sort from now on, on trial; `on_change` asks for a reload.
+
+    Raises:
+        MissingInputError: no model runs in the shadow.
+        StorageError: it cannot be written.
+    """
+    store = model_store(config)
+    candidate = store.path_of(Role.CANDIDATE) if config.model.bundle is None else None
+    if candidate is None:
+        raise MissingInputError("asked to install a newer model, but none runs in the shadow of this one")
+    shadow = read_shadow(store)
+    store.shadow(None)
+    begin_trial(store, candidate.name, shadow.num_wanted if shadow is not None else 0, before_now(journal))
+    on_change()
 
 
 class ModelWatch:
