@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from calibration.emptiness import suspects
 from calibration.eyepiece import Eyepiece, open_eyepiece
 from calibration.talk import Desk
-from edge.assembly.parts import Parts, load_parts
+from edge.assembly.parts import Parts
 from edge.config.cameras import ReplayCameraSection
 from edge.drift import Fingerprint, fingerprint
 from edge.errors import CameraLostError, CheckFailedError
@@ -24,7 +24,7 @@ from edge.presence.learning import has_changed
 from edge.presence.planes import Floats, to_log
 from edge.presence.settings import PresenceSettings
 from edge.presence.view import View
-from edge.site import SITE, BackgroundStep, SiteDescription, part_name
+from edge.site import BackgroundStep, SiteDescription, part_name
 
 # How long the scene must lie still, and after how long it is said that it never does.
 _STILL_S, _TIMEOUT_S = 2.0, 12.0
@@ -73,8 +73,7 @@ def calibrate_background(desk: Desk, images: Path | None, *, is_empty: bool) -> 
         CheckFailedError: something moves, or seems to lie there.
         CameraError: there are no pictures to be had.
     """
-    there = (desk.folder.path / SITE).is_file()
-    parts = load_parts(desk.config.model_copy(update={"site": desk.folder.path if there else None}))
+    parts = desk.parts()
     settings = replace(parts.config.presence, region=parts.site.region or parts.config.presence.region)
     desk.talk.wait("Take everything out of the picture, close the lid, and keep your hands away")
     section = parts.camera() if images is None else ReplayCameraSection(backend="replay", source=images)

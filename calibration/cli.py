@@ -138,6 +138,20 @@ def actuators(
 
 
 @calibrate.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("calibration.html"), show_default=True)
+@step_options
+def report(*, out: Path, **chosen: Any) -> None:
+    """Write one HTML page with pictures of all that was calibrated. It opens anywhere, and fetches nothing."""
+    from calibration.report import write_report
+
+    desk = desk_of(**chosen)
+    described = desk.folder.read()
+    write_report(desk.parts(), described, desk.folder.path, out)
+    desk.talk.say(f"Written to {out.absolute()}: open it in any browser.")
+    desk.talk.result("report", {"report": str(out.absolute())})
+
+
+@calibrate.command()
 @step_options
 def undo(**chosen: Any) -> None:
     """Go back to the site before the last step."""

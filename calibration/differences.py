@@ -8,7 +8,7 @@ from datetime import datetime
 from edge.site import SiteDescription
 
 # When a step was done follows from doing it, counts were told with it, and file names are for the machine.
-_UNSAID = frozenset({"made_at", "bundle", "picture", "variation", "head", "examples"})
+_UNSAID = frozenset({"made_at", "bundle", "picture", "variation", "head", "examples", "judged"})
 
 
 def differences(before: SiteDescription, after: SiteDescription) -> list[str]:

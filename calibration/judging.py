@@ -11,11 +11,11 @@ from calibration.pictures import Measured, measure
 from calibration.talk import Desk
 from calibration.temperature import FittedTemperature, fit_temperature
 from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
-from edge.assembly.parts import Parts, load_parts
+from edge.assembly.parts import Parts
 from edge.data_folder import scan
 from edge.errors import DatasetError
 from edge.messages import Box, Image
-from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep
+from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, part_name
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.
 _FEWEST_PICTURES = 20
@@ -32,13 +32,15 @@ def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> Non
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
     """
-    parts = _parts(desk)
+    parts = desk.parts()
     before = _temperature(parts)
     measured = _measured(desk, parts, pictures, are_crops=are_crops)
     fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
+    kept = _kept(measured)
     step = TemperatureStep(
         made_at=desk.now(),
         bundle=parts.bundle.bundle_id,
+        judged=next(iter(kept)),
         value=fitted.value,
         num_pictures=fitted.num_pictures,
         ece_before=round(fitted.ece_before, 4),
@@ -55,7 +57,7 @@ def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> Non
     def edit(old: SiteDescription) -> SiteDescription:
         return old.model_copy(update={"temperature": step})
 
-    desk.propose("temperature", edit, figures=figures)
+    desk.propose("temperature", edit, kept, figures)
 
 
 def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, are_crops: bool) -> None:
@@ -64,7 +66,7 @@ def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, 
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
     """
-    parts = _parts(desk)
+    parts = desk.parts()
     measured = _measured(desk, parts, pictures, are_crops=are_crops)
     labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
     fitted = fit_thresholds(labelled, wish, folds)
@@ -72,13 +74,15 @@ def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, 
     _tell_thresholds(desk, labels, fitted, words)
     curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
     _tell_choice(desk, curve)
+    kept = _kept(measured)
     step = ThresholdsStep(
         made_at=desk.now(),
         bundle=parts.bundle.bundle_id,
+        judged=next(iter(kept)),
         wish=words,
         num_pictures=len(measured.truth),
         classes={
-            label: ClassStep(min_confidence=least, num_accepted=counts.num_accepted, num_right=counts.num_right)
+            label: _class_step(least, counts)
             for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
             if counts.num_pictures
         },
@@ -96,12 +100,22 @@ def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, 
         },
         "accuracy_against_unknown": {f"{share:.2f}": _tally_json(counts) for share, counts in curve.items()},
     }
-    desk.propose("thresholds", edit, figures=figures)
+    desk.propose("thresholds", edit, kept, figures)
 
 
-def _parts(desk: Desk) -> Parts:
-    is_there = (desk.folder.path / "site.toml").is_file()
-    return load_parts(desk.config.model_copy(update={"site": desk.folder.path if is_there else None}))
+def _class_step(least: float, counts: Tally) -> ClassStep:
+    return ClassStep(
+        min_confidence=least,
+        num_accepted=counts.num_accepted,
+        num_right=counts.num_right,
+        num_items=counts.num_objects,
+    )
+
+
+def _kept(measured: Measured) -> dict[str, bytes]:
+    """The part of the site from which the report draws."""
+    encoded = measured.encode()
+    return {part_name("judged.npz", encoded): encoded}
 
 
 def _temperature(parts: Parts) -> float:

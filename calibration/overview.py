@@ -49,6 +49,11 @@ def show_site(desk: Desk) -> None:
     desk.talk.result("show", {"site": str(desk.folder.path), "steps": steps})
 
 
+def step_title(name: str) -> str:
+    """What a step is called before a person."""
+    return _NAMES[name]
+
+
 def step_of(described: SiteDescription, name: str) -> Step | None:
     """The step of that name; of the flaps the one that was done last."""
     if name == "actuators":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +14,7 @@ from calibration.temperature import as_logits
 from calibration.thresholds import Labelled
 from edge.classifiers.base import Classifier, softmax
 from edge.data_folder import Dataset, LeftOut
-from edge.errors import DatasetError, PictureError
+from edge.errors import DatasetError, InvalidDataError, PictureError
 from edge.evidence import MIN_SCORE
 from edge.messages import Box, Image
 from edge.preprocess import load_picture, to_input
@@ -27,14 +29,36 @@ Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 class Measured:
     """What the network says of labelled pictures: `logits` (N, C), true classes (N,), objects (N,).
 
-    `paths` (N) name the pictures; `left_out` could not be read.
+    `labels` (C) name the classes, `paths` (N) the pictures; `left_out` could not be read.
     """
 
+    labels: tuple[str, ...]
     logits: NDArray[np.float32]
     truth: NDArray[np.intp]
     objects: NDArray[np.intp]
-    paths: tuple[str, ...]
+    paths: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+
+    def encode(self) -> bytes:
+        """What is needed to judge again, as a part of the site file: an npz."""
+        encoded = io.BytesIO()
+        labels = np.array(self.labels, np.str_)
+        np.savez(encoded, allow_pickle=False, labels=labels, logits=self.logits, truth=self.truth, objects=self.objects)
+        return encoded.getvalue()
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> Measured:
+        """What `encode` wrote, without the pictures' names.
+
+        Raises:
+            InvalidDataError: it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(encoded), allow_pickle=False) as arrays:
+                labels = tuple(str(label) for label in arrays["labels"])
+                return cls(labels, arrays["logits"], arrays["truth"], arrays["objects"])
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidDataError(f"what the model said of the labelled pictures cannot be read: {error}") from None
 
     def at(self, temperature: float) -> Labelled:
         """The pictures as they are scored at a temperature, no class below the least score that smoothing knows."""
@@ -78,7 +102,9 @@ def measure(
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures can be read")
     _, objects = np.unique([row.group or row.path for row in used], return_inverse=True)
     truth = np.array([classifier.labels.index(row.label) for row in used], np.intp)
-    return Measured(np.stack(logits), truth, objects, tuple(row.path for row in used), tuple(left_out))
+    return Measured(
+        classifier.labels, np.stack(logits), truth, objects, tuple(row.path for row in used), tuple(left_out)
+    )
 
 
 def _logits_of(image: Image, box: Box | None, classifier: Classifier, temperature: float) -> NDArray[np.float32]:

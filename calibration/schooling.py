@@ -15,11 +15,10 @@ from calibration.showing import example_of_crop, item_in, pictures_in, watch
 from calibration.talk import Desk
 from calibration.teach import Teaching
 from edge.assembly.cameras import open_camera
-from edge.assembly.parts import Parts, labels_of_bins, load_parts
+from edge.assembly.parts import labels_of_bins
 from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
 from edge.errors import DatasetError, PictureError
-from edge.site import SITE
 
 
 class School:
@@ -27,7 +26,7 @@ class School:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._parts = _parts(desk)
+        self._parts = desk.parts()
         self._teaching = Teaching(self._parts.bundle, desk.folder, desk.config.model.threads)
         shown = self._teaching.shown()
         self._known = self._teaching.up_to_date(shown)
@@ -159,11 +158,6 @@ class School:
 
     def _say(self, sentence: str) -> None:
         self._desk.talk.say(sentence)
-
-
-def _parts(desk: Desk) -> Parts:
-    is_there = (desk.folder.path / SITE).is_file()
-    return load_parts(desk.config.model_copy(update={"site": desk.folder.path if is_there else None}))
 
 
 def _spread(paths: Sequence[Path]) -> Sequence[Path]:

@@ -18,9 +18,10 @@ from pydantic import JsonValue
 
 from calibration.differences import differences
 from calibration.site_file import SiteFolder
+from edge.assembly.parts import Parts, load_parts
 from edge.commands.options import verbosity
 from edge.config.sections import Config
-from edge.site import SiteDescription, default_site
+from edge.site import SITE, SiteDescription, default_site
 
 T = TypeVar("T")
 SCHEMA = 1
@@ -76,6 +77,11 @@ class Desk:
     def now(self) -> datetime:
         """When the step is done, as the site file writes it down."""
         return datetime.now(UTC).replace(microsecond=0)
+
+    def parts(self) -> Parts:
+        """What the configuration names, with the site that is worked on as far as there is one."""
+        is_there = (self.folder.path / SITE).is_file()
+        return load_parts(self.config.model_copy(update={"site": self.folder.path if is_there else None}))
 
     def propose(
         self,

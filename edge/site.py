@@ -6,6 +6,7 @@ A directory, so that pictures and small arrays lie beside the text:
     background-3f2a91c04d5e.png  the empty scene, RGB, as the camera sees it
     variation-….npy              how much each part of it varies by itself
     head-….npz, taught-….npz     taught classes
+    judged-….npz                 what the model said of labelled pictures
     history/000041.toml          the site.toml before the last change, and those before it
 
 A part's name carries the digest of its content: a part is never written over, and a site.toml names
@@ -104,17 +105,23 @@ class BackgroundStep(Step):
     fingerprint: Fingerprint
 
 
-class TemperatureStep(ModelStep):
+class JudgedStep(ModelStep):
+    """A step that labelled pictures are behind; `judged` is what the model said of each of them."""
+
+    judged: PartName
+    num_pictures: Count
+
+
+class TemperatureStep(JudgedStep):
     """What logits are divided by, with the calibration error (0..1) before and after."""
 
     value: Annotated[float, Gt(0), Le(100)]
-    num_pictures: Count
     ece_before: Share
     ece_after: Share
 
 
 class ClassStep(BaseModel):
-    """One class's thresholds, and how many pictures are behind them: `num_right` of `num_accepted`."""
+    """One class's thresholds, and what is behind them: `num_right` of `num_accepted` pictures, of `num_items` items."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -122,17 +129,17 @@ class ClassStep(BaseModel):
     min_margin: Share = 0.0
     num_accepted: Count = 0
     num_right: Count = 0
+    num_items: Count = 0
 
     def thresholds(self) -> ClassThresholds:
         """The same as the policy takes it."""
         return ClassThresholds(self.min_confidence, self.min_margin)
 
 
-class ThresholdsStep(ModelStep):
+class ThresholdsStep(JudgedStep):
     """When each class is accepted; `wish` says in the owner's words what was asked for."""
 
     wish: str
-    num_pictures: Count
     classes: dict[Label, ClassStep]
 
 
@@ -174,6 +181,9 @@ class SiteDescription(BaseModel):
             yield from (self.background.picture, self.background.variation)
         if self.head is not None:
             yield from (self.head.head, self.head.examples)
+        for step in (self.temperature, self.thresholds):
+            if step is not None:
+                yield step.judged
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge import report_page as page
 from edge.charts import Bar, bar_chart
 from edge.data_folder import Dataset
 from edge.errors import PictureError
 from edge.preprocess import Image, load_picture
 from train.audit.findings import Audit
-from train.report import page
 
 _TILE_PX, _COLUMNS, _ROWS = 96, 10, 4
 _MOST_SHOWN = 24

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edge import report_page as page
 from edge.charts import Bar, bar_chart, matrix_chart
 from train.compare import Contender, class_rows, rows, warnings
-from train.report import page
 from train.report.curves import curve_chart
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge import report_page as page
 from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import reliability, wilson_interval
 from edge.errors import PictureError
@@ -26,7 +27,6 @@ from train.heatmaps import Heatmaps, overlay
 from train.intervals import f1_intervals
 from train.metrics import Evaluation, measure_scores
 from train.phases import predict
-from train.report import page
 from train.report.curves import curve_chart
 from train.robustness import Row, measure_robustness
 from train.terminal import write_page

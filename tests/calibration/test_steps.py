@@ -1,0 +1,136 @@
+"""The steps from the command line: what they say, ask, keep, undo and report, on a tiny model and real files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from calibration.cli import calibrate
+from calibration.site_file import SiteFolder
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.errors import DatasetError, UsageError
+from edge.site import load_site
+
+LABELS = ("glass", "metal", "paper")
+NUM_EACH = 12
+
+
+def draw(label: str, seed: int) -> np.ndarray:
+    """A picture that has little to do with its label: what the model says of it is not the point here."""
+    rng = np.random.default_rng([LABELS.index(label), seed])
+    image = np.full((96, 128, 3), rng.integers(60, 200, 3), np.uint8)
+    cv2.circle(image, (64, 48), 30, [int(value) for value in rng.integers(0, 255, 3)], cv2.FILLED)
+    return image
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("pictures")
+    for label in LABELS:
+        (root / label).mkdir()
+        for seed in range(NUM_EACH):
+            cv2.imwrite(str(root / label / f"{seed}.png"), draw(label, seed))
+    return root
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return tmp_path / "site"
+
+
+def run(*arguments: str | Path, answers: str = "") -> Result:
+    return CliRunner().invoke(calibrate, [str(argument) for argument in arguments], input=answers)
+
+
+def test_temperature_shows_what_it_changes_and_keeps_it_when_told_to(pictures: Path, site: Path) -> None:
+    declined = run("temperature", pictures, "--crops", "--site", site, answers="n\n")
+    assert "temperature.value: not set ->" in declined.output
+    assert "Nothing was changed." in declined.output
+    assert SiteFolder(site).read().temperature is None
+    accepted = run("temperature", pictures, "--crops", "--site", site, answers="y\n")
+    assert "`sorter calibrate undo`" in accepted.output
+    kept = SiteFolder(site).read().temperature
+    assert kept is not None
+    assert kept.num_pictures == len(LABELS) * NUM_EACH
+    assert load_site(site, load_bundle(DEFAULT_BUNDLE)).temperature == kept.value
+
+
+def test_a_script_gets_one_object_and_is_not_asked(pictures: Path, site: Path) -> None:
+    result = run("thresholds", pictures, "--crops", "--site", site, "--precision", "0.9", "--yes", "--json")
+    answer = json.loads(result.stdout)
+    assert answer["step"] == "thresholds"
+    assert answer["changed"] is True
+    overall = answer["overall"]
+    assert overall["num_pictures"] == len(LABELS) * NUM_EACH
+    assert overall["num_right"] <= overall["num_accepted"]
+    assert set(answer["accuracy_against_unknown"]) == {"0.90", "0.95", "0.97", "0.99"}
+    assert SiteFolder(site).read().thresholds is not None
+
+
+def test_undo_goes_back_step_by_step_and_then_says_that_there_is_nothing(pictures: Path, site: Path) -> None:
+    run("temperature", pictures, "--crops", "--site", site, "--yes")
+    run("thresholds", pictures, "--crops", "--site", site, "--yes")
+    assert run("undo", "--site", site).exit_code == 0
+    left = SiteFolder(site).read()
+    assert left.thresholds is None
+    assert left.temperature is not None
+    run("undo", "--site", site)
+    assert "nothing to undo" in str(run("undo", "--site", site).exception)
+
+
+def test_too_few_pictures_are_refused_in_words(tmp_path: Path, site: Path) -> None:
+    (tmp_path / "few" / "glass").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "few" / "glass" / "1.png"), draw("glass", 1))
+    refused = run("temperature", tmp_path / "few", "--crops", "--site", site, "--yes").exception
+    assert isinstance(refused, DatasetError)
+    assert "at least 20 different items, found 1" in str(refused)
+
+
+def test_a_cost_table_is_a_wish_too(pictures: Path, site: Path, tmp_path: Path) -> None:
+    table = tmp_path / "costs.toml"
+    table.write_text("leave_cost = 0.2\n[costs.paper]\nglass = 20\n")
+    result = run("thresholds", pictures, "--crops", "--site", site, "--costs", table, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "as cheap as may be by costs.toml" in result.output
+    both = run("thresholds", pictures, "--costs", table, "--precision", "0.9", "--site", site)
+    assert isinstance(both.exception, UsageError)
+
+
+def test_thresholds_older_than_the_temperature_are_called_stale(pictures: Path, site: Path) -> None:
+    run("thresholds", pictures, "--crops", "--site", site, "--yes")
+    folder = SiteFolder(site)
+    run("temperature", pictures, "--crops", "--site", site, "--yes")
+    described = folder.read()
+    assert described.temperature is not None
+    later = described.temperature.model_copy(update={"made_at": described.temperature.made_at.replace(year=2099)})
+    folder.change(lambda old: old.model_copy(update={"temperature": later}))
+    assert "older than the temperature: do it again" in run("show", "--site", site).output
+
+
+def test_the_report_holds_everything_and_fetches_nothing(pictures: Path, site: Path, tmp_path: Path) -> None:
+    for step in (["camera", "--region", "0.1", "0", "0.9", "1"], ["background"]):
+        assert run(*step, "--site", site, "--yes").exit_code == 0
+    for step in ("temperature", "thresholds"):
+        assert run(step, pictures, "--crops", "--site", site, "--yes").exit_code == 0
+    out = tmp_path / "report.html"
+    assert run("report", "--site", site, "--out", out).exit_code == 0
+    html = out.read_text(encoding="utf-8")
+    for heading in ("What it sees", "Camera", "How sure it is", "When it accepts"):
+        assert heading in html
+    assert html.count("data:image/jpeg;base64,") == 2
+    # Nothing is loaded: no link, no script, and the only addresses are names of XML.
+    assert not re.findall(r'(?:src|href)="(?!data:)', html)
+    assert "<script" not in html
+    assert set(re.findall(r"https?://[^\"<> ]+", html)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_the_report_of_a_new_bin_says_what_to_do(site: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    assert run("report", "--site", site, "--out", out).exit_code == 0
+    assert "sorter calibrate camera" in out.read_text(encoding="utf-8")
