@@ -19,6 +19,7 @@ from edge.assembly.cameras import open_camera
 from edge.assembly.misfits import misfits
 from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings
+from edge.assembly.places import journal_path, pictures_folder
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
 from edge.config import Config, check
@@ -42,6 +43,7 @@ _FLAT = 8.0
 _SHARPNESS_WIDTH_PX = 320
 
 _NUM_INVOKES = 20
+_MIB = 1024 * 1024
 _CORAL_USB_IDS = {("1a6e", "089a"): "waiting for its firmware", ("18d1", "9302"): "ready"}
 _USB3_MBIT = 5000
 _PACKAGES = ("edge-sorter", "ai-edge-litert", "numpy", "opencv-python-headless", "pydantic")
@@ -116,6 +118,23 @@ def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
             yield ok("accelerator", found)
     for node in sorted(root.glob("dev/apex_*")):
         yield ok("accelerator", f"Coral PCIe at /{node.relative_to(root)}")
+
+
+def kept(config: Config) -> Iterator[Finding]:
+    """What the bin keeps on the disk, and the bounds it stays within."""
+    journal, pictures = journal_path(config), pictures_folder(config)
+    size_mb = journal.stat().st_size / _MIB if journal.is_file() else 0.0
+    told = f"journal {size_mb:.1f} of at most {config.journal.max_bytes / _MIB:.0f} MB"
+    if pictures is None:
+        yield ok("kept", f"{told}; no pictures")
+        return
+    sizes = [file.stat().st_size for file in pictures.glob("*.jpg")]
+    section = config.pictures
+    yield ok(
+        "kept",
+        f"{told}; {len(sizes)} pictures, {sum(sizes) / _MIB:.1f} of at most {section.max_bytes / _MIB:.0f} MB,"
+        f" at most {section.max_bytes_a_day / _MIB:.0f} MB written a day",
+    )
 
 
 def lines(config: Config) -> Iterator[Finding]:
