@@ -14,7 +14,7 @@ import cv2
 from edge.assembly.cameras import open_camera
 from edge.assembly.core import Observer, open_core, open_dispatcher
 from edge.assembly.models import ModelWatch, with_model_that_starts
-from edge.assembly.page import open_page
+from edge.assembly.page import find_teacher, open_page
 from edge.assembly.parts import Parts, load_parts
 from edge.cameras.base import Camera
 from edge.clock import PacedClock
@@ -74,12 +74,14 @@ def open_bin(
 ) -> Iterator[RunningBin]:
     """The real thing: journal on disk, actuators on their lines, decisions to whoever is to be told.
 
-    `on_new_model` is called in the loop's thread when another model has become the active one.
+    `on_new_model` is called, from any thread, when another model has become the active one or a class was taught.
     """
     with ExitStack() as stack:
         parts = with_model_that_starts(config, load_parts)
         core = open_core(stack, parts, clock, on_new_model)
-        page = open_page(stack, parts, core.view, core.telemetry, core.problems.sentences, core.pictures, announce)
+        teacher = find_teacher(parts, on_new_model)
+        problems = core.problems.sentences
+        page = open_page(stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher)
         models = ModelWatch(config, core.journal, on_new_model)
         dispatcher = open_dispatcher(stack, parts, core)
         consequences = Consequences(

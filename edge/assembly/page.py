@@ -6,24 +6,28 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from edge.assembly.parts import Parts
-from edge.classifiers.litert import LiteRTClassifier
+from edge.assembly.parts import Parts, second_classifier
 from edge.config.web import WebSection
 from edge.consequences import Listener
 from edge.errors import MissingLibraryError
-from edge.messages import Sight
+from edge.messages import Image, Sight
 from edge.places import state_folder
+from edge.site import default_site
 from edge.telemetry import Telemetry
 from edge.web.access import is_loopback, keep_token
 from edge.web.recent import RecentPictures
 from edge.web.settings import PageSettings
 from edge.web.tally import Tally
-from edge.web.window import Decisions, ItemPictures, SightSlot, Window, Work
+from edge.web.window import Decisions, ItemPictures, SightSlot, Teacher, Window, Work
 
 if TYPE_CHECKING:
     from edge.web.server import PageServer
+
+# The room that teaches announces itself here, since edge imports no room above it.
+TEACHERS = "sorter.teachers"
 
 TOKEN_FILE = "web-token"  # noqa: S105 - where it is, not what it is
 
@@ -47,6 +51,7 @@ def open_page(
     problems: Callable[[], Sequence[str]] = list,
     pictures: ItemPictures | None = None,
     announce: Callable[[str], None] = lambda _: None,
+    teacher: Teacher | None = None,
 ) -> Onlookers:
     """The page, serving until `stack` ends; `announce` is told its address.
 
@@ -61,13 +66,36 @@ def open_page(
     sights, tally, recent = SightSlot(), Tally(), None
     if pictures is None and parts.config.pictures.enabled:
         pictures = recent = RecentPictures(sights)
-    work = Work(telemetry, sights, journal, pictures, problems)
+    work = Work(telemetry, sights, journal, pictures, problems, teacher)
     server = new_server(page_settings(section), window_of(parts, work), tally)
     server.start()
     stack.callback(server.stop)
     announce(server.address)
     listeners = (tally.tell,) if recent is None else (tally.tell, recent.tell)
     return Onlookers((sights.put,), listeners)
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadingTeacher:
+    """A teacher after whose lessons the bin is asked to read its site file again."""
+
+    teacher: Teacher
+    on_taught: Callable[[], None]
+
+    def teach(self, label: str, images: Sequence[Image]) -> str:
+        said = self.teacher.teach(label, images)
+        self.on_taught()
+        return said
+
+
+def find_teacher(parts: Parts, on_taught: Callable[[], None]) -> Teacher | None:
+    """What teaches this bin's site; None where nothing is installed that does, or the network cannot be taught."""
+    if parts.config.web is None or parts.bundle.manifest.outputs.embedding is None:
+        return None
+    for announced in entry_points(group=TEACHERS):
+        teacher: Teacher = announced.load()(parts.bundle, parts.config.site or default_site())
+        return ReloadingTeacher(teacher, on_taught)
+    return None
 
 
 def new_server(settings: PageSettings, window: Window, tally: Tally | None = None) -> PageServer:
@@ -90,7 +118,7 @@ def window_of(parts: Parts, work: Work | None) -> Window:
         name=device.name or device.id,
         model=parts.bundle.short_name,
         labels=parts.classifier.labels,
-        open_classifier=partial(LiteRTClassifier, parts.bundle, 1, parts.site.temperature),
+        open_classifier=partial(second_classifier, parts),
         site=parts.site.site_id,
         work=work,
     )

@@ -84,7 +84,7 @@ def load_parts(config: Config) -> Parts:
         config=config,
         bundle=bundle,
         site=site,
-        classifier=_classifier(config, bundle, site, head),
+        classifier=_classifier(bundle, site, head, config.model.threads, DELEGATES[config.model.backend]),
         routing=routing,
         policy=AdjustablePolicy(decision_settings(config, site), labels, routing, known_at(bundle, head)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
@@ -126,8 +126,12 @@ def known_at(bundle: Bundle, head: SiteHead | None) -> Novelty | None:
     return novelty if novelty is None or head is None else novelty.joined_by(head.means)
 
 
-def _classifier(config: Config, bundle: Bundle, site: Site, head: SiteHead | None) -> Classifier:
-    threads, delegate = config.model.threads, DELEGATES[config.model.backend]
+def second_classifier(parts: Parts) -> Classifier:
+    """Another one that says the same, for another thread than the loop's; on one core of the processor."""
+    return _classifier(parts.bundle, parts.site, open_head(parts.site, parts.bundle), 1, None)
+
+
+def _classifier(bundle: Bundle, site: Site, head: SiteHead | None, threads: int, delegate: str | None) -> Classifier:
     if head is None:
         return LiteRTClassifier(bundle, threads, site.temperature, delegate=delegate)
     own_temperature = bundle.manifest.temperature

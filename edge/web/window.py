@@ -37,7 +37,7 @@ class Teacher(Protocol):
     """Teaches the bin a class from a few pictures; see `calibration`."""
 
     def teach(self, label: str, images: Sequence[Image]) -> str:
-        """Learn what `images`, (H, W, 3) uint8 RGB, show; gives a sentence for the owner.
+        """Learn what `images`, (H, W, 3) uint8 RGB, show; gives sentences for the owner, one a line.
 
         Raises:
             SorterError: it could not be learned or written.

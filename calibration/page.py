@@ -1,0 +1,39 @@
+"""Teaching from the bin's page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibration.lessons import Lesson
+from calibration.site_file import SiteFolder
+from calibration.teach import Teaching
+from edge.bundle import Bundle
+from edge.messages import Image
+
+
+class PageTeacher:
+    """Teaches the site in folder `site` what was looked at on the page; see `edge.web.window.Teacher`."""
+
+    def __init__(self, bundle: Bundle, site: Path) -> None:
+        self._bundle = bundle
+        self._folder = SiteFolder(site)
+
+    def teach(self, label: str, images: Sequence[Image]) -> str:
+        """Learn and keep; gives what came of it, a sentence a line. One thread of the processor, for some seconds.
+
+        Raises:
+            SorterError: it could not be learned or written.
+        """
+        # The network is opened for each lesson: a bin is taught once in months.
+        lesson = Teaching(self._bundle, self._folder, num_threads=1).teach(label, images)
+        return "\n".join([_result(lesson), *lesson.doubts()])
+
+
+def _result(lesson: Lesson) -> str:
+    num_right = lesson.num_right[1]
+    num_examples = sum(report.num_examples for report in lesson.reports)
+    return (
+        f"Learned: of {num_examples} looks at everything it was taught it tells {num_right} right, each judged by the "
+        "others. Take the thing out, and it knows it from then on."
+    )
