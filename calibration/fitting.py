@@ -6,6 +6,7 @@ solve and no second pass over the embeddings.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.examples import Example
-from edge.classifiers.taught import SiteHead, features_of, join, likeness_to, nearness, widened
+from edge.classifiers.taught import Blend, SiteHead, features_of, likeness_to, nearness, opinion, widened
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -30,6 +31,7 @@ TRUST, TEMPERATURE = 0.5, 0.2
 MIN_WEIGHED = 8
 _TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _TEMPERATURES = (0.1, 0.14, 0.2, 0.28, 0.4, 0.56)
+_LEANS = (0.0, 0.5, 1.0)  # how much of the lean to take back
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +142,7 @@ def fit_head(examples: Sequence[Example], labels: Sequence[str], known: Floats) 
     unseen = hold_out(views)
     known = features_of(known)
     leads = unseen.nearest - likeness_to(known, views.features)
-    trust, temperature = _weigh(views, unseen.says)
+    blend = _weigh(views, unseen.says)
     weights, bias = _Ridge.fit(views.cosines, views.class_index, len(labels)).on_features(views.features)
     head = SiteHead(
         features=views.features,
@@ -148,11 +150,9 @@ def fit_head(examples: Sequence[Example], labels: Sequence[str], known: Floats) 
         weights=weights,
         bias=bias,
         means=_class_means(views),
-        trust=trust,
-        temperature=temperature,
+        blend=blend,
     )
-    joined = join(views.scores, unseen.says, nearness(leads), trust, temperature)
-    return head, _by_example(joined, views)
+    return head, _by_example(blend.join(views.scores, unseen.says, nearness(leads)), views)
 
 
 def network_scores(examples: Sequence[Example], num_classes: int) -> Floats:
@@ -165,23 +165,37 @@ def _class_means(views: Views) -> Floats:
     return np.stack([views.embeddings[views.class_index == index].mean(axis=0) for index in taught])
 
 
-def _weigh(views: Views, says: Floats) -> tuple[float, float]:
-    """How far to trust the network, and the head's temperature: what makes the held-out views likeliest.
+def _weigh(views: Views, says: Floats) -> Blend:
+    """How to blend what the network says with what the head does: what makes the held-out views likeliest.
 
     Each class counts the same.
     """
     counts = np.bincount(views.class_index)
+    lean = _lean(views)
     if min(counts[counts > 0]) < 2 or views.example_index[-1] < MIN_WEIGHED:
-        return TRUST, TEMPERATURE
-
+        return Blend(TRUST, TEMPERATURE, np.zeros_like(lean))
     everywhere = np.ones(len(says), np.float32)
 
-    def loss(choice: tuple[float, float]) -> float:
-        joined = join(views.scores, says, everywhere, *choice)
+    def loss(blend: Blend) -> float:
+        joined = blend.join(views.scores, says, everywhere)
         losses = -np.log(np.maximum(joined[np.arange(len(joined)), views.class_index], 1e-6))
         return float((losses / counts[views.class_index]).sum())
 
-    return min(((trust, temperature) for trust in _TRUSTS for temperature in _TEMPERATURES), key=loss)
+    choices = itertools.product(_TRUSTS, _TEMPERATURES, _LEANS)
+    return min((Blend(trust, temperature, much * lean) for trust, temperature, much in choices), key=loss)
+
+
+def _lean(views: Views) -> Floats:
+    """How much more than other taught classes the network says each here, over as many of every one; log units (C,).
+
+    A network that calls half of all things in this place plastic need not be believed when it says plastic.
+    """
+    counts = np.bincount(views.class_index, minlength=views.num_classes)
+    mean = (opinion(views.scores, views.num_classes) / counts[views.class_index, None]).sum(axis=0)
+    taught = counts > 0
+    lean = np.where(taught, mean / taught.sum(), 0)
+    lean[taught] -= lean[taught].mean()
+    return lean.astype(np.float32)
 
 
 def _by_example(scores: Floats, views: Views) -> Floats:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,36 @@ def features_of(embeddings: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Blend:
+    """How the network's scores and what a head says become one.
+
+    Attributes:
+        trust: the power to which the network's scores are raised before the two are multiplied.
+        temperature: what the head's own scores are divided by.
+        lean: (C,) how much more than other classes the network says each in this place; log units.
+    """
+
+    trust: float
+    temperature: float
+    lean: Floats
+
+    def join(self, scores: Floats, says: Floats, share: Floats) -> Floats:
+        """The network's scores (n, S) with those of the head (n, C), of which the latter has a `share` (n,)."""
+        logits = np.float32(self.trust) * (opinion(scores, says.shape[1]) - self.lean)
+        logits += says / np.float32(self.temperature)
+        own = share[:, None]
+        joined: Floats = (1 - own) * widened(scores, says.shape[1]) + own * softmax(logits, 1.0)
+        return joined.astype(np.float32)
+
+
+def opinion(scores: Floats, num_classes: int) -> Floats:
+    """The logarithms (n, C) of what the network scores (n, S), tamed, with nothing against what it never had."""
+    logs = np.log(np.maximum(widened(scores, num_classes), FLOOR))
+    logs[:, scores.shape[1] :] = np.log(NEVER_HAD)
+    return logs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SiteHead:
     """A fitted head for D numbers of embedding, N taught views and C classes, of which the network knows the first S.
 
@@ -55,8 +85,7 @@ class SiteHead:
         weights: (D, C), zero for classes that were not taught.
         bias: (C,).
         means: (M, D) mean embedding of each taught class, of any length.
-        trust: the power to which the network's scores are raised before the two are multiplied.
-        temperature: what the head's own scores are divided by.
+        blend: how the network's scores and the head's become one.
     """
 
     features: Floats
@@ -64,15 +93,14 @@ class SiteHead:
     weights: Floats
     bias: Floats
     means: Floats
-    trust: float
-    temperature: float
+    blend: Blend
 
     def join(self, scores: Floats, embeddings: Floats) -> Floats:
         """The scores (n, C) of pictures with the network's scores (n, S) and embeddings (n, D)."""
         features = features_of(embeddings)
         leads = (features @ self.features.T).max(axis=1) - likeness_to(self.known, features)
         says = features @ self.weights + self.bias
-        return join(scores, says, nearness(leads), self.trust, self.temperature)
+        return self.blend.join(scores, says, nearness(leads))
 
 
 def likeness_to(known: Floats, features: Floats) -> Floats:
@@ -93,17 +121,6 @@ def widened(scores: Floats, num_classes: int) -> Floats:
     """The network's scores (..., S) with zeros for the classes that it never had, (..., num_classes)."""
     missing = num_classes - scores.shape[-1]
     return np.concatenate([scores, np.zeros((*scores.shape[:-1], missing), np.float32)], axis=-1)
-
-
-def join(scores: Floats, says: Floats, share: Floats, trust: float, temperature: float) -> Floats:
-    """Blend the network's scores (n, S) with what the head says (n, C), of which the latter has a `share` (n,)."""
-    num_classes = says.shape[1]
-    opinion = np.log(np.maximum(widened(scores, num_classes), FLOOR))
-    opinion[:, scores.shape[1] :] = np.log(NEVER_HAD)
-    logits = np.float32(trust) * opinion + says / np.float32(temperature)
-    own = share[:, None]
-    joined: Floats = (1 - own) * widened(scores, num_classes) + own * softmax(logits, 1.0)
-    return joined.astype(np.float32)
 
 
 class TaughtClassifier:
@@ -136,11 +153,15 @@ class TaughtClassifier:
         return replace(said, scores=scores)
 
 
+_ARRAYS = ("known", "weights", "bias", "means")
+
+
 def encode_head(head: SiteHead) -> bytes:
     """The head as a part of the site file: an npz, features in half precision."""
-    arrays = {field.name: np.asarray(getattr(head, field.name), np.float32) for field in fields(head)}
+    arrays = {name: np.asarray(getattr(head, name), np.float32) for name in _ARRAYS}
+    arrays |= {name: np.asarray(getattr(head.blend, name), np.float32) for name in ("trust", "temperature", "lean")}
     encoded = io.BytesIO()
-    np.savez(encoded, allow_pickle=False, **arrays | {"features": head.features.astype(np.float16)})
+    np.savez(encoded, allow_pickle=False, **arrays, features=head.features.astype(np.float16))
     return encoded.getvalue()
 
 
@@ -152,27 +173,29 @@ def decode_head(encoded: bytes, num_classes: int, embedding_size: int) -> SiteHe
     """
     try:
         with np.load(io.BytesIO(encoded), allow_pickle=False) as arrays:
-            found = {field.name: arrays[field.name].astype(np.float32) for field in fields(SiteHead)}
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            found = {name: arrays[name].astype(np.float32) for name in arrays.files}
+            head = SiteHead(
+                features=found["features"],
+                blend=Blend(float(found["trust"]), float(found["temperature"]), found["lean"]),
+                **{name: found[name] for name in _ARRAYS},
+            )
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InvalidDataError(f"the taught head cannot be read ({error}): teach again") from None
     shapes = {
-        "features": (len(found["features"]), embedding_size),
-        "known": (len(found["known"]), embedding_size),
+        "features": (len(head.features), embedding_size),
+        "known": (len(head.known), embedding_size),
         "weights": (embedding_size, num_classes),
         "bias": (num_classes,),
-        "means": (len(found["means"]), embedding_size),
+        "means": (len(head.means), embedding_size),
+        "lean": (num_classes,),
+        "trust": (),
+        "temperature": (),
     }
-    for name, values in found.items():
-        wanted = shapes.get(name, ())
-        if values.shape != wanted or not np.isfinite(values).all():
+    for name, wanted in shapes.items():
+        if found[name].shape != wanted or not np.isfinite(found[name]).all():
             raise InvalidDataError(
-                f"the taught head does not fit: expected finite {name} {wanted}, found {values.shape}: teach again"
+                f"the taught head does not fit: expected finite {name} {wanted}, found {found[name].shape}: teach again"
             )
-    if not len(found["features"]):
+    if not len(head.features) or head.blend.temperature <= 0:
         raise InvalidDataError("the taught head has no example: teach again")
-    numbers = {name: float(values) for name, values in found.items() if name not in shapes}
-    return SiteHead(
-        features=found["features"], known=found["known"],
-        weights=found["weights"], bias=found["bias"], means=found["means"],
-        trust=numbers["trust"], temperature=numbers["temperature"],
-    )  # fmt: skip
+    return head

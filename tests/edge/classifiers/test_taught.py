@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from edge.classifiers.taught import (
+    Blend,
     SiteHead,
     TaughtClassifier,
     decode_head,
     encode_head,
     features_of,
-    join,
     likeness_to,
     nearness,
 )
@@ -46,8 +46,7 @@ def battery_head(*, knows_means: bool = True) -> SiteHead:
         weights=weights,
         bias=np.zeros(3, np.float32),
         means=direction(0)[None],
-        trust=0.5,
-        temperature=0.2,
+        blend=Blend(trust=0.5, temperature=0.2, lean=np.zeros(3, np.float32)),
     )
 
 
@@ -93,7 +92,15 @@ def test_a_network_without_embeddings_cannot_carry_a_head() -> None:
 def test_the_network_says_nothing_against_a_class_that_it_never_had() -> None:
     surely_can = np.array([[0.999, 0.001]], np.float32)
     says = np.array([[0.1, 0.0, 0.6]], np.float32)
-    assert join(surely_can, says, np.ones(1, np.float32), 0.5, 0.2).argmax() == 2
+    blend = Blend(0.5, 0.2, np.zeros(3, np.float32))
+    assert blend.join(surely_can, says, np.ones(1, np.float32)).argmax() == 2
+
+
+def test_what_the_network_says_too_often_in_a_place_counts_less_there() -> None:
+    scores, says = np.array([[0.6, 0.4]], np.float32), np.zeros((1, 2), np.float32)
+    leaning = Blend(1.0, 1.0, np.array([0.5, -0.5], np.float32))
+    assert leaning.join(scores, says, np.ones(1, np.float32)).argmax() == 1
+    assert leaning.join(scores, says, np.zeros(1, np.float32)).argmax() == 0
 
 
 def test_features_ignore_the_length_of_an_embedding_and_survive_zeros() -> None:
