@@ -72,7 +72,7 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
     config, problems, telemetry = parts.config, Problems(), Telemetry()
     kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
     journal = stack.enter_context(closing(kept))
-    view = stack.enter_context(closing(JournalView(journal_path(config), journal.correct)))
+    view = stack.enter_context(closing(journal.view()))
     # Half of what a movement may wait: the rest is for the actuators.
     patience_s = min(ScribeSettings().patience_s, config.movements.max_age_s / 2)
     scribe = stack.enter_context(closing(Scribe(journal, problems, ScribeSettings(patience_s))))

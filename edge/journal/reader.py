@@ -43,15 +43,22 @@ class JournalReader:
         """Decisions for each bin since the last reset."""
         return counts(self._database)
 
+    def reopen(self) -> None:
+        """Turn to the file that stands at the path now."""
+        self._database.reopen()
+
     def close(self) -> None:
         self._database.close()
 
 
 class JournalView:
-    """What a bin's own page sees of its journal: read on a connection of its own, so that the loop never waits."""
+    """What a bin's own page sees of its journal: read on a connection of its own, so that the loop never waits.
 
-    def __init__(self, path: Path, correct: Callable[[str, str | None], Entry]) -> None:
-        self._reader = JournalReader(path)
+    Made by `Journal.view`.
+    """
+
+    def __init__(self, reader: JournalReader, correct: Callable[[str, str | None], Entry]) -> None:
+        self._reader = reader
         self._correct = correct
 
     def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:

@@ -14,7 +14,7 @@ from edge.database import Database, claim
 from edge.errors import StorageError, UsageError
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
 from edge.journal.outbox import Outbox
-from edge.journal.reader import write_correction
+from edge.journal.reader import JournalReader, JournalView, write_correction
 from edge.journal.tables import IN_MEMORY, prepare
 from edge.messages import Actuation
 from edge.records import DecisionRecord
@@ -46,6 +46,7 @@ class Journal:
         self._keep = keep
         self._max_bytes = max_bytes
         self._outboxes: list[Database] = []
+        self._readers: list[JournalReader] = []
         self._claim = None if self.path == IN_MEMORY else claim(Path(path))
         try:
             self._database = Database(self.path)
@@ -146,6 +147,12 @@ class Journal:
         _be_lazy(database)
         return Outbox(database, sink)
 
+    def view(self) -> JournalView:
+        """The journal for other threads to read; close it before the journal. Not for one in memory."""
+        reader = JournalReader(Path(self.path))
+        self._readers.append(reader)
+        return JournalView(reader, self.correct)
+
     def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
         """At most `limit` decisions, oldest first unless told otherwise. Any thread."""
         return decisions(self._database, which, limit, newest_first=newest_first)
@@ -210,6 +217,8 @@ class Journal:
         for outbox in self._outboxes:
             outbox.reopen()
             _be_lazy(outbox)
+        for reader in self._readers:
+            reader.reopen()
         self._inode = _inode(self.path)
 
     def _release(self, *, is_refused: bool = False) -> None:

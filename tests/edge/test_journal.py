@@ -178,7 +178,7 @@ def test_a_journal_of_the_first_version_grows_when_its_bin_opens_it(path: Path) 
 
 def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it_held(path: Path) -> None:
     journal = Journal(path, ReplayClock())
-    outbox = journal.outbox("mqtt")
+    outbox, view = journal.outbox("mqtt"), journal.view()
     _filled(journal, 3)
     outbox.acknowledge(2)
     shutil.rmtree(path.parent)
@@ -186,6 +186,9 @@ def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it
     _filled(journal, 2)
 
     assert [entry.seq for entry in outbox.pending(9)] == [3, 4, 5]
+    assert [entry.seq for entry in view.decisions()] == [1, 2, 3, 4, 5]
+    assert view.correct("5", "glass").is_wrong
+    view.close()
     journal.close()
     again = Journal(path, ReplayClock())
     assert [entry.seq for entry in again.decisions()] == [1, 2, 3, 4, 5]
