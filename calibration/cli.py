@@ -17,6 +17,7 @@ from edge.commands.options import (
     site_option,
     verbosity_options,
 )
+from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from calibration.talk import Desk
@@ -38,9 +39,21 @@ def step_options(command: Command) -> Command:
     return command
 
 
-@click.group()
-def calibrate() -> None:
-    """Make a bin fit its place: camera, empty scene, and when to be sure. Each step can be done again, and undone."""
+@click.group(invoke_without_command=True)
+@step_options
+@click.pass_context
+def calibrate(context: click.Context, /, **chosen: Any) -> None:
+    """Make a bin fit its place: camera, empty scene, and when to be sure. Each step can be done again, and undone.
+
+    Without a step, all of them are done one after another, with what to do in plain words.
+    """
+    if context.invoked_subcommand is not None:
+        if any(chosen.values()):
+            raise UsageError(f"give the options after the step: sorter calibrate {context.invoked_subcommand} …")
+        return
+    from calibration.guided import walk_through
+
+    walk_through(desk_of(**chosen), DEFAULT_PRECISION)
 
 
 @calibrate.command()

@@ -13,6 +13,7 @@ from calibration.talk import Desk
 from edge.actuators.servo import ServoFlap, ServoSettings
 from edge.assembly.actuators import as_calibrated, open_lines
 from edge.config.actuators import ServoActuatorSection
+from edge.config.sections import Config
 from edge.errors import ConfigError, UsageError
 from edge.site import FlapStep, SiteDescription
 
@@ -60,6 +61,11 @@ def calibrate_flaps(desk: Desk, bin_name: str | None, given: Given) -> None:
     for sentence in _overruled(desk, found):
         desk.talk.say(sentence)
     desk.propose("actuators", edit, figures={"flaps": figures})
+
+
+def has_flaps(config: Config) -> bool:
+    """Whether any bin has a flap on a servo."""
+    return any(isinstance(section.actuator, ServoActuatorSection) for section in config.bins.values())
 
 
 def step_angle(desk: Desk, what: str, start: float, move: Callable[[float], object]) -> float:

@@ -47,7 +47,8 @@ class Talk:
         """What the person types, stripped; the default for Enter, and without asking where nobody is to be asked."""
         if self.is_sure:
             return default
-        return str(click.prompt(question, default=default, err=self.as_json)).strip()
+        answer = click.prompt(question, default=default, show_default=bool(default), err=self.as_json)
+        return str(answer).strip()
 
     def wait(self, request: str) -> None:
         """Until the person has done what they were asked for."""

@@ -78,7 +78,7 @@ def fingerprint(image: Image, noise: float = 0.0) -> Fingerprint:
 def sharpness(image: Image) -> float:
     """How much fine structure a picture has, whatever its light: 0 for none; comparable within one scene only.
 
-    The variance of the Laplacian of a Gaussian over the squared brightness, times 10,000.
+    The variance of the Laplacian of a Gaussian over the squared brightness, times 100,000.
     """
     height, width = image.shape[:2]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -88,7 +88,7 @@ def sharpness(image: Image) -> float:
     level = max(1.0, float(gray.mean()))
     # Smoothed first, since noise is the finest structure of all.
     smooth = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 1.0)
-    return float(cv2.meanStdDev(cv2.Laplacian(smooth, cv2.CV_32F))[1][0, 0]) ** 2 / level**2 * 1e4
+    return float(cv2.meanStdDev(cv2.Laplacian(smooth, cv2.CV_32F))[1][0, 0]) ** 2 / level**2 * 1e5
 
 
 def measure(reference: Image, now: Image) -> Drift:

@@ -134,3 +134,27 @@ def test_the_report_of_a_new_bin_says_what_to_do(site: Path, tmp_path: Path) -> 
     out = tmp_path / "report.html"
     assert run("report", "--site", site, "--out", out).exit_code == 0
     assert "sorter calibrate camera" in out.read_text(encoding="utf-8")
+
+
+def test_without_a_step_all_of_them_are_walked_through(site: Path) -> None:
+    # Keep the camera; the scene is empty, keep it; teach nothing; no pictures.
+    result = run("--site", site, answers="y\n\ny\n\n\n")
+    assert result.exit_code == 0, result.output
+    assert re.findall(r"^(\d) of 6", result.output, re.MULTILINE) == list("123456")
+    described = SiteFolder(site).read()
+    assert described.camera is not None
+    assert described.background is not None
+    assert (site / "calibration.html").is_file()
+
+
+def test_a_script_can_walk_through_too(site: Path) -> None:
+    result = run("--site", site, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "sorter teach LABEL" in result.output
+    assert SiteFolder(site).read().background is not None
+
+
+def test_options_before_the_step_are_not_lost_in_silence(site: Path) -> None:
+    refused = run("--site", site, "show").exception
+    assert isinstance(refused, UsageError)
+    assert "after the step" in str(refused)
