@@ -27,7 +27,7 @@ class PageTeacher:
         """
         # The network is opened for each lesson: a bin is taught once in months.
         lesson = Teaching(self._bundle, self._folder, num_threads=1).teach(label, images)
-        return "\n".join([_result(lesson), *lesson.doubts()])
+        return "\n".join([_result(lesson), *map(_sentence, lesson.doubts())])
 
 
 def _result(lesson: Lesson) -> str:
@@ -37,3 +37,7 @@ def _result(lesson: Lesson) -> str:
         f"Learned: of {num_examples} looks at everything it was taught it tells {num_right} right, each judged by the "
         "others. Take the thing out, and it knows it from then on."
     )
+
+
+def _sentence(doubt: str) -> str:
+    return f"{doubt[0].upper()}{doubt[1:]}."

@@ -23,7 +23,7 @@ def test_what_was_looked_at_is_in_the_site_file_and_the_bin_is_asked_to_read_it(
     teacher = ReloadingTeacher(PageTeacher(bundle, tmp_path / "site"), lambda: reloads.append("asked"))
     said = teacher.teach("cup", variants(item, 5))
     assert said.startswith("Learned: of 5 looks")
-    assert "nothing but cup was shown" in said
+    assert "Nothing but cup was shown" in said
     site = load_site(tmp_path / "site", bundle)
     assert site.head is not None
     assert site.head.labels == (*bundle.manifest.labels, "cup")

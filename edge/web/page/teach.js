@@ -12,7 +12,10 @@ export function begin(page) {
   find("teach-form").onsubmit = teach;
 }
 
-export function enter() { stream.start(); }
+export function enter() {
+  stream.start();
+  return startOver("");  // looks of an earlier visit are not on this screen
+}
 export function leave() { stream.stop(); }
 
 async function look() {
