@@ -74,6 +74,12 @@ class Lesson:
             for one in self.reports
             if one.right_after < one.right_before
         ]
+        said += [
+            f"only {one.right_after} of {one.num_examples} examples of {one.label} are known by the others: "
+            "show more, as they will lie"
+            for one in self.reports
+            if one.num_examples >= FEW and one.right_before <= one.right_after < one.num_examples / 2
+        ]
         if few := [one.label for one in self.reports if one.num_examples < FEW]:
             said.append(f"fewer than {FEW} examples of {', '.join(few)}: show more, 10 of each class are good")
         if len(self.reports) == 1:

@@ -86,7 +86,7 @@ class School:
                 )
         self._propose(lesson, f"{label} forgotten")
 
-    def list(self) -> None:
+    def tell(self) -> None:
         """Say what was taught, with how many examples."""
         counts = count(self._known)
         for label, number in counts.items():
@@ -111,9 +111,10 @@ class School:
             camera.open()
             watch(self._parts, camera, self._teaching.network, label, on_item)
 
-    def _examples_in(self, label: str, paths: Sequence[Path], *, are_crops: bool) -> Sequence[Example]:
+    def _examples_in(self, label: str, paths: Sequence[Path], *, are_crops: bool) -> list[Example]:
         finder = None if are_crops else self._parts.finder()
-        found, num_empty = [], 0
+        found: list[Example] = []
+        without_item: list[str] = []
         for path in self._desk.talk.bar(paths, label):
             try:
                 item = item_in(path, finder)
@@ -121,11 +122,11 @@ class School:
                 self._say(f"left out: {error}")
                 continue
             if item is None:
-                num_empty += 1
-                continue
-            found.append(example_of_crop(label, item, self._teaching.network))
-        if num_empty:
-            self._say(f"left out: {num_empty} pictures in which not exactly one item was found on the empty scene.")
+                without_item.append(path.name)
+            else:
+                found.append(example_of_crop(label, item, self._teaching.network))
+        if without_item:
+            self._say(f"left out, not showing exactly one item on the empty scene: {', '.join(without_item)}")
         if len(paths) == MAX_EXAMPLES:
             self._say(f"Of more pictures than {MAX_EXAMPLES} that many were taken, evenly spread.")
         return found

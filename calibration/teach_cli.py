@@ -63,7 +63,7 @@ def teach(
     elif is_evaluate:
         school.evaluate()
     else:
-        school.list()
+        school.tell()
 
 
 COMMANDS: list[click.Command] = [teach]

@@ -97,6 +97,14 @@ class TestLearn:
         lesson = self.learn([*same, *confused])
         assert any(doubt.startswith("glass falls from 2 to") for doubt in lesson.doubts())
 
+    def test_a_class_that_is_not_understood_is_named(self) -> None:
+        rng = np.random.default_rng(3)
+        unlike = [
+            Example("odds", rng.random((2, SIZE)).astype(np.float32) ** 6, one.scores, one.picture)
+            for one in examples_of("odds", 6, 1)
+        ]
+        assert any("of 6 examples of odds are known" in doubt for doubt in self.learn(unlike).doubts())
+
     def test_of_very_many_the_newest_are_kept(self) -> None:
         shown = examples_of("milk", MAX_EXAMPLES + 7, 1)
         lesson = self.learn([*shown, *examples_of("glass", 3, 1)])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from calibration.cli import calibrate
 from calibration.site_file import SiteFolder
 from calibration.teach import Teaching
 from calibration.teach_cli import teach
@@ -97,6 +98,20 @@ def test_pictures_of_the_scene_are_cropped_to_the_item_when_the_empty_scene_is_k
     assert finder.find(STAGE.empty) is None
     assert finder.shows_scene(cv2.resize(STAGE.empty, None, fx=0.5, fy=0.5))
     assert not finder.shows_scene(cropped(CAN))
+
+
+def test_scene_pictures_without_an_item_are_left_out_and_named(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    empty = write(tmp_path / "empty", [STAGE.empty] * 12)
+    learned = CliRunner().invoke(calibrate, ["background", "--images", str(empty), "--site", str(site), "--yes"])
+    assert learned.exit_code == 0, learned.output
+    folder = write(tmp_path / "spray", [CAN.picture, STAGE.empty])
+    result = run("spray", "--images", folder, "--site", site, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "01.png" in result.output
+    head = load_site(site, BUNDLE).head
+    assert head is not None
+    assert head.num_examples == {"spray": 1}
 
 
 def test_without_an_answer_nothing_is_changed(tmp_path: Path) -> None:
