@@ -175,7 +175,7 @@ def evaluate(
 def report(*, run: Path) -> None:
     """Write RUN/report.html again: one file that opens anywhere."""
     _quiet_tensorflow()
-    from train.report import write_report
+    from train.report.run_report import write_report
 
     click.echo(f"report: {write_report(run)}")
 

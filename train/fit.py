@@ -15,6 +15,7 @@ from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
 from edge.errors import ConfigError, StorageError, UsageError
 from edge.preprocess import InputSpec
 from edge.run import RUN_FILE, TRAIN_SPLIT
+from train.audit.files import leave_out_defective
 from train.batches import load_inputs
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
@@ -101,7 +102,7 @@ def train(
 
 def prepare(root: Path, recipe: Recipe, start: Start) -> Dataset:
     """The readable pictures of `root`, each in its split; what is left out or leaks is logged as a warning."""
-    dataset = leave_out_unreadable(scan(root))
+    dataset = leave_out_unreadable(leave_out_defective(scan(root)))
     for left_out in dataset.left_out:
         _log.warning("left out %s: %s", left_out.path, left_out.reason)
     dataset = with_found_groups(dataset, recipe.data)

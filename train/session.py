@@ -83,7 +83,7 @@ class Session:
             on_step=self.line.on_step,
         )
         if self.has_report:
-            from train.report import write_report  # noqa: PLC0415, it must not stop a run that needs none
+            from train.report.run_report import write_report  # noqa: PLC0415, it must not stop a run that needs none
 
             write_report(out)
         return evaluation

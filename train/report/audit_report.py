@@ -109,8 +109,9 @@ def _sheet(dataset: Dataset, label: str) -> str:
     tiles = [tile for index in chosen if (tile := _thumbnail(dataset.path(rows[index]))) is not None]
     if not tiles:
         return page.text("No readable picture.")
+    caption = f"{len(tiles)} of {len(rows)} pictures of {label}"
     blank = np.full((_TILE_PX, _TILE_PX, 3), 255, np.uint8)
     columns = min(_COLUMNS, len(tiles))
     tiles += [blank] * (-len(tiles) % columns)
     lines = [np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)]
-    return page.picture(f"{len(chosen)} of {len(rows)} pictures of {label}", np.vstack(lines))
+    return page.picture(caption, np.vstack(lines))

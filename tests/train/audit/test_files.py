@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.data_folder import Dataset, scan
-from train.audit.files import Note, examine
+from train.audit.files import Note, examine, leave_out_defective
 
 GRAY = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
 COLOR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])
@@ -79,6 +79,20 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     content[16:24] = struct.pack(">II", 60_000, 60_000)
     (tmp_path / "huge.png").write_bytes(bytes(content))
     assert "huge: 60000x60000" in str(examine(tmp_path / "huge.png").defect)
+
+
+def test_training_leaves_out_half_a_picture_and_says_so(tmp_path: Path) -> None:
+    for name in ("whole", "half"):
+        (tmp_path / "can").mkdir(exist_ok=True)
+        write(tmp_path / "can" / f"{name}.jpg", COLOR)
+    half = tmp_path / "can" / "half.jpg"
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    (tmp_path / "can" / "round.jpg").symlink_to("round.jpg")
+    dataset = leave_out_defective(scan(tmp_path))
+    assert [row.path for row in dataset.rows] == ["can/whole.jpg"]
+    reasons = {one.path: one.reason for one in dataset.left_out}
+    assert "truncated" in reasons["can/half.jpg"]
+    assert "cannot be read" in reasons["can/round.jpg"]
 
 
 def test_links_that_lead_in_circles_are_no_pictures(tmp_path: Path) -> None:

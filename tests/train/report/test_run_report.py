@@ -17,7 +17,7 @@ Trained = tuple[Path, Evaluation]
 
 @pytest.fixture(scope="module")
 def document(trained: Trained) -> str:
-    from train.report import write_report  # noqa: PLC0415, seconds to import
+    from train.report.run_report import write_report  # noqa: PLC0415, seconds to import
 
     path = write_report(trained[0])
     text = path.read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def test_every_condition_has_its_row(document: str) -> None:
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
-    from train.report import write_report  # noqa: PLC0415
+    from train.report.run_report import write_report  # noqa: PLC0415
 
     with pytest.raises(MissingInputError, match=r"no run\.json"):
         write_report(tmp_path)
