@@ -79,11 +79,11 @@ def open_bin(
     with ExitStack() as stack:
         parts = with_model_that_starts(config, load_parts)
         core = open_core(stack, parts, clock, on_new_model)
+        dispatcher = open_dispatcher(stack, parts, core)
         teacher = find_teacher(parts, on_new_model)
         problems = core.problems.sentences
         page = open_page(stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher)
         models = ModelWatch(config, core.journal, on_new_model)
-        dispatcher = open_dispatcher(stack, parts, core)
         consequences = Consequences(
             core.scribe,
             Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id),

@@ -16,6 +16,7 @@ from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
 from edge.cameras.recover import CameraHealth
 from edge.clock import Clock
+from edge.config.sections import Config
 from edge.consequences import Listener, Outcomes
 from edge.controls import Controls
 from edge.doctor.machine import Machine
@@ -70,12 +71,9 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
         SorterError: the journal or a publisher cannot be opened.
     """
     config, problems, telemetry = parts.config, Problems(), Telemetry()
-    kept = Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
-    journal = stack.enter_context(closing(kept))
+    journal = stack.enter_context(closing(_journal(config, clock)))
     view = stack.enter_context(closing(journal.view()))
-    # Half of what a movement may wait: the rest is for the actuators.
-    patience_s = min(ScribeSettings().patience_s, config.movements.max_age_s / 2)
-    scribe = stack.enter_context(closing(Scribe(journal, problems, ScribeSettings(patience_s))))
+    scribe = stack.enter_context(closing(_scribe(config, journal, problems)))
     inbox = Inbox(parts.classifier.labels)
     outlets = open_outlets(stack, parts, journal, inbox.receive)
     outcomes = Outcomes(scribe, clock, problems)
@@ -92,9 +90,6 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
         outcomes.listen(partial(outlets.mqtt.send, "actuation"))
         attendants.append(reporter.report)
     problems.report("site", "; ".join(parts.site.again) or None)
-    drift = (
-        [] if parts.site.background is None else [DriftWatch(parts.site.background, partial(problems.report, "scene"))]
-    )
     folder = pictures_folder(config)
     return Core(
         clock=clock,
@@ -109,7 +104,7 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
         tracer=tracer,
         scene=scene,
         pictures=None if folder is None else PictureReader(folder),
-        observers=(scene, tracer, *drift, *([] if ring is None else [ring.see])),
+        observers=(scene, tracer, *_drift_watch(parts, problems), *([] if ring is None else [ring.see])),
         listeners=(*outlets.listeners, *([] if ring is None else [ring.tell])),
         attendants=tuple(attendants),
     )
@@ -125,6 +120,21 @@ def open_dispatcher(stack: ExitStack, parts: Parts, core: Core) -> ActuationThre
     # Now, and not when the camera is there: after a power cut a flap may stand anywhere.
     make_all_safe(actuators)
     return ActuationThread(actuators, core.clock, core.outcomes, worker_settings(parts.config))
+
+
+def _journal(config: Config, clock: Clock) -> Journal:
+    return Journal(journal_path(config), clock, keep=config.journal.keep, max_bytes=config.journal.max_bytes)
+
+
+def _scribe(config: Config, journal: Journal, problems: Problems) -> Scribe:
+    # Half of what a movement may wait: the rest is for the actuators.
+    patience_s = min(ScribeSettings().patience_s, config.movements.max_age_s / 2)
+    return Scribe(journal, problems, ScribeSettings(patience_s))
+
+
+def _drift_watch(parts: Parts, problems: Problems) -> list[Observer]:
+    background = parts.site.background
+    return [] if background is None else [DriftWatch(background, partial(problems.report, "scene"))]
 
 
 def _open_ring(stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets) -> PictureRing | None:

@@ -163,3 +163,18 @@ def test_an_index_that_does_not_fit_is_refused(change: dict[str, object], compla
 def test_the_shipped_scenes_load_and_cover_the_six_classes() -> None:
     labels = {item.label for item in load_stage().items}
     assert labels == {"cardboard", "glass", "metal", "paper", "plastic", "trash"}
+
+
+def test_a_patient_film_waits_for_a_machine_that_is_too_slow_for_it() -> None:
+    film = SimulatedFilm(load_stage(), 1, rate_hz=10.0, seed=1)
+    clock = ReplayClock()
+    camera = FilmCamera(film, clock, is_patient=True)
+    camera.open()
+    times_s = []
+    for _ in range(3):
+        clock.advance_to(clock.now_s() + 1.0)  # what the loop took for the last frame
+        frame = camera.next_frame(1.0)
+        assert frame is not None
+        times_s.append(frame.captured_at_s)
+    camera.close()
+    assert times_s == [1.0, 2.0, 3.0]
