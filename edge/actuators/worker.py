@@ -145,7 +145,7 @@ class ActuationThread:
 
 
 class InlineActuation:
-    """A Dispatcher that moves in the caller's thread: for replays, where order must repeat."""
+    """A Dispatcher that moves in the caller's thread, before `submit` returns: for tests, where order must repeat."""
 
     def __init__(
         self, actuators: Mapping[str, Actuator], clock: Clock, on_report: Callable[[ActuationReport], None]

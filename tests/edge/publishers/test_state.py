@@ -32,6 +32,10 @@ def test_state_counts_and_problems_are_what_they_are_now() -> None:
     assert (board.topics["bin/paper/count"], board.topics["bin/rest/count"]) == ("3", "0")
     assert board.topics["problem"] == NO_PROBLEM
 
+    counts["paper"] = 4
+    clock.advance_to(0.1)
+    reporter.report()
+    assert board.topics["bin/paper/count"] == "3", "five times a second is often enough"
     counts.clear()
     reporter.problems(["camera unplugged", "jam"])
     clock.advance_to(29.0)
