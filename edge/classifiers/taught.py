@@ -32,7 +32,7 @@ FLOOR, NEVER_HAD = np.float32(1e-3), np.float32(0.1)
 FADES_OVER = 0.08
 # What is like nothing known must still be this much like a taught example, as a cosine; and more where the bundle
 # does not say what its classes look like.
-_LEAST_LIKE, _LEAST_LIKE_BLINDLY = 0.5, 0.62
+_LEAST_LIKE, _LEAST_LIKE_BLINDLY = 0.5, 0.7
 
 _SMALLEST = np.float32(1e-9)
 

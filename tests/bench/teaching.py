@@ -134,9 +134,9 @@ def judge_site(seen: Seen, val: Seen, bundle: Bundle, draws: int) -> None:
         right, promised, elsewhere, fit_s = [], [], [], []
         for seed in range(draws):
             taught, rest = draw(seen, labels, num, seed)
-            began_s = time.perf_counter()
+            began_s = time.process_time()
             lesson = learn(bundle, seen.of(taught))
-            fit_s.append(time.perf_counter() - began_s)
+            fit_s.append(time.process_time() - began_s)
             right.append(is_right(lesson, seen.of(rest), lesson.labels))
             promised.append(sum(one.right_after for one in lesson.reports) / len(taught))
             elsewhere.append(is_right(lesson, val.examples, lesson.labels).mean() - unrelated)
