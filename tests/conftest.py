@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from edge.commands import options
 
 # How long an example takes says how busy the machine is, nothing else.
 settings.register_profile("unhurried", deadline=None)
@@ -19,6 +22,13 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the Debian of tests/box is."""
     parser.addoption("--box", help="the folder that `python3 -m tests.box.build FOLDER` made")
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> None:
+    """A command that runs in this process sets the level of all logging, also for what comes after."""
+    options.set_verbosity(0)
+    logging.root.setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

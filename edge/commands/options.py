@@ -22,6 +22,11 @@ def verbosity() -> int:
     return _state["verbosity"]
 
 
+def set_verbosity(value: int) -> None:
+    """Say so much from now on; see `verbosity`."""
+    _state["verbosity"] = value
+
+
 def _set_verbosity(_context: click.Context, parameter: click.Parameter, value: int) -> None:
     _state["verbosity"] += -value if parameter.name == "quiet" else value
     level = _LEVELS[max(-1, min(2, verbosity()))]

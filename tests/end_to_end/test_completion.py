@@ -27,7 +27,7 @@ def completed(*words: str) -> list[str]:
 
 
 def test_commands_and_options_are_offered() -> None:
-    assert set(completed("re")) == {"record", "replay"}
+    assert {"record", "replay"} <= set(completed("re"))
     assert "--soak" in completed("benchmark", "--s")
     assert set(completed("service", "")) >= {"install", "uninstall", "status"}
 

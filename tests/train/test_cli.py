@@ -106,4 +106,4 @@ def test_numbers_out_of_range_are_usage_errors(tmp_path: Path, arguments: list[s
 
 
 def test_a_split_by_another_name_is_a_usage_error(shapes: Path) -> None:
-    assert CliRunner().invoke(evaluate, [str(shapes), "--split", "test"]).exit_code == 2
+    assert CliRunner().invoke(evaluate, [str(shapes), "--split", "tset"]).exit_code == 2
