@@ -15,6 +15,7 @@ from convert.writer import digests
 from edge.bundle import MODEL, Bundle, Golden, Manifest
 from edge.classifiers.base import softmax
 from edge.classifiers.litert import LiteRTClassifier
+from edge.errors import StorageError
 
 CARD = "card.md"
 
@@ -54,9 +55,18 @@ class Model:
 
 
 def open_classifier(model: Model, folder: Path) -> LiteRTClassifier:
-    """The device's own classifier, on a model that is not in a bundle yet."""
-    folder.mkdir()
-    (folder / MODEL).write_bytes(model.content)
+    """The device's own classifier, on a model that is not in a bundle yet.
+
+    Raises:
+        StorageError: the scratch folder cannot be written.
+    """
+    try:
+        folder.mkdir()
+        (folder / MODEL).write_bytes(model.content)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be written ({error.strerror}): is the disk full? TMPDIR names another"
+        ) from error
     return LiteRTClassifier(Bundle(folder, model.manifest, bundle_id=""))
 
 

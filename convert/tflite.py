@@ -7,6 +7,7 @@ as steps of their own, a multiplication and an addition in int8 would leave two 
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from convert.native import native_stderr_logged
 from convert.network import EMBEDDING, LOGITS
 from convert.rescaling import BYTES, Inner, Normalization, inside_rescaling
 from edge.bundle import Outputs, Precision
-from edge.errors import InvalidDataError
+from edge.errors import InvalidDataError, StorageError
 from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:
@@ -111,8 +112,14 @@ def convert_graph(
         try:
             return bytes(converter.convert())
         except Exception as error:  # the converter's own class is private, and MLIR raises bare ones
-            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise InvalidDataError(f"the model cannot be converted to {precision}: {reason.strip()}") from error
+            raise InvalidDataError(f"the model cannot be converted to {precision}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The operators that TFLite lacks, where that is what a message of many lines comes down to."""
+    if lacking := sorted(set(re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", str(error)))):
+        return f"TFLite has no {', '.join(lacking)}; expected operators that run without TensorFlow"
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _export(
@@ -126,7 +133,11 @@ def _export(
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.add_endpoint("serve", serve, input_signature=signature)
-    archive.write_out(folder, verbose=False)
+    try:
+        archive.write_out(folder, verbose=False)
+    except (OSError, tf.errors.OpError) as error:
+        reason = str(error).splitlines()[0]
+        raise StorageError(f"{folder} cannot be written ({reason}): is the disk full? TMPDIR names another") from error
 
 
 def _samples(representative: Sequence[Image], expects: Normalization) -> Iterator[list[np.ndarray]]:

@@ -121,6 +121,20 @@ def test_a_saved_model_answers_as_before(foreign_keras: keras.Model, labels: Pat
         assert found == pytest.approx(wanted(foreign_keras, picture), abs=1e-4)
 
 
+def test_an_operator_that_tflite_lacks_is_named(labels: Path, tmp_path: Path) -> None:
+    class Bessel(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 3), tf.float32)])
+        def serve(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"scores": tf.math.bessel_i0(tf.reduce_mean(image, axis=[1, 2]))}
+
+    network = Bessel()
+    tf.saved_model.save(network, tmp_path / "saved", signatures={"serving_default": network.serve})
+    settings = ForeignSettings(labels=labels, normalization=BYTES, precision="float32")
+
+    with pytest.raises(InvalidDataError, match="cannot be converted to float32: TFLite has no BesselI0; expected"):
+        draft_foreign(tmp_path / "saved", settings)
+
+
 def test_a_float_tflite_file_goes_in_untouched_and_gets_its_normalization(
     foreign_keras: keras.Model, labels: Path, tmp_path: Path
 ) -> None:

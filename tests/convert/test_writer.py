@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from convert.network import load_network
+from convert.tflite import to_tflite
 from convert.writer import write_bundle
 from edge.bundle import MODEL, Bundle, load_bundle
 from edge.errors import StorageError, UsageError
+from edge.preprocess import InputSpec
+from edge.run import load_run
 
 
 def files_of(bundle: Bundle) -> dict[str, bytes]:
@@ -105,3 +109,10 @@ def test_a_full_disk_keeps_the_former_bundle(int8_bundle: Bundle, tmp_path: Path
         write(int8_bundle, out, should_replace=True)
     assert load_bundle(out).bundle_id == int8_bundle.bundle_id
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_full_scratch_disk_is_said_to_be_one(finished_run: Path) -> None:
+    network = load_network(finished_run, load_run(finished_run), InputSpec(32, 32))
+
+    with disk_that_holds(10_000), pytest.raises(StorageError, match="is the disk full"):
+        to_tflite(network, InputSpec(32, 32), "float32", [])
