@@ -218,8 +218,12 @@ class PictureRing:
 def _worth(decision: Decision) -> Worth:
     if decision.outcome is not Outcome.ACCEPTED:
         return Worth.UNKNOWN
-    is_sure = decision.confidence >= _SURE_CONFIDENCE and decision.margin >= _SURE_MARGIN
-    return Worth.SURE if is_sure else Worth.UNSURE
+    return Worth.SURE if is_sure(decision.confidence, decision.margin) else Worth.UNSURE
+
+
+def is_sure(confidence: float, margin: float) -> bool:
+    """Whether a person would hardly think otherwise of an accepted item."""
+    return confidence >= _SURE_CONFIDENCE and margin >= _SURE_MARGIN
 
 
 def _jpeg(image: Image, quality: int) -> bytes:

@@ -17,14 +17,13 @@ from starlette.routing import Route
 from edge.errors import PictureError
 from edge.journal import Entry
 from edge.messages import Outcome
+from edge.pictures import is_sure
 from edge.web.bodies import read_form
 from edge.web.export import Reviewed, data_folder_zip
 from edge.web.folding import fingerprint, fold
 from edge.web.window import Decisions, ItemPictures
 from edge.web.workers import Workers
 
-# An accepted item whose best class led by less than this is worth a look.
-UNSURE_MARGIN = 0.6
 # Of the newest pictures; more than one sits down to label at a time.
 _MAX_SHOWN = 600
 
@@ -81,7 +80,7 @@ def why(entry: Entry) -> Why:
     if entry.outcome in (Outcome.UNKNOWN, Outcome.TIMEOUT):
         return Why.UNKNOWN
     margin = float(json.loads(entry.record)["margin"])
-    return Why.SURE if margin >= UNSURE_MARGIN else Why.UNSURE
+    return Why.SURE if is_sure(entry.confidence, margin) else Why.UNSURE
 
 
 class Folder:
