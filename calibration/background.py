@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from calibration.emptiness import suspects
@@ -24,21 +23,24 @@ from edge.presence.learning import has_changed
 from edge.presence.planes import Floats, to_log
 from edge.presence.settings import PresenceSettings
 from edge.presence.view import View
-from edge.site import BackgroundStep, SiteDescription, part_name
+from edge.site import VARIATION_STEPS, BackgroundStep, SiteDescription, part_name
 
 # How long the scene must lie still, and after how long it is said that it never does.
 _STILL_S, _TIMEOUT_S = 2.0, 12.0
 _FEWEST_FRAMES = 8
-# Grey levels are kept in hundredths, in 16 bits.
-VARIATION_STEPS = 100.0
+# The variation is that of so many pixels each way together, as presence sees them.
+VARIATION_STEP_PX = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """The empty scene: `picture` (H, W, 3) uint8 RGB is the mean, `variation` (H, W) the spread in grey levels."""
+    """The empty scene: `picture` (H, W, 3) uint8 RGB is the mean of `num_frames`.
+
+    `variation` (H/4, W/4) is how much each 4 x 4 pixels vary by themselves, in grey levels: their standard deviation.
+    """
 
     picture: Image
-    variation: NDArray[np.float32]
+    variation: Floats
     num_frames: int
 
 
@@ -46,20 +48,25 @@ class SceneMean:
     """The mean and the spread of pictures of one size, kept without the pictures."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
+        height, width = shape[:2]
+        self._size = (max(1, width // VARIATION_STEP_PX), max(1, height // VARIATION_STEP_PX))
         self._sum: Floats = np.zeros(shape, np.float32)
-        self._squares: Floats = np.zeros(shape, np.float32)
+        self._small_sum: Floats = np.zeros((self._size[1], self._size[0], 3), np.float32)
+        self._squares: Floats = np.zeros_like(self._small_sum)
         self.num_frames = 0
 
     def add(self, image: Image) -> None:
         """One more picture."""
+        small = cv2.resize(image.astype(np.float32), self._size, interpolation=cv2.INTER_AREA)
         cv2.accumulate(image, self._sum)
-        cv2.accumulateSquare(image, self._squares)
+        cv2.accumulate(small, self._small_sum)
+        cv2.accumulateSquare(small, self._squares)
         self.num_frames += 1
 
     def scene(self) -> Scene:
         """What all of them have in common."""
-        mean = self._sum / self.num_frames
-        variance = np.maximum(self._squares / self.num_frames - mean * mean, 0.0)
+        mean, small = self._sum / self.num_frames, self._small_sum / self.num_frames
+        variance = np.maximum(self._squares / self.num_frames - small * small, 0.0)
         spread = np.sqrt(variance.mean(axis=2), dtype=np.float32)
         return Scene(np.rint(mean).astype(np.uint8), spread, self.num_frames)
 
@@ -132,8 +139,7 @@ def watch_still(eyepiece: Eyepiece, settings: PresenceSettings, *, is_folder: bo
 def encode_scene(scene: Scene) -> dict[str, bytes]:
     """The scene's two parts, `background.png` and `variation.png`, losslessly."""
     steps = np.rint(np.minimum(scene.variation * VARIATION_STEPS, 65535)).astype(np.uint16)
-    small = cv2.resize(steps, (max(1, steps.shape[1] // 4), max(1, steps.shape[0] // 4)), interpolation=cv2.INTER_AREA)
-    pictures = {"background.png": cv2.cvtColor(scene.picture, cv2.COLOR_RGB2BGR), "variation.png": small}
+    pictures = {"background.png": cv2.cvtColor(scene.picture, cv2.COLOR_RGB2BGR), "variation.png": steps}
     return {kind: cv2.imencode(".png", picture)[1].tobytes() for kind, picture in pictures.items()}
 
 
@@ -194,7 +200,7 @@ def _tell(desk: Desk, scene: Scene, found: Fingerprint) -> None:
     say(f"The empty scene, from {scene.num_frames} pictures in which nothing moved:")
     colors = f"red {found.red:.0f}, green {found.green:.0f}, blue {found.blue:.0f}"
     say(f"  brightness {found.brightness:.0f} of 255 ({colors})")
-    say(f"  sharpness {found.sharpness:.1f}; a pixel varies by {found.noise:.1f} levels by itself")
+    say(f"  sharpness {found.sharpness:.1f}; each part varies by {found.noise:.1f} levels by itself")
     if found.brightness < 50:
         say("  note: that is dark. Glass, metal and plastic look alike in the dark: add a lamp under the lid.")
     if found.brightness > 220:

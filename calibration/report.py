@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.background import VARIATION_STEPS
 from calibration.examples import decode_examples, from_jpeg
 from calibration.overview import STEPS, step_of, step_title, what_is_stale
 from calibration.pictures import Measured
@@ -24,7 +23,7 @@ from edge.preprocess import load_picture
 from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.report_page import escaped, figures, page, picture, pictures, section, table, text, tiles
-from edge.site import SiteDescription, read_part
+from edge.site import SiteDescription, load_variation, read_part
 
 _PICTURE_WIDTH_PX = 960
 _NUM_SHOWN = 8
@@ -84,8 +83,7 @@ def _scene(parts: Parts, described: SiteDescription, folder: Path) -> Iterator[s
         return
     read_part(folder, step.picture)  # is it whole?
     image = load_picture(folder / step.picture)
-    encoded = np.frombuffer(read_part(folder, step.variation), np.uint8)
-    levels = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED), np.float32) / VARIATION_STEPS
+    levels = load_variation(folder, step)
     region = parts.site.region or parts.config.presence.region
     caption = f"The empty scene, the mean of {step.num_frames} pictures; only what is inside of the frame counts"
     most = max(1.0, float(np.percentile(levels, 99.5)))
@@ -99,7 +97,7 @@ def _fingerprint(found: Fingerprint) -> str:
         ("brightness", f"{found.brightness:.0f} of 255"),
         ("red, green, blue", f"{found.red:.0f}, {found.green:.0f}, {found.blue:.0f}"),
         ("sharpness", f"{found.sharpness:.1f}"),
-        ("a pixel varies by", f"{found.noise:.1f} grey levels"),
+        ("each part varies by", f"{found.noise:.1f} grey levels"),
     ]
     said = "The running bin looks at the empty scene once a minute, and says when light, color, sharpness or position"
     return table(("fingerprint of the first day", ""), rows) + text(f"{said} are not any more what they were.")

@@ -26,6 +26,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Annotated, Literal
 
+import cv2
+import numpy as np
 from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +36,7 @@ from edge.drift import Fingerprint
 from edge.errors import InvalidDataError, MissingInputError
 from edge.places import state_folder
 from edge.preprocess import Image, load_picture
+from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.rules import ClassThresholds, Share
 
@@ -41,6 +44,8 @@ SITE = "site.toml"
 HISTORY = "history"
 SCHEMA = 1
 
+VARIATION_STEPS = 100.0  # variation.png holds hundredths of grey levels in 16 bits
+_NUM_PLANE_AXES = 2
 _NUM_DIGITS = 12  # of the digest in a part's name: enough to tell any two contents apart
 
 
@@ -190,8 +195,8 @@ class SiteDescription(BaseModel):
 class Site:
     """A loaded site, of which only what holds for the bundle at hand is filled in.
 
-    `site_id` names this very content; `background` is (H, W, 3) uint8 RGB; `again` are sentences: which steps
-    must be done again, and why. `folder` is where parts are read from, with `read_part`.
+    `site_id` names this very content; `background` is (H, W, 3) uint8 RGB, `variation` as `load_variation` gives
+    it; `again` are sentences: which steps must be done again, and why. `folder` is where parts are read from.
     """
 
     site_id: str | None = None
@@ -199,6 +204,7 @@ class Site:
     region: Region | None = None
     camera: CameraStep | None = None
     background: Image | None = None
+    variation: Floats | None = None
     fingerprint: Fingerprint | None = None
     temperature: float | None = None
     thresholds: Mapping[str, ClassThresholds] = field(default_factory=dict)
@@ -234,6 +240,7 @@ def load_site(path: Path, bundle: Bundle) -> Site:
         region=described.region.region() if described.region else None,
         camera=described.camera,
         background=load_picture(path / background.picture) if background else None,
+        variation=load_variation(path, background) if background else None,
         fingerprint=background.fingerprint if background else None,
         temperature=holds.temperature.value if holds.temperature else None,
         thresholds={label: step.thresholds() for label, step in holds.thresholds.classes.items()}
@@ -309,6 +316,19 @@ def read_part(folder: Path, name: str) -> bytes:
     if part_name(f"{stem}.{suffix.partition('.')[2]}", content) != name:
         raise InvalidDataError(f"{file} is damaged: copy the site again, or go back with `sorter calibrate undo`")
     return content
+
+
+def load_variation(folder: Path, step: BackgroundStep) -> Floats:
+    """How much each 4 x 4 pixels of the empty scene vary by themselves, (H/4, W/4) standard deviations in grey levels.
+
+    Raises:
+        InvalidDataError: it is missing or damaged.
+    """
+    encoded = np.frombuffer(read_part(folder, step.variation), np.uint8)
+    levels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if levels is None or levels.ndim != _NUM_PLANE_AXES:
+        raise InvalidDataError(f"{folder / step.variation} is no grey picture: go back with `sorter calibrate undo`")
+    return np.asarray(levels, np.float32) / np.float32(VARIATION_STEPS)
 
 
 def part_name(kind: str, content: bytes) -> str:

@@ -49,7 +49,7 @@ class Parts:
 
     def presence(self) -> PresenceDetector:
         """What notices items, before the site's own background."""
-        return PresenceDetector(_presence_settings(self.config, self.site), self.site.background)
+        return PresenceDetector(_presence_settings(self.config, self.site), self.site.background, self.site.variation)
 
     def finder(self) -> StillFinder | None:
         """What finds the item in a picture of the scene; None while the empty scene is not known."""

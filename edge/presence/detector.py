@@ -11,7 +11,7 @@ import numpy as np
 from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
-from edge.presence.planes import Mask, share_of, to_log
+from edge.presence.planes import Floats, Mask, brightness, share_of, to_log
 from edge.presence.regions import SECOND_ITEM, Foreground, Side, find_things
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
@@ -21,6 +21,8 @@ from edge.presence.view import View
 # Around what is seen, so that its faint rim is not taken for the empty scene; work pixels.
 _GUARD = np.ones((5, 5), np.uint8)
 _GUARD_PX = 4
+# What varies more than this by itself, log units, is no noise but something that moves there.
+_MOST_NOISE = 0.1
 # Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
 _ROUNDING_S = 1e-3
 
@@ -32,11 +34,19 @@ class PresenceDetector:
         settings: what counts as an item.
         background: the empty scene, (H, W, 3) uint8 RGB, as a frame shows it; without it the detector
             learns it from the first still moments, and says EMPTY until then.
+        variation: how much each part of the background varies by itself, (H, W) of any size, standard
+            deviations in grey levels; unknown without it.
     """
 
-    def __init__(self, settings: PresenceSettings | None = None, background: Image | None = None) -> None:
+    def __init__(
+        self,
+        settings: PresenceSettings | None = None,
+        background: Image | None = None,
+        variation: Floats | None = None,
+    ) -> None:
         self._settings = settings or PresenceSettings()
         self._reference = background
+        self._variation = variation
         self._watch: _Watch | None = None
 
     @property
@@ -47,7 +57,7 @@ class PresenceDetector:
     def update(self, frame: Frame) -> Presence:
         """What `frame` shows. Frames come in the order of their times; a new size begins anew."""
         if self._watch is None or self._watch.view.frame_shape != frame.image.shape:
-            self._watch = _Watch(View.of(frame.image, self._settings), self._settings, self._reference)
+            self._watch = _Watch(View.of(frame.image, self._settings), self._settings, self._reference, self._variation)
         return self._watch.update(frame)
 
     def absorb(self) -> None:
@@ -59,7 +69,9 @@ class PresenceDetector:
 class _Watch:
     """The detector for frames of one size."""
 
-    def __init__(self, view: View, settings: PresenceSettings, reference: Image | None) -> None:
+    def __init__(
+        self, view: View, settings: PresenceSettings, reference: Image | None, variation: Floats | None
+    ) -> None:
         self.view = view
         self._settings = settings
         self._learner = SceneLearner(settings)
@@ -71,8 +83,8 @@ class _Watch:
         self._is_settled = False
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
-            unknown = np.zeros(self._mask.shape, np.float32)
-            self._background = Background(to_log(view.shrink_reference(reference)), unknown, settings.adapt_s)
+            mean = to_log(view.shrink_reference(reference))
+            self._background = Background(mean, _variance(view, mean, variation), settings.adapt_s)
 
     @property
     def has_background(self) -> bool:
@@ -165,6 +177,19 @@ class _Watch:
         self._ever_touched |= touched
         has_stayed = bool(self._always_touched) and self._ever_touched == touched
         return has_stayed and any(thing.is_arm_like for thing in large)
+
+
+def _variance(view: View, mean: Floats, variation: Floats | None) -> Floats:
+    """The noise of the empty scene in squared log units, (H, W) work pixels; zeros when it is not known."""
+    if variation is None:
+        return np.zeros(mean.shape[:2], np.float32)
+    height, width = view.frame_shape[:2]
+    levels = cv2.resize(variation, (width, height), interpolation=cv2.INTER_LINEAR)
+    region = view.region
+    inside = levels[region.y : region.y + region.height, region.x : region.x + region.width]
+    spread = cv2.resize(inside, (view.width_px, view.height_px), interpolation=cv2.INTER_AREA)
+    # A level is, in log units, one over the pixel's value.
+    return np.minimum(np.square(spread / np.exp(brightness(mean))), _MOST_NOISE**2).astype(np.float32)
 
 
 def _guarded(foreground: Foreground) -> Mask:

@@ -16,7 +16,9 @@ from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.cameras.simulated import load_stage
 from edge.config import Config
 from edge.errors import CameraLostError, CheckFailedError
-from edge.messages import Frame, Image
+from edge.messages import Frame, Image, Phase
+from edge.presence import PresenceDetector
+from edge.presence.planes import Floats
 from edge.presence.settings import PresenceSettings, Region
 from edge.site import load_site
 
@@ -68,7 +70,8 @@ def test_a_still_scene_is_learned_with_its_noise() -> None:
     clean = ground(0, noise=0.0)
     # 21 pictures average the noise of 2 levels to less than half a level.
     assert np.abs(scene.picture.astype(float) - clean).mean() < 1.0
-    assert scene.variation.mean() == pytest.approx(2.0, abs=0.25)
+    # 4 x 4 pixels average the noise of 2 levels to half a level.
+    assert scene.variation.mean() == pytest.approx(0.5, abs=0.1)
     assert scene.num_frames == 21
 
 
@@ -92,11 +95,11 @@ def test_what_moves_outside_of_the_region_does_not_count() -> None:
 
 
 def test_the_spread_is_what_many_pictures_say() -> None:
-    mean = SceneMean((4, 4, 3))
+    mean = SceneMean((4, 8, 3))
     for level in (100, 104):
-        mean.add(np.full((4, 4, 3), level, np.uint8))
+        mean.add(np.full((4, 8, 3), level, np.uint8))
     assert mean.scene().picture.mean() == 102
-    assert mean.scene().variation == pytest.approx(np.full((4, 4), 2.0))
+    assert mean.scene().variation == pytest.approx(np.full((1, 2), 2.0))
 
 
 def test_an_item_in_the_empty_scene_is_suspected() -> None:
@@ -117,7 +120,9 @@ def test_the_device_reads_what_was_learned(tmp_path: Path) -> None:
     assert site.background is not None
     assert np.abs(site.background.astype(float) - ground(0, noise=0.0)).mean() < 1.0
     assert site.fingerprint is not None
-    assert site.fingerprint.noise == pytest.approx(2.0, abs=0.3)
+    assert site.fingerprint.noise == pytest.approx(0.5, abs=0.1)
+    assert site.variation is not None
+    assert site.variation.mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_an_item_in_a_single_picture_is_refused_unless_the_owner_knows_better(tmp_path: Path) -> None:
@@ -148,3 +153,25 @@ def test_the_parts_are_pictures_that_lose_nothing() -> None:
     parts = encode_scene(scene)
     again = cv2.imdecode(np.frombuffer(parts["background.png"], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert (again == scene.picture).all()
+
+
+def test_what_flickers_by_itself_is_no_item_once_its_variation_is_known() -> None:
+    """A screen in the corner that shows two pictures by turns, 25 levels apart."""
+
+    def flickering(index: int) -> Image:
+        image = ground(index)
+        image[8:28, 60:88] = np.clip(image[8:28, 60:88].astype(int) + (25 if index % 2 else 0), 0, 255)
+        return image
+
+    mean = SceneMean(ground(0).shape)
+    for index in range(20):
+        mean.add(flickering(index))
+    scene = mean.scene()
+    later = [Frame(index, index / RATE_HZ, flickering(index)) for index in range(40, 60)]
+
+    def phases(variation: Floats | None) -> list[Phase]:
+        detector = PresenceDetector(PresenceSettings(adapt_s=3600), scene.picture, variation)
+        return [detector.update(frame).phase for frame in later]
+
+    assert Phase.MOVING in phases(None)
+    assert set(phases(scene.variation)) == {Phase.EMPTY}
