@@ -47,7 +47,7 @@ def walk_through(desk: Desk, precision: float) -> None:
     out = desk.folder.path / REPORT
     write_report(desk.parts(), desk.folder.read(), desk.folder.path, out)
     say(f"All of it on one page, with pictures: {out}")
-    say("A bin that is running takes it over when it is started again.")
+    say("A bin that is running takes it over with `sudo systemctl reload sorter`, or when it is started again.")
 
 
 def _teach(desk: Desk) -> None:
