@@ -64,6 +64,7 @@ class Controls:
         kept, _, instead_of = (memory.remembered(_THRESHOLD) or "").partition(" instead of ")
         if kept and instead_of == str(configured_threshold):
             self._set_threshold(float(kept))
+            _log.warning("unknown below %s, as was set while it ran; configured is %s", kept, instead_of)
         if not self._is_enabled:
             _log.warning("sorting is switched off since an earlier run; nothing moves until it is switched on")
 
