@@ -180,12 +180,18 @@ class SiteDescription(BaseModel):
     thresholds: ThresholdsStep | None = None
     actuators: dict[Name, FlapStep] = Field(default_factory=dict)
 
-    def parts(self) -> Iterator[str]:
-        """The names of all parts that belong to it."""
+    def running_parts(self) -> Iterator[str]:
+        """The names of the parts without which a bin cannot run."""
         if self.background is not None:
             yield from (self.background.picture, self.background.variation)
         if self.head is not None:
-            yield from (self.head.head, self.head.examples)
+            yield self.head.head
+
+    def parts(self) -> Iterator[str]:
+        """The names of all parts that belong to it."""
+        yield from self.running_parts()
+        if self.head is not None:
+            yield self.head.examples
         for step in (self.temperature, self.thresholds):
             if step is not None:
                 yield step.judged
@@ -226,12 +232,12 @@ def load_site(path: Path, bundle: Bundle) -> Site:
 
     Raises:
         MissingInputError: no such directory, or no site.toml in it.
-        InvalidDataError: the file is not understood, or a part is missing or damaged.
+        InvalidDataError: the file is not understood, or a part that a bin needs is missing or damaged.
     """
     encoded = read_site(path)
     described = parse_site(encoded, path / SITE)
     holds = holding(described, bundle)
-    for name in holds.parts():
+    for name in holds.running_parts():
         read_part(path, name)
     background = described.background
     return Site(

@@ -81,6 +81,12 @@ def test_another_bundle_keeps_what_holds_and_says_what_to_do_again(tmp_path: Pat
     ]
 
 
+def test_a_bin_runs_without_the_parts_that_only_the_report_needs(tmp_path: Path, bundle: Bundle) -> None:
+    folder = write(tmp_path, measured_with(bundle.bundle_id))
+    (folder / "judged-9a129038d9a0.npz").unlink()
+    assert load_site(folder, bundle).temperature == 1.5
+
+
 def test_an_empty_site_changes_nothing(tmp_path: Path, bundle: Bundle) -> None:
     site = load_site(write(tmp_path, "schema = 1\n"), bundle)
     assert (site.region, site.temperature, site.background, site.again) == (None, None, None, ())
