@@ -20,7 +20,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.data_folder import Dataset, scan, with_splits
+from edge.data_folder import Dataset, scan
 from edge.messages import Box
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import TRAIN_SPLIT, VAL_SPLIT, SplitRow
@@ -28,6 +28,7 @@ from edge.simulation.outline import find_outline
 from train.augment import augment
 from train.batches import load_sources
 from train.recipes import Augment, load_recipe
+from train.splits import with_splits
 
 Floats = NDArray[np.float32]
 
@@ -60,7 +61,7 @@ def main() -> None:
     ranges = recipe.augment.model_copy(
         update={"zoom_min": recipe.augment.zoom_min * enlarged, "zoom_max": recipe.augment.zoom_max * enlarged}
     )
-    trashnet = with_splits(scan(arguments.trashnet), 0.2, 0)
+    trashnet = with_splits(scan(arguments.trashnet), recipe.data, arguments.seed)
     rng = np.random.default_rng(arguments.seed)
     base = _part(embed, trashnet, trashnet.labels, ranges, arguments.passes, rng)
     folders = [path for path in sorted(arguments.bins.iterdir()) if path.name.startswith(("duenng_", "aquatrash_"))]
