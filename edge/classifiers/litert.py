@@ -25,7 +25,7 @@ from edge.errors import BundleError, MissingLibraryError, UnavailableError
 from edge.messages import Image, InputSpec, Prediction
 
 _BYTES = np.arange(256, dtype=np.uint8)
-_SMALLEST_PROBABILITY = np.float32(1 / 512)  # half a step of a quantized softmax: what its zero may have been
+_SMALLEST_PROBABILITY = np.float32(1e-9)
 
 log = logging.getLogger(__name__)
 
@@ -146,10 +146,23 @@ class LiteRTClassifier:
         invoke_s = time.perf_counter() - began_s
         logits = self._logits.real(self._interpreter.get_tensor(self._logits.index))
         if self._are_probabilities:
-            logits = np.log(np.maximum(logits, _SMALLEST_PROBABILITY))
+            logits = log_probabilities(logits, self._logits.scale)
         if self._embedding is None:
             return logits, None, invoke_s
         return logits, self._embedding.real(self._interpreter.get_tensor(self._embedding.index)), invoke_s
+
+
+def log_probabilities(probabilities: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+    """Logarithms of (C,) probabilities that were rounded to steps of `step`, 0 where they were not rounded.
+
+    A rounded zero was anything below half a step: the zeros share what the others leave of the whole, so that a
+    thousand classes that are not there do not outweigh the one that is.
+    """
+    is_zero = probabilities < step / 2
+    if not is_zero.any():
+        return np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY))
+    left = (1 - probabilities[~is_zero].sum()) / is_zero.sum()
+    return np.log(np.where(is_zero, np.clip(left, step / 100, step / 2), probabilities))
 
 
 def load_interpreter(model_path: Path, num_threads: int, delegate: str | None = None) -> Interpreter:
