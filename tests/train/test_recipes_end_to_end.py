@@ -23,6 +23,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.timeout(600)  # networks of 350 layers are traced, which takes a minute on two shared cores
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_runs_from_pictures_to_a_run_directory(name: str, few: Path, tmp_path: Path) -> None:
     from train.fit import train  # noqa: PLC0415, seconds to import
