@@ -61,7 +61,8 @@ class Presence:
     `box` is the item in frame pixels without margin, None while EMPTY; `area` is the share of the
     region of interest that is foreground, 0..1; `sharpness` is the variance of the Laplacian inside
     the box on the working picture, comparable only within one site. `things` are the separate pieces of
-    foreground, largest first, and `region` is the region of interest, all in frame pixels.
+    foreground, largest first, and `region` is the region of interest, all in frame pixels. `still_s` is how
+    long what is there has lain still, seconds; it is SETTLED after some of them.
     """
 
     phase: Phase
@@ -70,6 +71,7 @@ class Presence:
     sharpness: float = 0.0
     things: tuple[Box, ...] = ()
     region: Box | None = None
+    still_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,9 @@ DISAGREEMENTS = "disagreements.jsonl"
 MIN_AGREEMENT = 0.5
 _TINY = np.float32(1e-6)
 
+# What was looked at and never decided, such as a hand that held still, must not pile up.
+_MAX_ITEMS = 16
+
 
 class Shadow(BaseModel):
     """The content of shadow.json."""
@@ -91,6 +94,8 @@ class ShadowWatch:
         scores = np.log(np.maximum(self._classifier.classify(picture).scores, _TINY))
         earlier = self._log_scores.get(sight.item_id)
         self._log_scores[sight.item_id] = scores if earlier is None else earlier + scores
+        while len(self._log_scores) > _MAX_ITEMS:
+            del self._log_scores[min(self._log_scores)]
 
     def tell(self, record: DecisionRecord) -> None:
         """Compare what both made of the item."""

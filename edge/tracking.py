@@ -1,7 +1,8 @@
 """Which item is which from frame to frame: the seam, and items that come to rest.
 
 An item at rest begins when something has come to rest and ends when the scene is empty (presence says so
-only after a moment of emptiness). A hand that passes never comes to rest, so it never becomes an item.
+only after a moment of emptiness). A hand that passes never comes to rest, so it never becomes an item. What lies
+still is classified at once, so that the answer is there when it counts as resting; if it moves on, that is forgotten.
 """
 
 from __future__ import annotations
@@ -107,7 +108,10 @@ class RestTracker:
             self._is_decided = self._wakes_on_motion = False
             self._seen_since_s = now_s
         is_many = self._is_many(presence, now_s)
-        if self._item is None and not self._is_decided and (presence.phase is Phase.SETTLED or is_many):
+        is_still = presence.phase is Phase.SETTLED or presence.still_s > 0
+        if self._is_candidate() and not is_still:
+            self._item = None
+        if self._item is None and not self._is_decided and (is_still or is_many):
             self._begin(self._seen_since_s)
         if self._item is None:
             return None
@@ -123,7 +127,7 @@ class RestTracker:
         self._item = self._gathering.add(self._item, prediction)
 
     def waiting(self) -> tuple[Item, ...]:
-        return () if self._item is None else (self._item,)
+        return () if self._item is None or self._is_candidate() else (self._item,)
 
     def close(self, item_id: int) -> None:
         if self._item is None or self._item.item_id != item_id:
@@ -133,8 +137,14 @@ class RestTracker:
         self._item = None
 
     def end(self) -> None:
+        if self._is_candidate():
+            self._item = None
         if self._item is not None:
             self._item = replace(self._item, has_left=True)
+
+    def _is_candidate(self) -> bool:
+        """Whether something lies still, but not for long enough yet to be an item."""
+        return self._item is not None and self._item.settled_s is None and not self._item.is_many
 
     def _begin(self, first_seen_s: float) -> None:
         self._num_items += 1
@@ -142,8 +152,9 @@ class RestTracker:
         self._item = Item(self._num_items, first_seen_s)
 
     def _target(self, item: Item, presence: Presence) -> Target | None:
-        """A single item at rest, when it is sharp enough."""
-        if item.is_many or presence.phase is not Phase.SETTLED:
+        """A single item that lies still, when it is sharp enough."""
+        is_early = presence.phase is Phase.MOVING and self._is_candidate()
+        if item.is_many or not (presence.phase is Phase.SETTLED or is_early):
             return None
         if presence.sharpness < self._settings.min_relative_sharpness * self._best_sharpness:
             self._item = replace(item, frames_rejected=item.frames_rejected + 1)

@@ -137,6 +137,7 @@ class _Watch:
             _sharpness(difference, box),
             tuple(self.view.to_frame(thing.box) for thing in foreground.things),
             self.view.region,
+            still_s,
         )
 
     def _is_mistaken(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
@@ -160,7 +161,7 @@ class _Watch:
         # What came to rest stays so until it moves: a rim that flickers makes no arm of an item.
         self._is_settled = still_s > 0 and (self._is_settled or still_s >= needed_s - _ROUNDING_S)
         if not self._is_settled:
-            return Phase.MOVING, foreground.things[0].box
+            return Phase.MOVING, foreground.box if still_s > 0 else foreground.things[0].box
         return (
             Phase.MANY if is_several(foreground, difference.score, difference.doubt) else Phase.SETTLED
         ), foreground.box

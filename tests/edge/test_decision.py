@@ -131,7 +131,7 @@ def test_nothing_is_accepted_below_a_threshold_and_nothing_waits_beyond_the_dead
 
 
 def test_a_winner_must_have_kept_the_lead_where_that_is_asked_for() -> None:
-    policy = DecisionPolicy(DecisionSettings(hold_frames=2), LABELS, ROUTING)
+    policy = DecisionPolicy(DecisionSettings(hold_frames=2, max_frames=12), LABELS, ROUTING)
     assert policy.decide(item(0.9, 0.06, 0.04, used=5, held=1), 10.8) is None
     assert policy.decide(item(0.9, 0.06, 0.04, used=5, held=2), 10.8) is not None
 
@@ -223,7 +223,9 @@ def test_nothing_that_was_given_up_early_would_have_been_accepted_later(
     min_confidence: float,
     leave_cost: float,
 ) -> None:
-    settings = DecisionSettings(min_confidence=min_confidence, costs=costs, leave_cost=leave_cost)
+    settings = DecisionSettings(
+        min_confidence=min_confidence, costs=costs, leave_cost=leave_cost, max_frames=len(frames)
+    )
     scores = [np.array(frame, np.float32) / np.float32(sum(frame)) for frame in frames]
     decision, num_frames = decided(settings, method, scores)
     assert decision is not None

@@ -17,8 +17,8 @@ BOX = Box(10, 10, 50, 50)
 FRAME_S = 1 / 12
 
 
-def seen(phase: Phase, sharpness: float = 100.0) -> Presence:
-    return Presence(phase) if phase is Phase.EMPTY else Presence(phase, BOX, 0.1, sharpness)
+def seen(phase: Phase, sharpness: float = 100.0, still_s: float = 0.0) -> Presence:
+    return Presence(phase) if phase is Phase.EMPTY else Presence(phase, BOX, 0.1, sharpness, still_s=still_s)
 
 
 def prediction(*scores: float) -> Prediction:
@@ -41,6 +41,38 @@ def test_an_item_begins_when_it_settles_and_remembers_when_it_came() -> None:
     item = followed(tracker, Phase.SETTLED, 1.5)
     assert item is not None
     assert (item.first_seen_s, item.settled_s) == (1.0, 1.5)
+
+
+def test_what_lies_still_is_classified_before_it_counts_as_resting() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    for still_s in (0.08, 0.17, 0.25):
+        phase = Phase.SETTLED if still_s == 0.25 else Phase.MOVING
+        assert tracker.waiting() == ()
+        target = tracker.follow(seen(phase, still_s=still_s), 1.0 + still_s)
+        assert target is not None
+        tracker.add(target, prediction(0.9, 0.1))
+    (item,) = tracker.waiting()
+    assert (item.frames_used, item.settled_s) == (3, 1.25)
+
+
+def test_what_moves_on_is_forgotten_with_all_that_was_made_of_it() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    target = tracker.follow(seen(Phase.MOVING, still_s=0.08), 0.0)
+    assert target is not None
+    tracker.add(target, prediction(0.1, 0.9))
+    assert tracker.follow(seen(Phase.MOVING), 0.1) is None
+    item = followed(tracker, Phase.SETTLED, 0.5)
+    assert item is not None
+    assert (item.frames_used, item.item_id) == (0, target.item_id + 1)
+
+
+def test_what_held_still_for_a_moment_and_went_was_no_item() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    assert tracker.follow(seen(Phase.MOVING, still_s=0.08), 0.0) is not None
+    assert followed(tracker, Phase.EMPTY, 0.1) is None
+    assert tracker.follow(seen(Phase.MOVING, still_s=0.08), 0.2) is not None
+    tracker.end()
+    assert tracker.waiting() == ()
 
 
 def test_a_decided_item_is_not_given_again_before_the_scene_was_empty() -> None:
@@ -114,7 +146,8 @@ def test_over_any_stream_each_item_is_decided_once_and_none_is_silent(runs: list
     decided: list[tuple[int, Outcome]] = []
     frames = [phase for phase, length in runs for _ in range(length)] + [Phase.EMPTY] * 6
     for index, phase in enumerate(frames):
-        target = tracker.follow(seen(phase, float(chance.uniform(1, 100))), index * FRAME_S)
+        still_s = float(chance.choice([0.0, FRAME_S]))
+        target = tracker.follow(seen(phase, float(chance.uniform(1, 100)), still_s), index * FRAME_S)
         if target is not None:
             tracker.add(target, prediction(*chance.dirichlet([0.5, 0.5, 0.5])))
         for item in tracker.waiting():
