@@ -16,7 +16,10 @@ def modules_after(statement: str) -> set[str]:
     return {name.split(".")[0] for name in answer.stdout.splitlines()}
 
 
-@pytest.mark.parametrize("module", ["edge.loop", "edge.cli", "edge.commands", "train.cli", "convert.cli"])
+@pytest.mark.parametrize(
+    "module",
+    ["edge.loop", "edge.cli", "edge.commands", "train.cli", "convert.cli", "calibration.cli", "calibration.teach_cli"],
+)
 def test_it_loads_nothing_heavy(module: str) -> None:
     assert modules_after(f"import {module}").isdisjoint(HEAVY)
 
