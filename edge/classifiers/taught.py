@@ -27,9 +27,10 @@ Floats = NDArray[np.float32]
 # cannot speak against it.
 FLOOR, NEVER_HAD = np.float32(1e-3), np.float32(0.1)
 
-# What is as like a taught example as anything known is the head's; what is less so by this much is the network's.
-# With 10 examples of each class hardly one in twenty pictures of the site falls below, or of other places above.
-FADES_OVER = 0.08
+# What is more like a taught example than like anything known by LEADS_BY is the head's; what is less so by FADES_OVER
+# is the network's. With 10 examples of each class hardly one in twenty pictures of the site falls below, and hardly
+# one in twenty of other places comes above.
+LEADS_BY, FADES_OVER = 0.03, 0.08
 # What is like nothing known must still be this much like a taught example, as a cosine; and more where the bundle
 # does not say what its classes look like.
 _LEAST_LIKE, _LEAST_LIKE_BLINDLY = 0.5, 0.7
@@ -113,7 +114,7 @@ def likeness_to(known: Floats, features: Floats) -> Floats:
 
 def nearness(leads: Floats) -> Floats:
     """How much the head has to say, 0..1, of pictures (n,) that are so much more like the taught than the known."""
-    share: Floats = np.clip(1 + leads / np.float32(FADES_OVER), 0, 1)
+    share: Floats = np.clip(1 + (leads - np.float32(LEADS_BY)) / np.float32(FADES_OVER), 0, 1)
     return share
 
 

@@ -111,7 +111,7 @@ def test_features_ignore_the_length_of_an_embedding_and_survive_zeros() -> None:
 
 
 def test_the_head_has_all_to_say_at_a_lead_and_nothing_far_behind() -> None:
-    np.testing.assert_allclose(nearness(np.array([0.3, 0.0, -1.0], np.float32)), [1, 1, 0])
+    np.testing.assert_allclose(nearness(np.array([0.3, 0.03, -0.06, -1.0], np.float32)), [1, 1, 0, 0], atol=1e-6)
     assert likeness_to(np.zeros((0, 2), np.float32), np.ones((3, 2), np.float32)).shape == (3,)
 
 
