@@ -6,7 +6,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -131,20 +132,23 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.network[0], np.arange(6.0).reshape(2, 3))
 
 
-@pytest.fixture
-def little_room() -> Iterator[Callable[[int], None]]:
-    """Limits how large a file may become, as a disk does that fills up."""
+@contextmanager
+def little_room(size_bytes: int) -> Iterator[None]:
+    """Limits how large a file may become, as a disk does that fills up; pytest's own output must be out of it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, little_room: Callable[[int], None]) -> None:
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     save_checkpoint(checkpoint(), tmp_path)
     before = (tmp_path / CHECKPOINT_FILE).read_bytes()
-    little_room(300)
-    with pytest.raises(OSError, match="too large"):
+    with pytest.raises(OSError, match="too large"), little_room(300):
         save_checkpoint(checkpoint(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
     assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before
