@@ -41,7 +41,7 @@ class DecisionSettings:
     min_confidence: Share = 0.55
     min_margin: Share = 0.15
     min_frames: Annotated[int, Ge(1), Le(1000)] = 3
-    max_frames: Annotated[int, Ge(1), Le(1000)] = 8
+    max_frames: Annotated[int, Ge(1), Le(1000)] = 5
     hold_frames: Annotated[int, Ge(0), Le(1000)] = 0
     deadline_s: Annotated[float, Gt(0), Le(600)] = 2.0
     timeout_s: Annotated[float, Gt(0), Le(600)] = 6.0
