@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge.commands.options import (
+    FiniteRange,
     bundle_option,
     config_option,
     json_option,
@@ -60,7 +61,7 @@ def calibrate(context: click.Context, /, **chosen: Any) -> None:
 @click.option(
     "--region",
     nargs=4,
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     metavar="LEFT TOP RIGHT BOTTOM",
     help="The part of the picture that counts, in shares of its width and height.",
 )
@@ -102,7 +103,7 @@ def temperature(*, pictures: Path, are_crops: bool, **chosen: Any) -> None:
 @path_argument("pictures")
 @click.option(
     "--precision",
-    type=click.FloatRange(0.5, 1.0, max_open=True),
+    type=FiniteRange(0.5, 1.0, max_open=True),
     help=f"The share of what is sorted that shall be right; {DEFAULT_PRECISION} by default.",
 )
 @click.option(
@@ -132,8 +133,8 @@ def thresholds(
 @click.option("--bin", "bin_name", help="Only this bin's flap.")
 @click.option("--rest-angle", type=float, help="Where the flap is shut, degrees: its safe position.")
 @click.option("--open-angle", type=float, help="Where it is open, degrees.")
-@click.option("--open-s", type=click.FloatRange(0, 60, min_open=True), help="How long it stays open.")
-@click.option("--travel-s", type=click.FloatRange(0, 60, min_open=True), help="How long one swing takes.")
+@click.option("--open-s", type=FiniteRange(0, 60, min_open=True), help="How long it stays open.")
+@click.option("--travel-s", type=FiniteRange(0, 60, min_open=True), help="How long one swing takes.")
 @step_options
 def actuators(
     *,

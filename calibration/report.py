@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +16,11 @@ from edge.assembly.parts import Parts
 from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import calibration_error, reliability
 from edge.drift import Fingerprint
-from edge.errors import AccessDeniedError, StorageError
 from edge.messages import Image
 from edge.preprocess import load_picture
 from edge.presence.planes import Floats
 from edge.presence.settings import Region
-from edge.report_page import escaped, figures, page, picture, pictures, section, table, text, tiles
+from edge.report_page import escaped, figures, page, picture, pictures, section, table, text, tiles, write_page
 from edge.site import SiteDescription, load_variation, read_part
 
 _PICTURE_WIDTH_PX = 960
@@ -55,14 +53,7 @@ def write_report(parts: Parts, described: SiteDescription, folder: Path, out: Pa
     Raises:
         AccessDeniedError, StorageError: it cannot be written.
     """
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(report_html(parts, described, folder), encoding="utf-8")
-        unfinished.replace(out)
-    except PermissionError as error:
-        raise AccessDeniedError(f"{out} may not be written by this user: choose another place with --out") from error
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    write_page(out, report_html(parts, described, folder))
 
 
 def _head(parts: Parts, described: SiteDescription) -> Iterator[str]:

@@ -19,6 +19,7 @@ Truth = NDArray[np.intp]
 # Temperatures outside of this make a coin or an oracle of any network.
 _LOWEST, _HIGHEST = 0.05, 20.0
 _SMALLEST = np.float32(1e-12)  # what float32 makes of a score below this is not worth a logarithm
+_PRIOR_PICTURES = 5.0
 _GOLDEN = (5**0.5 - 1) / 2
 _PRECISION = 1e-4  # of the temperature's logarithm
 
@@ -49,10 +50,10 @@ def fit_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], befor
     after = np.empty_like(logits)
     for fold in np.unique(folds):
         held_out = folds == fold
-        after[held_out] = softmax(logits[held_out], best_temperature(logits[~held_out], truth[~held_out]))
+        after[held_out] = softmax(logits[held_out], best_temperature(logits[~held_out], truth[~held_out], before))
     now = softmax(logits, before)
     return FittedTemperature(
-        value=round(best_temperature(logits, truth), 4),
+        value=round(best_temperature(logits, truth, before), 4),
         num_pictures=len(truth),
         ece_before=_ece(now, truth),
         ece_after=_ece(after, truth),
@@ -62,20 +63,29 @@ def fit_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], befor
     )
 
 
-def best_temperature(logits: Scores, truth: Truth) -> float:
-    """The temperature with the least negative log-likelihood, by golden section over its logarithm."""
+def best_temperature(logits: Scores, truth: Truth, before: float = 1.0) -> float:
+    """The temperature with the least negative log-likelihood, by golden section over its logarithm.
+
+    A few pictures that are all answered right would make the network certain of everything; so the one that
+    holds now, `before`, counts as much as `_PRIOR_PICTURES` pictures.
+    """
+
+    def loss(at: float) -> float:
+        fitted = _loss(softmax(logits, float(np.exp(at))), truth)
+        return fitted + _PRIOR_PICTURES / len(truth) * float(at - np.log(before)) ** 2
+
     low, high = np.log(_LOWEST), np.log(_HIGHEST)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    loss_left, loss_right = (_loss(softmax(logits, float(np.exp(at))), truth) for at in (left, right))
+    loss_left, loss_right = loss(left), loss(right)
     while high - low > _PRECISION:
         if loss_left <= loss_right:
             high, right, loss_right = right, left, loss_left
             left = high - _GOLDEN * (high - low)
-            loss_left = _loss(softmax(logits, float(np.exp(left))), truth)
+            loss_left = loss(left)
         else:
             low, left, loss_left = left, right, loss_right
             right = low + _GOLDEN * (high - low)
-            loss_right = _loss(softmax(logits, float(np.exp(right))), truth)
+            loss_right = loss(right)
     return float(np.exp((low + high) / 2))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeVar, Unpack
 
 import click
 
-from edge.commands.options import json_option, verbosity, verbosity_options
+from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
 from edge.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ class _How(TypedDict):
 )
 @click.option(
     "--max-accuracy-loss",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     default=0.5,
     show_default=True,
     help="Points of accuracy that it may cost.",
 )
 @click.option(
     "--min-agreement",
-    type=click.FloatRange(0, 100),
+    type=FiniteRange(0, 100),
     default=98.5,
     show_default=True,
     help="Percent of held-out pictures that must get the same answer.",
@@ -97,7 +97,7 @@ class _How(TypedDict):
 )
 @click.option("--labels", type=click.Path(path_type=Path), help="Its label file; by default inside the .tflite.")
 @click.option("--mean", type=float, help="With --std: it expects (byte - mean) / std.")
-@click.option("--std", type=click.FloatRange(min=0, min_open=True), help="With --mean.")
+@click.option("--std", type=FiniteRange(min=0, min_open=True), help="With --mean.")
 @click.option("--pictures", type=click.Path(path_type=Path), help="Folder that sets the ranges of a foreign int8.")
 @click.option("--edgetpu", is_flag=True, help="Also compile for the EdgeTPU, where its compiler is found.")
 @click.option("--compiler", type=click.Path(path_type=Path), help="Path of edgetpu_compiler; by default on the PATH.")

@@ -78,7 +78,7 @@ def open_twins(plain: bytes, quantized: bytes) -> Twins:
     Raises:
         InvalidDataError: they are not the same network.
     """
-    reference, model = (_unpacked(content) for content in (plain, quantized))
+    reference, model = (unpacked(content) for content in (plain, quantized))
     ours, theirs = _rescaling(reference), _rescaling(model)
     if [_shape(reference, step) for step in ours] != [_shape(model, step) for step in theirs]:
         raise InvalidDataError("the int8 model has other layers than the float model: nothing to correct it by")
@@ -107,12 +107,13 @@ def scales(model: schema.ModelT, index: int) -> Floats:
     return np.asarray(tensor(model, index).quantization.scale, np.float64)
 
 
-def _unpacked(content: bytes) -> schema.ModelT:
+def unpacked(content: bytes) -> schema.ModelT:
     """A model whose steps share no constants, so that one may change without the other."""
     model = schema.ModelT.InitFromPackedBuf(content)
     graph, seen = model.subgraphs[0], set[int]()
     for step in graph.operators:
-        for position, place in enumerate(map(int, step.inputs)):
+        step.inputs = list(map(int, step.inputs))  # unpacked, it is a view of the file
+        for position, place in enumerate(step.inputs):
             if place < 0 or model.buffers[graph.tensors[place].buffer].data is None:
                 continue
             if graph.tensors[place].buffer in seen:

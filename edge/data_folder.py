@@ -23,6 +23,7 @@ from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 GROUPS_FILE = "groups.csv"
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
+_MAX_CLASS_NAME = 100
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
 
 
@@ -55,6 +56,12 @@ class Dataset:
     def path(self, row: SplitRow) -> Path:
         """Where the picture lies."""
         return self.root / row.path
+
+
+def is_class_name(label: str) -> bool:
+    """Whether `label` can be a class and the name of its folder: printable, no path, nothing hidden."""
+    is_plain = label.isprintable() and label == label.strip() and not {"/", "\\"} & set(label)
+    return is_plain and 0 < len(label) <= _MAX_CLASS_NAME and not label.startswith((".", "-"))
 
 
 def scan(root: Path) -> Dataset:

@@ -105,6 +105,7 @@ def _camera(camera: CameraAnswer) -> Iterator[str]:
             yield f"url = {_text(camera.url or '')}"
         case _:
             yield 'backend = "simulated"  # rendered items, until there is a camera: "usb", "csi" or "stream"'
+            yield "num_items = 100000"
 
 
 def _bin(name: str, labels: Sequence[str], answers: Answers, pins: Iterator[int]) -> Iterator[str]:

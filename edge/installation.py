@@ -33,9 +33,10 @@ schema = 1
 [device]
 id = "bin"
 
-# Until a camera is named here, a simulated one shows rendered items.
-# [camera]
-# backend = "usb"
+# Rendered items, until there is a camera: "usb", "csi" or "stream".
+[camera]
+backend = "simulated"
+num_items = 100000
 """
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from edge.commands.options import verbosity
-from edge.errors import StorageError
 
 if TYPE_CHECKING:
     from train.metrics import ClassMetrics, Evaluation
@@ -104,18 +102,3 @@ def columns(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence
         f"{name:{first}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         for name, cells in lines
     )
-
-
-def write_page(path: Path, document: str) -> None:
-    """Write a page whole or not at all.
-
-    Raises:
-        StorageError: it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(document, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}") from error

@@ -175,7 +175,7 @@ def obey(actuator: Actuator, command: Command, clock: Clock) -> ActuationReport:
         is_confirmed = actuator.actuate()
     except Exception as error:  # noqa: BLE001 - hardware libraries raise anything; the loop must go on and say so
         problem = f"bin {command.bin}: the actuator failed: {error or type(error).__name__}"
-        _log.exception("%s", problem)
+        _log.debug("%s", problem, exc_info=True)
         _make_safe(command.bin, actuator)
     if is_confirmed is False:
         problem = f"bin {command.bin}: the movement was not confirmed; look for a jam"

@@ -78,6 +78,7 @@ def test(bins: tuple[str, ...], config_path: Path | None, overrides: tuple[str, 
 
     from edge.actuators.worker import Command, obey
     from edge.clock import SystemClock
+    from edge.config.actuators import LogActuatorSection
 
     settings = _settings(config_path, overrides)
     if strangers := sorted(set(bins) - set(settings.bins)):
@@ -90,6 +91,8 @@ def test(bins: tuple[str, ...], config_path: Path | None, overrides: tuple[str, 
             report = obey(actuator, Command(0, name, clock.now_s()), clock)
             told = {True: "confirmed", False: "not confirmed", None: "moved"}[report.actuation.is_confirmed]
             answer = {"schema": 1, "bin": name, "confirmed": report.actuation.is_confirmed, "problem": report.problem}
+            if isinstance(settings.bins[name].actuator, LogActuatorSection):
+                told = "nothing to move: no actuator is configured"
             click.echo(json.dumps(answer) if as_json else f"{name}: {report.problem or told}")
             problems += [report.problem] if report.problem else []
             clock.sleep(settings.movements.min_pause_s)

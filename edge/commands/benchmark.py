@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.commands.options import bundle_option, config_option, json_option, set_option, verbosity, verbosity_options
+from edge.commands.options import (
+    FiniteRange,
+    bundle_option,
+    config_option,
+    json_option,
+    set_option,
+    verbosity,
+    verbosity_options,
+)
 from edge.errors import CheckFailedError, StorageError
 
 if TYPE_CHECKING:
@@ -39,9 +47,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since 
 @config_option
 @bundle_option
 @set_option
-@click.option(
-    "--seconds", type=click.FloatRange(0.5, 3600), default=10.0, show_default=True, help="How long the loop runs."
-)
+@click.option("--seconds", type=FiniteRange(0.5, 3600), default=10.0, show_default=True, help="How long the loop runs.")
 @click.option(
     "--threads",
     "sweep",
@@ -75,7 +81,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since 
 @click.option(
     "--max-p95",
     "max_p95_ms",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="MS",
     help="Exit code 1 when 5 % of the ticks take longer.",
 )

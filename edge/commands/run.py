@@ -79,3 +79,5 @@ def run(
             ending = serve(loop, requests, reread)
         if ending is not Ending.RELOADED:
             break
+    if ending is Ending.SOURCE_ENDED:
+        click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)

@@ -7,8 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from edge.data_folder import is_class_name
 from edge.database import Database
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
 from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
 
@@ -100,8 +101,11 @@ def write_correction(database: Database, id_or_seq: str, label: str | None) -> E
     """Write what a person says of a decision: its right label, or None: it was wrong. The last word counts.
 
     Raises:
+        UsageError: `label` cannot be the name of a class, which is also the name of a folder.
         MissingInputError: the journal does not hold this decision, or not any more.
     """
+    if label is not None and not is_class_name(label):
+        raise UsageError(f"{label!r} cannot be a class: expected a plain name, such as glass or drink can")
     found = find(database, id_or_seq)
     if found is None:
         raise MissingInputError(f"{database.path}: no decision {id_or_seq}; it may have made room for newer ones")

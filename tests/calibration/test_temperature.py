@@ -45,3 +45,11 @@ def test_logits_are_found_again_in_scores_of_any_temperature() -> None:
     logits, _ = drawn(1.0, 20)
     again = as_logits(softmax(logits, 0.7), 0.7)
     assert softmax(again, 1.3) == pytest.approx(softmax(logits, 1.3), abs=1e-5)
+
+
+def test_a_few_easy_pictures_do_not_make_the_network_certain() -> None:
+    """Thirty right answers say little of how sure to be; the temperature that holds stays near."""
+    logits = np.eye(6, dtype=np.float32)[np.arange(30) % 6] * 2
+    assert best_temperature(logits, np.arange(30) % 6, 0.45) == pytest.approx(0.45, rel=0.7)
+    many = np.tile(logits, (100, 1))
+    assert best_temperature(many, np.arange(3000) % 6, 0.45) < 0.25

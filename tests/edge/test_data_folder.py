@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.data_folder import fingerprint, leave_out_unreadable, scan
+from edge.data_folder import fingerprint, is_class_name, leave_out_unreadable, scan
 from edge.errors import DatasetError, MissingInputError
 from tests.train.shapes import LABELS, draw_shapes
 
@@ -113,3 +113,15 @@ def test_the_fingerprint_changes_with_any_byte(folder: Path) -> None:
     with (folder / "disc" / "00.png").open("ab") as file:
         file.write(b"\0")
     assert fingerprint(scan(folder)) != before
+
+
+@pytest.mark.parametrize("label", ["glass", "drink can", "Glas & Dosen", "ペットボトル", "b-flute"])
+def test_a_plain_name_can_be_a_class(label: str) -> None:
+    assert is_class_name(label)
+
+
+@pytest.mark.parametrize(
+    "label", ["", " ", ".", "..", "../evil", "a/b", "a\\b", "a\nb", ".hidden", "-rf", "a" * 101, "a\0"]
+)
+def test_what_would_not_be_a_folder_of_its_own_cannot(label: str) -> None:
+    assert not is_class_name(label)

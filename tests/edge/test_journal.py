@@ -475,3 +475,11 @@ def test_each_commit_is_synced_to_disk_and_a_reader_sees_it_at_once(journal: Jou
         journal.append(a_record(seq))
         assert len(reader.decisions()) == seq
     reader.close()
+
+
+@pytest.mark.parametrize("label", ["../../evil", "a/b", "two\nlines", "", ".hidden"])
+def test_a_correction_names_a_class_and_nothing_else(journal: Journal, label: str) -> None:
+    journal.append(a_record(1))
+    with pytest.raises(UsageError, match="cannot be a class"):
+        journal.correct("1", label)
+    assert not journal.decisions()[0].is_wrong

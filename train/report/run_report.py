@@ -18,6 +18,7 @@ from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import reliability, wilson_interval
 from edge.errors import PictureError
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
+from edge.report_page import write_page
 from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 from train.answers import Answered, load_answers
 from train.audit.files import examine
@@ -29,7 +30,6 @@ from train.metrics import Evaluation, measure_scores
 from train.phases import predict
 from train.report.curves import curve_chart
 from train.robustness import Row, measure_robustness
-from train.terminal import write_page
 
 _log = logging.getLogger(__name__)
 
