@@ -17,7 +17,7 @@ from click.shell_completion import shell_complete
 
 from edge.commands.completion import VARIABLE
 from edge.commands.options import verbosity
-from edge.errors import MissingLibraryError, SorterError, StorageError, translate
+from edge.errors import MissingLibraryError, SorterError, StorageError, UsageError, translate
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
@@ -72,15 +72,21 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        return _tell_stopped(stopped)
     except BrokenPipeError:
         # The reader of our output has gone, as `sorter events | head` does: not an error.
         return _give_up_output()
     except Exception as error:  # noqa: BLE001 - the last resort: an owner sees a line, not a stack
         return _complain(_as_ours(error))
     return 0
+
+
+def _tell_stopped(stopped: BaseException) -> int:
+    if isinstance(stopped.__context__, EOFError):
+        return _complain(UsageError("the answers ended before the questions: answer all of them, or use --yes"))
+    click.echo("stopped", err=True)
+    return INTERRUPTED
 
 
 def _as_ours(error: Exception) -> SorterError:

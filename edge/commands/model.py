@@ -180,11 +180,16 @@ def activate(name: str, num_trial: int, config_path: Path | None, overrides: tup
 @set_option
 @verbosity_options
 def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
-    """Go back to the model before."""
+    """Go back to the model before; a shadow run that is under way ends first, and only that."""
     from edge.assembly.models import model_store
     from edge.config import find_config, load_config
+    from edge.shadow import read_shadow
 
     store = model_store(load_config(find_config(config_path), overrides))
+    if (shadow := read_shadow(store)) is not None:
+        store.shadow(None)
+        click.echo(f"{shadow.model} runs in the shadow no more. {_NEXT}")
+        return
     click.echo(f"rolled back to {store.roll_back()}. {_NEXT}")
 
 

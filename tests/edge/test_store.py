@@ -15,8 +15,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, MODEL, load_bundle
+from edge.commands.model import model
 from edge.errors import BundleError, CheckFailedError, MissingInputError, SignatureError, UnavailableError
 from edge.fetch import fetched, pack
 from edge.store import ModelStore, Role
@@ -223,3 +225,11 @@ def test_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.zip").write_bytes(content)
     with pytest.raises(BundleError, match="not a whole"), fetched(str(tmp_path / "model.zip")):
         pass
+
+
+def test_a_shadow_run_can_be_called_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    run = CliRunner()
+    assert run.invoke(model, ["install", str(DEFAULT_BUNDLE), "--shadow", "5"]).exit_code == 0
+    assert "in the shadow no more" in run.invoke(model, ["rollback"]).output
+    assert "shadow" not in run.invoke(model, ["status"]).output

@@ -184,3 +184,7 @@ def test_a_picture_that_cannot_be_read_has_its_line_of_json(sorter: Sorter, tmp_
     assert answer.returncode == 66
     assert json.loads(answer.stdout)["picture"] == "none.jpg"
     assert "none.jpg" in json.loads(answer.stdout)["error"]
+
+
+def test_questions_without_answers_are_a_usage_error(tmp_path: Path) -> None:
+    assert "use --yes" in complaint(shell(f'cd {tmp_path}; "$0" init </dev/null >/dev/null'), 2)
