@@ -11,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.base import softmax
+from edge.classifiers.temperature import fit_temperature as fit_temperature_of
 from edge.confidence import calibration_error, chance_error
 
 Scores = NDArray[np.float32]
 Truth = NDArray[np.intp]
 
-# Temperatures outside of this make a coin or an oracle of any network.
-_LOWEST, _HIGHEST = 0.05, 20.0
 _SMALLEST = np.float32(1e-12)  # what float32 makes of a score below this is not worth a logarithm
-_PRIOR_PICTURES = 5.0
-_GOLDEN = (5**0.5 - 1) / 2
-_PRECISION = 1e-4  # of the temperature's logarithm
+_PRIOR_PICTURES = 5.0  # what the temperature that holds counts for: few easy pictures must not make it certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +61,8 @@ def fit_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], befor
 
 
 def best_temperature(logits: Scores, truth: Truth, before: float = 1.0) -> float:
-    """The temperature with the least negative log-likelihood, by golden section over its logarithm.
-
-    A few pictures that are all answered right would make the network certain of everything; so the one that
-    holds now, `before`, counts as much as `_PRIOR_PICTURES` pictures.
-    """
-
-    def loss(at: float) -> float:
-        fitted = _loss(softmax(logits, float(np.exp(at))), truth)
-        return fitted + _PRIOR_PICTURES / len(truth) * float(at - np.log(before)) ** 2
-
-    low, high = np.log(_LOWEST), np.log(_HIGHEST)
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    loss_left, loss_right = loss(left), loss(right)
-    while high - low > _PRECISION:
-        if loss_left <= loss_right:
-            high, right, loss_right = right, left, loss_left
-            left = high - _GOLDEN * (high - low)
-            loss_left = loss(left)
-        else:
-            low, left, loss_left = left, right, loss_right
-            right = low + _GOLDEN * (high - low)
-            loss_right = loss(right)
-    return float(np.exp((low + high) / 2))
+    """The temperature for logits (N, C) and class indices (N,), drawn towards the one that holds, `before`."""
+    return fit_temperature_of(logits, truth, before, _PRIOR_PICTURES)
 
 
 def as_logits(scores: Scores, temperature: float) -> Scores:
