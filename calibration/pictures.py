@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from calibration.temperature import as_logits
 from calibration.thresholds import Labelled
 from edge.classifiers.base import Classifier, softmax
-from edge.data_folder import Dataset, LeftOut
-from edge.errors import DatasetError, InvalidDataError, PictureError
+from edge.data_folder import Dataset, LeftOut, labelled_pictures
+from edge.errors import DatasetError, InvalidDataError
 from edge.evidence import MIN_SCORE
 from edge.messages import Box, Image
-from edge.preprocess import load_picture, to_input
+from edge.preprocess import to_input
 from edge.run import VAL_SPLIT, SplitRow
 
 # Where the item is in a whole picture; None takes all of it.
@@ -82,20 +82,10 @@ def measure(
         DatasetError: a class that the classifier does not know, or no readable picture.
     """
     rows = dataset.of(VAL_SPLIT) if dataset.has_splits else dataset.rows
-    if strangers := sorted({row.label for row in rows} - set(classifier.labels)):
-        raise DatasetError(
-            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after its classes"
-            f" {', '.join(classifier.labels)}; teach it new ones with `sorter teach`"
-        )
     logits: list[NDArray[np.float32]] = []
     used: list[SplitRow] = []
     left_out: list[LeftOut] = []
-    for row in progress(rows):
-        try:
-            image = load_picture(dataset.path(row))
-        except PictureError as error:
-            left_out.append(LeftOut(row.path, str(error)))
-            continue
+    for row, _, image in labelled_pictures(dataset, rows, classifier.labels, left_out, progress):
         logits.append(_logits_of(image, find(image), classifier, temperature))
         used.append(row)
     if not used:

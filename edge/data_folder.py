@@ -11,13 +11,13 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edge.errors import DatasetError, MissingInputError, PictureError
-from edge.preprocess import load_picture
+from edge.preprocess import Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
 GROUPS_FILE = "groups.csv"
@@ -86,6 +86,32 @@ def scan(root: Path) -> Dataset:
     if (root / GROUPS_FILE).exists():
         rows = _apply_groups(rows, root / GROUPS_FILE)
     return Dataset(root, tuple(pictures), tuple(sorted(rows, key=lambda row: row.path)))
+
+
+def labelled_pictures(
+    dataset: Dataset,
+    rows: Sequence[SplitRow],
+    labels: Sequence[str],
+    left_out: list[LeftOut],
+    progress: Callable[[Sequence[SplitRow]], Iterable[SplitRow]],
+) -> Iterator[tuple[SplitRow, int, Image]]:
+    """Each picture of `rows` that can be read, with the index of its class in `labels`; others go to `left_out`.
+
+    Raises:
+        DatasetError: classes that are not among `labels`; before the first picture is read.
+    """
+    if strangers := sorted({row.label for row in rows} - set(labels)):
+        raise DatasetError(
+            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after its classes"
+            f" {', '.join(labels)}; `sorter teach` teaches it new ones"
+        )
+    for row in progress(rows):
+        try:
+            image = load_picture(dataset.path(row))
+        except PictureError as error:
+            left_out.append(LeftOut(row.path, str(error)))
+            continue
+        yield row, labels.index(row.label), image
 
 
 def _pictures(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.base import Classifier
-from edge.data_folder import Dataset, LeftOut
+from edge.data_folder import Dataset, LeftOut, labelled_pictures
 from edge.errors import DatasetError, PictureError, UsageError
 from edge.messages import Box
 from edge.preprocess import Image, load_picture, to_input
@@ -64,22 +64,12 @@ def evaluate(
     """
     part = part or (Part.VAL if dataset.has_splits else Part.ALL)
     rows = _choose(dataset, part)
-    if strangers := sorted({row.label for row in rows} - set(classifier.labels)):
-        raise DatasetError(
-            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after"
-            f" its classes {', '.join(classifier.labels)}"
-        )
     scores: list[NDArray[np.float32]] = []
     truth: list[int] = []
     left_out: list[LeftOut] = []
-    for row in progress(rows):
-        try:
-            image = load_picture(dataset.path(row))
-        except PictureError as error:
-            left_out.append(LeftOut(row.path, str(error)))
-            continue
+    for _, label_index, image in labelled_pictures(dataset, rows, classifier.labels, left_out, progress):
         scores.append(classifier.classify(to_input(image, classifier.input_spec, find(image))).scores)
-        truth.append(classifier.labels.index(row.label))
+        truth.append(label_index)
     if not scores:
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures of part {part} can be read")
     evaluation = measure_scores(np.stack(scores), np.array(truth), classifier.labels, model=model)
