@@ -1,0 +1,85 @@
+"""What a person says of decisions, kept beside them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.clock import ReplayClock
+from edge.errors import (
+    MissingInputError,
+    UsageError,
+)
+from edge.journal import Filter, Journal, correct
+from tests.edge.records import a_record
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Iterator[Journal]:
+    journal = Journal(path, ReplayClock())
+    yield journal
+    journal.close()
+
+
+def _filled(journal: Journal, num_decisions: int, **record: bool) -> None:
+    for _ in range(num_decisions):
+        journal.append(a_record(journal.next_seq, **record))
+
+
+def test_a_person_may_correct_confirm_or_call_wrong_and_the_last_word_counts(journal: Journal) -> None:
+    _filled(journal, 3)
+    assert journal.decisions(Filter(is_wrong=True)) == []
+
+    corrected = journal.correct("1", "glass")
+    journal.correct("2", None)
+    confirmed = journal.correct(journal.decisions()[2].id, "metal")
+
+    assert (corrected.corrected, corrected.is_wrong) == ("glass", True)
+    assert (confirmed.corrected, confirmed.is_wrong) == ("metal", False)
+    assert [(entry.seq, entry.corrected) for entry in journal.decisions(Filter(is_wrong=True))] == [
+        (1, "glass"),
+        (2, None),
+    ]
+    journal.correct("2", "metal")
+    assert [entry.seq for entry in journal.decisions(Filter(is_wrong=False, label="metal"))] == [2, 3]
+    with pytest.raises(MissingInputError, match="no decision 9"):
+        journal.correct("9", "glass")
+
+
+def test_a_correction_goes_with_its_decision(path: Path) -> None:
+    journal = Journal(path, ReplayClock(), keep=1)
+    _filled(journal, 1)
+    journal.correct("1", "glass")
+    _filled(journal, 1)
+    journal.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM corrections").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_person_corrects_while_the_bin_has_it_open(journal: Journal, path: Path) -> None:
+    _filled(journal, 2)
+
+    assert correct(path, "2", "glass").is_wrong
+    assert not correct(path, "1", "metal").is_wrong
+    with pytest.raises(MissingInputError, match="no decision 9"):
+        correct(path, "9", "glass")
+
+    assert [entry.seq for entry in journal.decisions(Filter(is_wrong=True))] == [2]
+    _filled(journal, 1)
+
+
+@pytest.mark.parametrize("label", ["../../evil", "a/b", "two\nlines", "", ".hidden"])
+def test_a_correction_names_a_class_and_nothing_else(journal: Journal, label: str) -> None:
+    journal.append(a_record(1))
+    with pytest.raises(UsageError, match="cannot be a class"):
+        journal.correct("1", label)
+    assert not journal.decisions()[0].is_wrong
