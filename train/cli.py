@@ -213,6 +213,30 @@ def compare(*, runs: tuple[Path, ...], bundles: tuple[Path, ...], html: Path | N
     click.echo(columns("precision, recall, F1", names, class_rows(contenders)))
 
 
+@click.command()
+@path_argument("runs", many=True)
+@click.option(
+    "--share", "shares", type=float, multiple=True, help="A run's weight in the mean; one for each, in order."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run directory of the average.")
+@json_option
+@verbosity_options
+def average(*, runs: tuple[Path, ...], shares: tuple[float, ...], out: Path, as_json: bool) -> None:
+    """Average the weights of runs that started from the same ones (a model soup), and judge the mean.
+
+    Pictures, splits and recipe are those of the first run.
+    """
+    _quiet_tensorflow()
+    from train.soup import average_runs
+
+    evaluation = average_runs(runs, shares or None, out)
+    if as_json:
+        click.echo(json.dumps({**evaluation.to_json(), "run": str(out)}))
+        return
+    click.echo(summary(evaluation))
+    click.echo(f"run: {out}; next: sorter convert {out} --out BUNDLE")
+
+
 @click.group()
 def data() -> None:
     """Look at folders of pictures."""
@@ -243,7 +267,7 @@ def audit(*, folder: Path, html: Path | None, groups: Path | None, as_json: bool
     click.echo(json.dumps(found.to_json()) if as_json else describe(found))
 
 
-COMMANDS: list[click.Command] = [train, evaluate, report, compare, data]
+COMMANDS: list[click.Command] = [train, average, evaluate, report, compare, data]
 
 
 def _describe_part(outcome: Outcome) -> str:

@@ -9,30 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
 from edge.errors import ConfigError, StorageError, UsageError
-from edge.preprocess import InputSpec
-from edge.run import RUN_FILE, TRAIN_SPLIT
+from edge.run import RUN_FILE
 from train.audit.files import leave_out_defective
-from train.batches import load_inputs
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
+from train.finish import Origin, finish
 from train.likeness import with_found_groups
-from train.material import Material, load_material
-from train.metrics import Evaluation, measure
-from train.networks.cost import multiply_adds
+from train.material import load_material
+from train.metrics import Evaluation
 from train.networks.model import build_model, is_pretrained, load_weights
-from train.phases import PhaseFitter, Watch, cross_entropy, fit_probe, predict
-from train.progress import Epoch, Progress
+from train.phases import PhaseFitter, Watch, fit_probe
+from train.progress import Progress
 from train.recipes import Recipe
-from train.run_directory import Answers, RunFacts, describe_run, write_predictions, write_results, write_splits
+from train.run_directory import write_splits
 from train.splits import Fold, leak, with_splits
 
 _log = logging.getLogger(__name__)
-
-_TRAIN_CHUNK = 256  # pictures in memory at once while the finished network is tried on its own training pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +92,13 @@ def train(
             watch=Watch(on_step, on_epoch),
         )
         shipped = fitter.run(checkpoint)
-        return _finish(out, shipped, material, dataset, fitter.history, recipe_name, start)
+        origin = Origin(
+            recipe_name=recipe_name,
+            weights=start.weights if is_pretrained(recipe, start.weights) else "none",
+            seed=start.seed,
+            training_s=sum(epoch.epoch_s for epoch in fitter.history),
+        )
+        return finish(out, shipped, dataset, material.held_out, recipe, origin)
 
 
 def prepare(root: Path, recipe: Recipe, start: Start) -> Dataset:
@@ -133,51 +134,3 @@ def _storage_errors(out: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageError(f"cannot write the run directory {out}: {error}; then go on with --resume") from error
-
-
-def _finish(
-    out: Path,
-    shipped: keras.Model,
-    material: Material,
-    dataset: Dataset,
-    history: tuple[Epoch, ...],
-    recipe_name: str,
-    start: Start,
-) -> Evaluation:
-    """Measure the model that ships, and write what came of the run."""
-    answers = [Answers(part.rows, predict(shipped, part.inputs)) for part in (material.val, material.test) if part]
-    evaluation = measure(answers[0].logits, material.val.truth, dataset.labels, model=recipe_name)
-    more = _train_metrics(shipped, dataset)
-    more["val_loss"] = cross_entropy(answers[0].logits, material.val.truth)
-    if material.test is not None:
-        test = measure(answers[1].logits, material.test.truth, dataset.labels, model=recipe_name)
-        more |= {"test_accuracy": test.accuracy, "test_macro_f1": test.macro_f1}
-    recipe = material.recipe
-    facts = RunFacts(
-        recipe_name=recipe_name,
-        weights=start.weights if is_pretrained(recipe, start.weights) else "none",
-        seed=start.seed,
-        training_s=sum(epoch.epoch_s for epoch in history),
-        num_parameters=shipped.count_params(),
-        num_multiply_adds=multiply_adds(shipped),
-        metrics=more,
-    )
-    write_predictions(out, dataset.labels, answers)
-    write_results(out, shipped, evaluation, describe_run(dataset, recipe, facts, evaluation))
-    return evaluation
-
-
-def _train_metrics(model: keras.Model, dataset: Dataset) -> dict[str, float]:
-    """Accuracy and loss on the training pictures as they are, which the gap to validation is measured from."""
-    rows = dataset.of(TRAIN_SPLIT)
-    spec = InputSpec(*model.input_shape[1:3])
-    logits = [
-        predict(model, load_inputs(dataset, rows[first : first + _TRAIN_CHUNK], spec))
-        for first in range(0, len(rows), _TRAIN_CHUNK)
-    ]
-    scored = np.concatenate(logits)
-    truth = np.array([dataset.labels.index(row.label) for row in rows])
-    return {
-        "train_accuracy": float((scored.argmax(axis=1) == truth).mean()),
-        "train_loss": cross_entropy(scored, truth),
-    }

@@ -40,6 +40,11 @@ class Material:
     test: HeldOut | None
     batch_multiple: int
 
+    @property
+    def held_out(self) -> tuple[HeldOut, ...]:
+        """The validation pictures and, where there are any, those of the test split."""
+        return (self.val,) if self.test is None else (self.val, self.test)
+
     def batches(self, epoch: int, size_px: int | None = None) -> TrainingBatches:
         """The batches of an epoch, counted from 0: the same whenever they are asked for."""
         return TrainingBatches(
