@@ -94,18 +94,21 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the reader did with the pictures since the camera was opened; `skipped` were never asked for."""
+    """What the reader did with the pictures since the camera was opened.
+
+    `skipped` were never asked for; `withheld` repeat the one before, or show nothing.
+    """
 
     captured: int = 0
     skipped: int = 0
-    repeated: int = 0
+    withheld: int = 0
     damaged: int = 0
 
 
 class LiveCamera:
     """A device that `open_source` opens, read without pause so that the frame given is the newest.
 
-    A frame older than `max_age_s` is never given, and neither is a picture that repeats the one before.
+    A frame older than `max_age_s` is never given, and neither is a picture that repeats the one before or is dark.
     After a fault every `next_frame` raises it, until the camera is opened again.
     """
 
@@ -217,8 +220,8 @@ class _Reader:
             self._count(damaged=1)
             return
         at_s = self._clock.now_s() - captured.age_s
-        if not self._watch.is_new(captured.image, at_s):
-            self._count(captured=1, repeated=1)
+        if not self._watch.is_usable(captured.image, at_s):
+            self._count(captured=1, withheld=1)
             return
         frame = Frame(next(self._sequence), at_s, captured.image)
         with self._changed:
@@ -226,13 +229,13 @@ class _Reader:
             self._slot = frame
             self._changed.notify_all()
 
-    def _count(self, captured: int = 0, skipped: int = 0, repeated: int = 0, damaged: int = 0) -> None:
+    def _count(self, captured: int = 0, skipped: int = 0, withheld: int = 0, damaged: int = 0) -> None:
         """Only the reader writes, and a whole record at a time: others may read without a lock."""
         so_far = self.counts
         self.counts = Counts(
             so_far.captured + captured,
             so_far.skipped + skipped,
-            so_far.repeated + repeated,
+            so_far.withheld + withheld,
             so_far.damaged + damaged,
         )
 

@@ -42,10 +42,11 @@ class PictureWatch:
         self._changed_at_s = 0.0
         self._dark_since_s: float | None = None
 
-    def is_new(self, image: Image, at_s: float) -> bool:
-        """Whether the picture is known to be a new one: it differs from the one before, and there is one.
+    def is_usable(self, image: Image, at_s: float) -> bool:
+        """Whether the picture is known to be a new one, which differs from the one before, and shows something.
 
-        A stuck camera that was reopened starts with its stuck picture, hence the first does not count.
+        A stuck camera that was reopened starts with its stuck picture, hence the first is none; a dark one gives
+        dark ones again until that is known for a fault.
 
         Raises:
             FrozenPictureError: the same bytes have come for `frozen_after_s`.
@@ -53,7 +54,7 @@ class PictureWatch:
             DarkPictureError: it has been too dark for `dark_after_s`.
         """
         sample = np.ascontiguousarray(image[::_STEP, ::_STEP])
-        self._check_light(sample, at_s)
+        is_lit = self._check_light(sample, at_s)
         has_last, is_repeat = self._last is not None, self._is_repeat(image, sample)
         self._last, self._last_sample = image, sample
         if is_repeat:
@@ -62,23 +63,25 @@ class PictureWatch:
                     f"the camera repeats one picture, for {at_s - self._changed_at_s:.1f} s now:"
                     " reopen it, or take its power away"
                 )
-            return self._limits.hands_out_repeats
+            return is_lit and self._limits.hands_out_repeats
         self._changed_at_s = at_s
-        return has_last or self._limits.hands_out_repeats
+        return is_lit and (has_last or self._limits.hands_out_repeats)
 
     def _is_repeat(self, image: Image, sample: Image) -> bool:
         if self._last is None or self._last_sample is None or not np.array_equal(sample, self._last_sample):
             return False
         return np.array_equal(image, self._last)
 
-    def _check_light(self, sample: Image, at_s: float) -> None:
+    def _check_light(self, sample: Image, at_s: float) -> bool:
+        """Whether the picture is lit; raises when none was for too long."""
         if _is_lit(sample, self._limits.dark_level):
             self._dark_since_s = None
-            return
+            return True
         if self._dark_since_s is None:
             self._dark_since_s = at_s
         if at_s - self._dark_since_s >= self._limits.dark_after_s:
             raise self._darkness(sample)
+        return False
 
     def _darkness(self, sample: Image) -> CameraError:
         brightest = int(np.quantile(sample, 1 - _LIT_SHARE))

@@ -82,7 +82,7 @@ def test_the_newest_frame_wins_and_the_skipped_ones_are_counted() -> None:
         assert frame is not None
         assert frame.image[0, 0, 0] == 104
         # The first picture after opening has none before it to differ from.
-        assert camera.counts == Counts(captured=5, skipped=3, repeated=1)
+        assert camera.counts == Counts(captured=5, skipped=3, withheld=1)
 
 
 def test_a_frame_is_given_once() -> None:
@@ -139,7 +139,7 @@ def test_damaged_pictures_are_counted_and_passed_over() -> None:
     with opened(feed) as camera:
         feed.give(shot(100), None, None, shot(101))
         assert camera.next_frame(AT_ONCE_S) is not None
-        assert camera.counts == Counts(captured=2, repeated=1, damaged=2)
+        assert camera.counts == Counts(captured=2, withheld=1, damaged=2)
 
 
 def test_a_fault_ends_the_reader_and_is_raised_at_every_call_until_reopened() -> None:

@@ -19,7 +19,7 @@ def noisy(level: int, seed: int, height: int = 90, width: int = 160) -> Image:
 
 
 def show(watch: PictureWatch, images: list[Image]) -> list[bool]:
-    return [watch.is_new(image, index / RATE_HZ) for index, image in enumerate(images)]
+    return [watch.is_usable(image, index / RATE_HZ) for index, image in enumerate(images)]
 
 
 def test_a_scene_at_rest_with_sensor_noise_is_healthy_for_ever() -> None:
@@ -62,8 +62,9 @@ def test_two_seconds_too_dark_are_a_fault_of_their_own() -> None:
 
 def test_a_short_shadow_over_the_lens_is_no_fault() -> None:
     covered = [noisy(3, seed) for seed in range(round(1.1 * RATE_HZ))]
-    lit = [noisy(120, 1000)]
-    show(PictureWatch(LIMITS), [*covered, *lit, *covered, *lit])
+    lit = [noisy(120, 1000), noisy(120, 1001)]
+    usable = show(PictureWatch(LIMITS), [*covered, *lit, *covered, *lit])
+    assert usable == [*[False] * len(covered), True, True] * 2
 
 
 def test_a_small_bright_item_on_black_ground_lights_the_picture() -> None:
