@@ -13,7 +13,6 @@ from edge.commands.options import (
     bundle_option,
     config_option,
     json_option,
-    path_argument,
     set_option,
     site_option,
     verbosity_options,
@@ -21,6 +20,7 @@ from edge.commands.options import (
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
+    from calibration.judging import Evidence
     from calibration.talk import Desk
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -29,6 +29,10 @@ DEFAULT_PRECISION = 0.97
 
 _crops_option = click.option(
     "--crops", "are_crops", is_flag=True, help="The pictures show the item alone, whatever their size."
+)
+_pictures_argument = click.argument("pictures", type=click.Path(path_type=Path), required=False)
+_reviewed_option = click.option(
+    "--reviewed", "is_reviewed", is_flag=True, help="Judge by this bin's own items that were labelled in review."
 )
 _yes_option = click.option("-y", "--yes", "is_sure", is_flag=True, help="Ask nothing: keep what is found.")
 
@@ -86,21 +90,23 @@ def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
 
 
 @calibrate.command()
-@path_argument("pictures")
+@_pictures_argument
+@_reviewed_option
 @_crops_option
 @step_options
-def temperature(*, pictures: Path, are_crops: bool, **chosen: Any) -> None:
+def temperature(*, pictures: Path | None, is_reviewed: bool, are_crops: bool, **chosen: Any) -> None:
     """Make the model as sure as it is right, by labelled PICTURES: one subfolder for each class.
 
     A folder with a groups.csv that names splits is judged by its val part, which training has not seen.
     """
     from calibration.judging import calibrate_temperature
 
-    calibrate_temperature(desk_of(**chosen), pictures, are_crops=are_crops)
+    calibrate_temperature(desk_of(**chosen), _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops))
 
 
 @calibrate.command()
-@path_argument("pictures")
+@_pictures_argument
+@_reviewed_option
 @click.option(
     "--precision",
     type=FiniteRange(0.5, 1.0, max_open=True),
@@ -115,7 +121,13 @@ def temperature(*, pictures: Path, are_crops: bool, **chosen: Any) -> None:
 @_crops_option
 @step_options
 def thresholds(
-    *, pictures: Path, precision: float | None, costs_path: Path | None, are_crops: bool, **chosen: Any
+    *,
+    pictures: Path | None,
+    is_reviewed: bool,
+    precision: float | None,
+    costs_path: Path | None,
+    are_crops: bool,
+    **chosen: Any,
 ) -> None:
     """Find out when to accept each class, by labelled PICTURES: one subfolder for each class.
 
@@ -124,9 +136,10 @@ def thresholds(
     from calibration.judging import calibrate_thresholds
     from calibration.wishes import wish_for
 
+    evidence = _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops)
     desk = desk_of(**chosen)
     wish, words = wish_for(desk.config, precision, costs_path, DEFAULT_PRECISION)
-    calibrate_thresholds(desk, pictures, wish, words, are_crops=are_crops)
+    calibrate_thresholds(desk, evidence, wish, words)
 
 
 @calibrate.command()
@@ -190,6 +203,14 @@ def show(**chosen: Any) -> None:
 
 
 COMMANDS: list[click.Command] = [calibrate]
+
+
+def _evidence(pictures: Path | None, *, is_reviewed: bool, are_crops: bool) -> Evidence:
+    from calibration.judging import Evidence
+
+    if (pictures is None) != is_reviewed:
+        raise UsageError("expected either PICTURES, a folder with one subfolder for each class, or --reviewed")
+    return Evidence(pictures, are_crops)
 
 
 def desk_of(

@@ -9,7 +9,7 @@ from pathlib import Path
 from calibration.background import calibrate_background
 from calibration.camera import calibrate_camera
 from calibration.flaps import Given, calibrate_flaps, has_flaps
-from calibration.judging import calibrate_temperature, calibrate_thresholds
+from calibration.judging import Evidence, calibrate_temperature, calibrate_thresholds
 from calibration.overview import show_site
 from calibration.report import write_report
 from calibration.schooling import School
@@ -65,14 +65,13 @@ def _judge(desk: Desk, precision: float) -> None:
     desk.talk.say("This needs pictures of items in a folder, one subfolder for each class, at least some dozens.")
     folder = desk.talk.read("Folder of labelled pictures, Enter for later", default="")
     if not folder:
-        desk.talk.say(
-            "Left for later: `sorter calibrate temperature PICTURES`, then `sorter calibrate thresholds` too."
-        )
+        desk.talk.say("Left for later: `sorter calibrate temperature PICTURES`, then `thresholds` too. Once some dozen")
+        desk.talk.say("items were labelled in the review part of the page, --reviewed takes those instead of PICTURES.")
         return
-    pictures = Path(folder).expanduser()
+    evidence = Evidence(Path(folder).expanduser())
     wish, words = wish_for(desk.config, precision, None, precision)
-    _try(desk, lambda: calibrate_temperature(desk, pictures, are_crops=False))
-    _try(desk, lambda: calibrate_thresholds(desk, pictures, wish, words, are_crops=False))
+    _try(desk, lambda: calibrate_temperature(desk, evidence))
+    _try(desk, lambda: calibrate_thresholds(desk, evidence, wish, words))
 
 
 def _flaps(desk: Desk) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from calibration.pictures import Measured, measure
+from calibration.pictures import Measured, measure, measure_pictures
+from calibration.reviewed import pictures_of, read_review
 from calibration.talk import Desk
 from calibration.temperature import FittedTemperature, fit_temperature
 from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
 from edge.assembly.parts import Parts
+from edge.assembly.places import journal_path, pictures_folder
 from edge.data_folder import scan
-from edge.errors import DatasetError
+from edge.errors import DatasetError, MissingInputError
 from edge.messages import Box, Image
+from edge.pictures import PictureReader
 from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, part_name
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.
@@ -24,17 +28,27 @@ _FEW_PICTURES = 100
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 
 
-def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> None:
-    """Fit the temperature on a data folder, and offer it.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a step judges by: the data folder `pictures`, or where it is None the bin's own reviewed items.
 
     With `are_crops` the pictures show the item alone; else those of the scene's shape are searched for it.
+    """
+
+    pictures: Path | None
+    are_crops: bool = False
+
+
+def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
+    """Fit the temperature, and offer it.
 
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
+        MissingInputError: there is no such folder, or nothing was reviewed.
     """
     parts = desk.parts()
     before = _temperature(parts)
-    measured = _measured(desk, parts, pictures, are_crops=are_crops)
+    measured, remarks = _measured(desk, parts, evidence)
     fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
     kept = _kept(measured)
     step = TemperatureStep(
@@ -51,6 +65,7 @@ def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> Non
         "temperature": {"before": before, "after": fitted.value},
         "num_pictures": fitted.num_pictures,
         "ece": {"before": fitted.ece_before, "after": fitted.ece_after, "by_chance": fitted.ece_chance},
+        "remarks": list(remarks),
         "loss": {"before": fitted.loss_before, "after": fitted.loss_after},
     }
 
@@ -60,14 +75,15 @@ def calibrate_temperature(desk: Desk, pictures: Path, *, are_crops: bool) -> Non
     desk.propose("temperature", edit, kept, figures)
 
 
-def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, are_crops: bool) -> None:
+def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str) -> None:
     """Fit the thresholds that give the owner's wish, and offer them.
 
     Raises:
         DatasetError: there are too few pictures, or of classes that the model does not know.
+        MissingInputError: there is no such folder, or nothing was reviewed.
     """
     parts = desk.parts()
-    measured = _measured(desk, parts, pictures, are_crops=are_crops)
+    measured, remarks = _measured(desk, parts, evidence)
     labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
     fitted = fit_thresholds(labelled, wish, folds)
     labels = parts.classifier.labels
@@ -93,6 +109,7 @@ def calibrate_thresholds(desk: Desk, pictures: Path, wish: Wish, words: str, *, 
 
     figures: dict[str, JsonValue] = {
         "wish": words,
+        "remarks": list(remarks),
         "overall": _tally_json(fitted.overall),
         "classes": {
             label: {"min_confidence": least, **_tally_json(counts)}
@@ -122,7 +139,27 @@ def _temperature(parts: Parts) -> float:
     return parts.site.temperature or parts.bundle.manifest.temperature
 
 
-def _measured(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Measured:
+def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, tuple[str, ...]]:
+    """What the bin makes of the evidence, and what to mind about it, which was said."""
+    if evidence.pictures is None:
+        measured, skew = _measured_review(desk, parts)
+    else:
+        measured, skew = _measured_folder(desk, parts, evidence.pictures, are_crops=evidence.are_crops), None
+    num_pictures, num_objects = len(measured.truth), len(set(measured.objects.tolist()))
+    if num_objects < _FEWEST_PICTURES:
+        raise DatasetError(
+            f"{evidence.pictures or 'the reviewed items'}: expected pictures of at least {_FEWEST_PICTURES} different"
+            f" items, found {num_objects}"
+        )
+    few = f"That is few: take the figures as rough until there are {_FEW_PICTURES}."
+    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, skew)))
+    desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
+    for remark in remarks:
+        desk.talk.say(remark)
+    return measured, remarks
+
+
+def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Measured:
     finder = None if are_crops else parts.finder()
 
     def find(image: Image) -> Box | None:
@@ -133,15 +170,22 @@ def _measured(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Mea
     )
     for picture in measured.left_out:
         desk.talk.say(f"left out: {picture.reason}")
-    num_pictures, num_objects = len(measured.truth), len(set(measured.objects.tolist()))
-    if num_objects < _FEWEST_PICTURES:
-        raise DatasetError(
-            f"{folder}: expected pictures of at least {_FEWEST_PICTURES} different items, found {num_objects}"
-        )
-    desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
-    if num_objects < _FEW_PICTURES:
-        desk.talk.say(f"That is few: take the figures as rough until there are {_FEW_PICTURES}.")
     return measured
+
+
+def _measured_review(desk: Desk, parts: Parts) -> tuple[Measured, str | None]:
+    folder = pictures_folder(desk.config)
+    if folder is None:
+        raise MissingInputError("no pictures of items are kept here (pictures.enabled = false): give a data folder")
+    ring = PictureReader(folder)
+    review = read_review(journal_path(desk.config), ring, parts.classifier.labels)
+    for sentence in review.left_out:
+        desk.talk.say(sentence)
+    pictures = pictures_of(review, ring, lambda items: desk.talk.bar(items, "items"))
+    measured = measure_pictures(pictures, parts.classifier, _temperature(parts))
+    if measured is None:
+        raise DatasetError(f"{folder}: none of the reviewed items can be judged")
+    return measured, review.skew
 
 
 def _shares(measured: Measured, parts: Parts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,16 @@ from edge.run import VAL_SPLIT, SplitRow
 # Where the item is in a whole picture; None takes all of it.
 Finder = Callable[[Image], Box | None]
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A labelled picture; those of one `group` show the same object. `image` is (H, W, 3) uint8 RGB."""
+
+    path: str
+    label: str
+    group: str
+    image: Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +92,29 @@ def measure(
         DatasetError: a class that the classifier does not know, or no readable picture.
     """
     rows = dataset.of(VAL_SPLIT) if dataset.has_splits else dataset.rows
-    logits: list[NDArray[np.float32]] = []
-    used: list[SplitRow] = []
     left_out: list[LeftOut] = []
-    for row, _, image in labelled_pictures(dataset, rows, classifier.labels, left_out, progress):
-        logits.append(_logits_of(image, find(image), classifier, temperature))
-        used.append(row)
-    if not used:
+    found = labelled_pictures(dataset, rows, classifier.labels, left_out, progress)
+    pictures = (Picture(row.path, row.label, row.group or row.path, image) for row, _, image in found)
+    measured = measure_pictures(pictures, classifier, temperature, find)
+    if measured is None:
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures can be read")
-    _, objects = np.unique([row.group or row.path for row in used], return_inverse=True)
-    truth = np.array([classifier.labels.index(row.label) for row in used], np.intp)
-    return Measured(
-        classifier.labels, np.stack(logits), truth, objects, tuple(row.path for row in used), tuple(left_out)
-    )
+    return replace(measured, left_out=tuple(left_out))
+
+
+def measure_pictures(
+    pictures: Iterable[Picture], classifier: Classifier, temperature: float, find: Finder = lambda _: None
+) -> Measured | None:
+    """The same for pictures from anywhere, labelled with classes of the classifier; None where there are none."""
+    logits: list[NDArray[np.float32]] = []
+    told: list[tuple[str, int, str]] = []
+    for picture in pictures:
+        logits.append(_logits_of(picture.image, find(picture.image), classifier, temperature))
+        told.append((picture.path, classifier.labels.index(picture.label), picture.group))
+    if not told:
+        return None
+    paths, truth, groups = zip(*told, strict=True)
+    _, objects = np.unique(groups, return_inverse=True)
+    return Measured(classifier.labels, np.stack(logits), np.array(truth, np.intp), objects, paths)
 
 
 def _logits_of(image: Image, box: Box | None, classifier: Classifier, temperature: float) -> NDArray[np.float32]:

@@ -45,7 +45,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which decisions to list; None admits all. `since` is RFC 3339 UTC, inclusive."""
+    """Which decisions to list; None admits all.
+
+    `since` is RFC 3339 UTC, inclusive; `is_labelled`: a person gave it a label, its own or another.
+    """
 
     after_seq: int = 0
     since: str | None = None
@@ -53,6 +56,7 @@ class Filter:
     label: str | None = None
     bin: str | None = None
     is_wrong: bool | None = None
+    is_labelled: bool | None = None
 
     def where(self) -> tuple[str, dict[str, str | int]]:
         """The SQL condition and its named parameters."""
@@ -68,6 +72,8 @@ class Filter:
         if self.is_wrong is not None:
             terms.append("is_wrong = :is_wrong")
             parameters["is_wrong"] = int(self.is_wrong)
+        if self.is_labelled is not None:
+            terms.append(f"corrected IS {'NOT ' if self.is_labelled else ''}NULL")
         return " AND ".join(terms), parameters
 
 
