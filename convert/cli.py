@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -28,7 +25,6 @@ T = TypeVar("T")
 
 NUM_CHANGES_SHOWN = 10
 NUM_COSTS_SHOWN = 3
-TERMINATED = 143  # 128 + SIGTERM, as shells report it
 
 
 class _How(TypedDict):
@@ -132,22 +128,21 @@ def convert(
     from convert.parity import Limits
     from convert.writer import check_target, write_bundle, write_file
 
-    with _stoppable():
-        check_target(out, should_replace=force)
-        match run, foreign:
-            case Path(), None:
-                limits = Limits(max_accuracy_loss / 100, min_agreement / 100)
-                draft = _draft_of_run(run, limits, how, has_plain_classifier=single_output is not None)
-            case None, Path():
-                draft = _draft_of_foreign(foreign, how)
-            case _:
-                raise UsageError("expected either a RUN, as `sorter train` writes it, or --from a model from elsewhere")
-        if edgetpu:
-            draft = _with_edgetpu(draft, compiler, allow_partial=allow_partial)
-        is_refused = bool(draft.losses) and not accept_loss
-        bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
-        if single_output is not None and draft.plain_classifier is not None and not is_refused:
-            write_file(single_output, draft.plain_classifier)
+    check_target(out, should_replace=force)
+    match run, foreign:
+        case Path(), None:
+            limits = Limits(max_accuracy_loss / 100, min_agreement / 100)
+            draft = _draft_of_run(run, limits, how, has_plain_classifier=single_output is not None)
+        case None, Path():
+            draft = _draft_of_foreign(foreign, how)
+        case _:
+            raise UsageError("expected either a RUN, as `sorter train` writes it, or --from a model from elsewhere")
+    if edgetpu:
+        draft = _with_edgetpu(draft, compiler, allow_partial=allow_partial)
+    is_refused = bool(draft.losses) and not accept_loss
+    bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
+    if single_output is not None and draft.plain_classifier is not None and not is_refused:
+        write_file(single_output, draft.plain_classifier)
     click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
     if is_refused:
         raise CheckFailedError(_refusal(draft, was_rescued=how["should_rescue"]))
@@ -235,20 +230,6 @@ def _quiet_tensorflow() -> None:
     """Keep TensorFlow's start-up chatter off stderr; it is read once, at the first import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbosity() > 1 else "2")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that scratch files go away."""
-
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
-        sys.exit(TERMINATED)
-
-    former = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)
 
 
 def _bar(things: Sequence[T], title: str, /) -> Iterable[T]:

@@ -7,10 +7,13 @@ room above it. Every module that defines commands is light: `sorter --help` load
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 from click.shell_completion import shell_complete
@@ -21,7 +24,7 @@ from edge.errors import MissingLibraryError, SorterError, StorageError, UsageErr
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells report them
 
 # What an install without an extra lacks, by the name it is imported under.
 _EXTRA_OF_MODULE = {
@@ -49,11 +52,22 @@ def gather() -> None:
             sorter.add_command(command)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: it unwinds as Ctrl-C does, so that nothing is left half done."""
+
+
 def main() -> None:
     """Run the command line and end the process with the exit code that fits."""
+    signal.signal(signal.SIGTERM, _terminate)
     _open_standard_files()
-    gather()
-    sys.exit(_finish(_run(sys.argv[1:])))
+    exit_code = _finish(_run(sys.argv[1:]))
+    for number in (signal.SIGINT, signal.SIGTERM):  # the interpreter's own end has nothing to tell of them
+        signal.signal(number, signal.SIG_DFL)
+    sys.exit(exit_code)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def _open_standard_files() -> None:
@@ -86,7 +100,7 @@ def _tell_stopped(stopped: BaseException) -> int:
     if isinstance(stopped.__context__, EOFError):
         return _complain(UsageError("the answers ended before the questions: answer all of them, or use --yes"))
     click.echo("stopped", err=True)
-    return INTERRUPTED
+    return TERMINATED if isinstance(stopped, Terminated) else INTERRUPTED
 
 
 def _as_ours(error: Exception) -> SorterError:
@@ -104,6 +118,7 @@ def _as_ours(error: Exception) -> SorterError:
 
 def _invoke(arguments: list[str]) -> None:
     """As click's own main() does, but without its turning every broken pipe into exit code 1."""
+    gather()
     if instruction := os.environ.get(VARIABLE):
         raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", VARIABLE, instruction))
     with sorter.make_context("sorter", arguments) as context:

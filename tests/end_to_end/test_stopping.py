@@ -1,0 +1,63 @@
+"""Ctrl-C and SIGTERM end a command with a word at most, never with a stack trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.cli import TERMINATED
+
+
+def started(*arguments: str, state: Path) -> subprocess.Popen[str]:
+    """The command at work, its state in a folder of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "edge", *arguments],
+        env={**os.environ, "XDG_STATE_HOME": str(state)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next one that it prints."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_recording_that_is_stopped_says_what_was_kept(tmp_path: Path, number: signal.Signals) -> None:
+    process = started("record", str(tmp_path / "my case"), "--seconds", "600", state=tmp_path)
+    while not list(tmp_path.glob("my case/frames/000003.png")):
+        assert process.poll() is None, process.communicate()
+    process.send_signal(number)
+    said, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (0, "stopped\n")
+    assert said.endswith(f"frames; next: sorter replay '{tmp_path}/my case'\n")
+
+
+def test_a_demo_that_is_terminated_says_so(tmp_path: Path) -> None:
+    process = started("demo", "--json", state=tmp_path)
+    assert '"outcome"' in line(process)
+    process.terminate()
+    _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (TERMINATED, "stopped\n")
+
+
+def test_ctrl_c_while_it_is_being_loaded_leaves_no_stack_trace(tmp_path: Path) -> None:
+    """`-v` of Python tells each import as it begins; the first of ours is the moment."""
+    process = subprocess.Popen(
+        [sys.executable, "-v", "-m", "edge", "demo"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for told in process.stderr:
+        if "edge/cli.py" in told or "edge.cli" in told:
+            process.send_signal(signal.SIGINT)
+            break
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGINT
