@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convert.native import native_stderr_logged
 from convert.network import load_keras_file
 from convert.rescaling import BYTES, Normalization
 from convert.tflite import SCORES, convert_graph
 from edge.bundle import Precision
 from edge.errors import InvalidDataError, UsageError
+from edge.native import native_stderr_logged
 from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convert.native import native_stderr_logged
 from convert.network import EMBEDDING, LOGITS
 from convert.rescaling import BYTES, Inner, Normalization, inside_rescaling
 from edge.bundle import Outputs, Precision
 from edge.errors import InvalidDataError, StorageError
+from edge.native import native_stderr_logged
 from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:

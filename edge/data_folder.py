@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,12 @@ from edge.errors import DatasetError, MissingInputError, PictureError
 from edge.preprocess import Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
+_log = logging.getLogger(__name__)
+
 GROUPS_FILE = "groups.csv"
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+# What telephones and better cameras keep, and OpenCV does not read.
+_FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"})
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
 _MAX_CLASS_NAME = 100
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
@@ -77,11 +82,14 @@ def scan(root: Path) -> Dataset:
     if not folders:
         raise DatasetError(f"{root} has no classes: expected one subfolder of pictures a class, found none")
     pictures = {folder.name: _pictures(folder) for folder in folders}
+    unread = [path for folder in folders for path in folder.iterdir() if path.suffix.lower() in _FOREIGN_SUFFIXES]
     if empty := [label for label, names in pictures.items() if not names]:
         raise DatasetError(
             f"{root}: no pictures in class {', '.join(empty)}: expected {' '.join(sorted(PICTURE_SUFFIXES))};"
-            " add some or remove the folder"
+            f" add some or remove the folder{_about(unread)}"
         )
+    if unread:
+        _log.warning("%s: left out%s", root, _about(unread))
     rows = [SplitRow(f"{label}/{name}", label, "", "") for label, names in pictures.items() for name in names]
     if (root / GROUPS_FILE).exists():
         rows = _apply_groups(rows, root / GROUPS_FILE)
@@ -112,6 +120,14 @@ def labelled_pictures(
             left_out.append(LeftOut(row.path, str(error)))
             continue
         yield row, labels.index(row.label), image
+
+
+def _about(unread: Sequence[Path]) -> str:
+    """What to do with pictures of kinds that cannot be read; empty where there are none."""
+    if not unread:
+        return ""
+    kinds = ", ".join(sorted({path.suffix for path in unread}))
+    return f": {len(unread)} {kinds} cannot be read; save them as JPEG (`heif-convert`, or a telephone's own setting)"
 
 
 def _pictures(folder: Path) -> list[str]:

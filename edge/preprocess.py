@@ -79,6 +79,8 @@ def load_picture(path: Path) -> Image:
         MissingInputError: there is no such file.
         PictureError: the file is not a picture that OpenCV can decode, or is beyond MAX_PICTURE_PIXELS.
     """
+    if path.is_dir():
+        raise MissingInputError(f"{path} is a folder: expected a picture in it, such as {path}/*.jpg")
     if not path.is_file():
         raise MissingInputError(f"no picture at {path}: expected a file such as photo.jpg")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
+from edge.native import native_stderr_logged
 from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
@@ -86,7 +88,8 @@ def train(
     name = Path(recipe_name).stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
     _quiet_tensorflow()
-    from train.session import Session
+    with native_stderr_logged():
+        from train.session import Session
 
     session = Session(data, target, recipe, name, weights, seed, resume, tensorboard, has_report, ProgressLine())
     evaluation = session.cross_validate(folds) if folds else session.run()
@@ -94,7 +97,7 @@ def train(
         click.echo(json.dumps({**evaluation.to_json(), "run": str(target)}))
         return
     click.echo(summary(evaluation))
-    click.echo(f"run: {target}" + ("" if folds else f"; next: sorter convert {target} --out BUNDLE"))
+    click.echo(f"run: {target}" + ("" if folds else f"; next: sorter convert {shlex.quote(str(target))} --out BUNDLE"))
 
 
 def _list_recipes() -> None:
@@ -175,7 +178,8 @@ def evaluate(
 def report(*, run: Path) -> None:
     """Write RUN/report.html again: one file that opens anywhere."""
     _quiet_tensorflow()
-    from train.report.run_report import write_report
+    with native_stderr_logged():
+        from train.report.run_report import write_report
 
     click.echo(f"report: {write_report(run)}")
 

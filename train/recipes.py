@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -212,8 +214,7 @@ def _validated(settings: dict[str, Any], overrides: Sequence[str], where: str) -
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
-        problems = "; ".join(_problem(item["loc"], item["msg"], item["input"]) for item in error.errors())
-        raise ConfigError(f"{where}: {problems}") from error
+        raise ConfigError("\n".join(_problems(error, overrides, where))) from error
 
 
 def _apply(settings: dict[str, Any], override: str) -> None:
@@ -243,8 +244,37 @@ def _sections(settings: dict[str, Any], names: Sequence[str], override: str) -> 
     )
 
 
-def _problem(location: tuple[int | str, ...], message: str, found: object) -> str:
-    name = ".".join(str(part) for part in location)
+def _problems(error: ValidationError, overrides: Sequence[str], where: str) -> list[str]:
+    """A line for each mistake: the option or the file that it came from, what was found, what is allowed."""
+    mistakes = error.errors()
+    places = {mistake["loc"] for mistake in mistakes}
+    # Of a section that holds a mistake pydantic says once more that the whole is wrong.
+    inner = [m for m in mistakes if not any(p[: len(m["loc"])] == m["loc"] != p for p in places if m["loc"])]
+    return [
+        f"{_origin(m['loc'], overrides, where)}: {_problem(m['type'], m['loc'], m['msg'], m['input'])}" for m in inner
+    ]
+
+
+def _origin(place: tuple[int | str, ...], overrides: Sequence[str], where: str) -> str:
+    """The last override that set `place`, else the file."""
+    name = ".".join(map(str, place))
+    setting = (override for override in reversed(overrides) if fnmatchcase(name, override.partition("=")[0].strip()))
+    return next((f"--set {override}" for override in setting), where)
+
+
+def _problem(kind: str, place: tuple[int | str, ...], message: str, found: object) -> str:
+    name = ".".join(map(str, place))
+    if kind == "extra_forbidden":
+        allowed = _keys_beside(place)
+        near = get_close_matches(str(place[-1]), allowed, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return f"{name} is not a setting{hint} (allowed: {', '.join(allowed)})"
     if not name:  # the sections do not fit together, and the message names the keys
         return message.removeprefix("Value error, ")
     return f"{name}: {message}" if isinstance(found, dict) else f"{name}: {message}, found {found!r}"
+
+
+def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
+    sections = {"network": Network, "data": Data, "head": Head, "fit": Fit, "phases": Phase, "augment": Augment}
+    section = sections[str(place[0])] if len(place) > 1 else Recipe
+    return [*section.model_fields]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,9 +48,9 @@ def init(out: Path | None, bundle: Path | None, *, force: bool, yes: bool) -> No
         answers = replace(answers, bundle=str(bundle.resolve()))
     _write(target, write_config(answers))
     load_config(target, [], {}, checks=[misfits])
-    click.echo(
-        f"\nwrote {target}; it is valid.\nNext: sorter doctor --config {target}, then sorter run --config {target}"
-    )
+    named = shlex.quote(str(target))
+    click.echo(f"\nwrote {target}; it is valid.")
+    click.echo(f"Next: sorter doctor --config {named}, then sorter run --config {named}")
 
 
 def _usual_place() -> Path:

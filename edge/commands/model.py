@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ def pack(bundle: Path, out: Path) -> None:
 
     loaded = load_bundle(bundle)
     write(loaded, out)
-    click.echo(f"{out}: {loaded.short_name}; next: sorter model install {out}")
+    click.echo(f"{out}: {loaded.short_name}; next: sorter model install {shlex.quote(str(out))}")
 
 
 @model.command()

@@ -61,7 +61,7 @@ def path_argument(name: str, *, many: bool = False) -> Callable[[Command], Comma
 bundle_option = click.option(
     "--bundle", type=click.Path(path_type=Path), help="Bundle directory; the shipped model by default."
 )
-site_option = click.option("--site", type=click.Path(path_type=Path), help="Site file of this bin; none by default.")
+site_option = click.option("--site", type=click.Path(path_type=Path), help="Site file of this bin.")
 config_option = click.option("--config", "config_path", type=click.Path(path_type=Path), help="Configuration file.")
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override one setting; repeatable."

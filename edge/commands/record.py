@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -45,4 +46,4 @@ def record(
                 click.echo("stopped", err=True)
     finally:
         camera.close()
-    click.echo(f"{out}: {recorder.num_frames} frames; next: sorter replay {out}")
+    click.echo(f"{out}: {recorder.num_frames} frames; next: sorter replay {shlex.quote(str(out))}")

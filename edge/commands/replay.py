@@ -50,13 +50,13 @@ def replay(
 ) -> None:
     """Run SOURCE, a video file or a folder of pictures, through the loop and print each decision.
 
-    Settings come from --config; its actuators and broker are left alone. The same source and settings
-    print the same lines again, but for the wall time `ts`. With --truth, a last line says how many
-    items were right, missed, invented or decided twice. With --expect, it ends with code 1 when outcome,
-    label or bin of a decision differ, or its time by more than a frame.
+    Settings come from --config, and with them this machine's site file; its actuators and broker are left
+    alone. The same source and settings print the same lines again, but for the wall time `ts`. With --truth,
+    a last line says how many items were right, missed, invented or decided twice. With --expect, it ends with
+    code 1 when outcome, label or bin of a decision differ, or its time by more than a frame.
     """
     from edge.clock import ReplayClock
-    from edge.config import load_config, with_choices
+    from edge.config import load_config, with_choices, with_site
     from edge.config.sections import ReplayCameraSection
     from edge.errors import CheckFailedError
     from edge.expectations import differences, load_expected
@@ -66,6 +66,7 @@ def replay(
     truth = load_truth(truth_path) if truth_path is not None else None
     expected = load_expected(expected_path) if expected_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
+    settings = settings if config_path is None else with_site(settings)
     camera = ReplayCameraSection(backend="replay", source=source)
     settings = settings.model_copy(update={"camera": camera, "web": None})
     shown = Show(as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -74,4 +75,5 @@ def simulate(
     conditions = Conditions(brightness=brightness, tint=tint)
     scene = Scene(load_cutouts(items_path, limit), grounds[seed % len(grounds)], plan, conditions, seed)
     truth = write_clip(scene, out, should_replace=force)
-    click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: sorter replay {out} --truth {truth}")
+    next_step = shlex.join(["sorter", "replay", str(out), "--truth", str(truth)])
+    click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: {next_step}")

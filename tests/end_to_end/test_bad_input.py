@@ -62,6 +62,10 @@ def test_a_picture_that_cannot_be_read(
     assert name in complaint(sorter("classify", str(tmp_path / name)), exit_code)
 
 
+def test_a_folder_where_a_picture_should_come(sorter: Sorter, tmp_path: Path) -> None:
+    assert "is a folder: expected a picture in it" in complaint(sorter("classify", str(tmp_path)), 66)
+
+
 def test_a_bad_picture_does_not_keep_the_good_ones_from_being_classified(sorter: Sorter, tmp_path: Path) -> None:
     good = next((DEFAULT_BUNDLE / "golden").glob("*.png"))
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
@@ -124,6 +128,28 @@ def test_a_class_without_pictures_is_named_and_nothing_is_written(sorter: Sorter
     said = complaint(sorter("train", str(data), "--out", str(tmp_path / "run")), 65)
     assert "metal" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_pictures_that_only_a_telephone_reads_are_named(sorter: Sorter, tmp_path: Path) -> None:
+    (tmp_path / "data" / "glass").mkdir(parents=True)
+    (tmp_path / "data" / "glass" / "IMG_1.HEIC").write_bytes(b"ftypheic")
+    assert "1 .HEIC cannot be read; save them as JPEG" in complaint(sorter("data", "audit", str(tmp_path / "data")), 65)
+
+
+def test_a_wrong_setting_of_training_blames_the_option(sorter: Sorter, tmp_path: Path) -> None:
+    said = complaint(sorter("train", str(tmp_path), "--set", "network.widht=3", "--set", "phases.*.epochs=often"), 78)
+    assert "error: --set network.widht=3: network.widht is not a setting; did you mean width?" in said
+    assert "\n--set phases.*.epochs=often: phases.0.epochs: " in said
+    assert said.count("\n") == 2
+
+
+def test_a_half_written_network_is_not_converted(sorter: Sorter, tmp_path: Path) -> None:
+    model, labels = tmp_path / "model.keras", tmp_path / "labels.txt"
+    model.touch()
+    labels.write_text("a\nb\n", encoding="utf-8")
+    how = ["--labels", str(labels), "--mean", "0", "--std", "1", "--pictures", str(DEFAULT_BUNDLE / "golden")]
+    answer = sorter("convert", "--from", str(model), *how, "--out", str(tmp_path / "bundle"))
+    assert "is not a whole Keras file (0 bytes)" in complaint(answer, 65)
 
 
 def test_a_run_that_is_not_there(sorter: Sorter, tmp_path: Path) -> None:

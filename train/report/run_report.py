@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -332,7 +333,8 @@ def _splits(story: Story) -> list[str]:
 
 def _again(story: Story) -> str:
     run = story.run
-    command = f"sorter train {run.data.root} --recipe {run.recipe} --weights {run.weights} --seed {run.seed}"
+    options = {"--recipe": run.recipe, "--weights": run.weights, "--seed": str(run.seed)}
+    command = shlex.join(["sorter", "train", run.data.root, *(word for option in options.items() for word in option)])
     versions = "\n".join(f"{name}=={version}" for name, version in sorted(run.versions.items()))
     return page.section(
         "To do it again",
