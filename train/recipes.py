@@ -275,6 +275,14 @@ def _problem(kind: str, place: tuple[int | str, ...], message: str, found: objec
 
 
 def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    sections = {"network": Network, "data": Data, "head": Head, "fit": Fit, "phases": Phase, "augment": Augment}
-    section = sections[str(place[0])] if len(place) > 1 else Recipe
-    return [*section.model_fields]
+    if len(place) == 1:
+        return [*Recipe.model_fields]
+    sections: dict[int | str, type[_Section]] = {
+        "network": Network,
+        "data": Data,
+        "head": Head,
+        "fit": Fit,
+        "phases": Phase,
+        "augment": Augment,
+    }
+    return [*sections[place[0]].model_fields]
