@@ -14,7 +14,7 @@ from calibration.eyepiece import Eyepiece, open_eyepiece
 from calibration.locking import Locked, check, lock, release
 from calibration.settling import Settling, Tint, rate_hz, tint_of
 from calibration.talk import Desk
-from edge.config.cameras import CameraSection, CsiCameraSection
+from edge.config.cameras import CameraSection
 from edge.drift import sharpness
 from edge.messages import Frame, Image
 from edge.presence.settings import Region
@@ -146,8 +146,6 @@ def _tell_locked(desk: Desk, section: CameraSection, locked: Locked, remarks: tu
             desk.talk.say(f"  {name} = {value:g}")
     else:
         desk.talk.say(f"The {section.backend} camera has no settings that could be locked from here.")
-        if isinstance(section, CsiCameraSection):
-            desk.talk.say("Name ExposureTime and AnalogueGain in camera.controls of the configuration to hold them.")
     named = sorted(getattr(section, "controls", {}))
     if named and locked.controls:
         desk.talk.say(f"The configuration sets {', '.join(named)} itself, and has the last word: take them out there.")

@@ -6,11 +6,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Protocol
 
+from calibration.locking import MODULE_AUTOMATICS, USB_AUTOMATICS, Automatic, Controls
 from edge.assembly.cameras import open_camera
 from edge.cameras.base import Camera
+from edge.cameras.csi import CsiSettings, CsiSource
+from edge.cameras.live import Captured
 from edge.cameras.usb import UsbDevice, UsbSettings, UsbSource
 from edge.clock import Clock, PacedClock, ReplayClock, SystemClock
-from edge.config.cameras import CameraSection, ReplayCameraSection, SimulatedCameraSection, UsbCameraSection
+from edge.config.cameras import (
+    CameraSection,
+    CsiCameraSection,
+    ReplayCameraSection,
+    SimulatedCameraSection,
+    UsbCameraSection,
+)
 from edge.errors import CameraLostError, StalledCameraError
 from edge.messages import Frame
 
@@ -19,16 +28,12 @@ _TIMEOUT_S = 5.0
 _MOST_DAMAGED = 30
 
 
-class Controls(Protocol):
-    """The settings of a camera, by the names of `edge.cameras.usb.CONTROLS`."""
+class Settable(Protocol):
+    """An opened device whose settings are within reach; see `edge.cameras`."""
 
-    def control(self, name: str) -> float:
-        """What the driver holds now."""
-        ...
-
-    def set_control(self, name: str, value: float) -> bool:
-        """Ask for a value; whether the driver then holds it."""
-        ...
+    def read(self) -> Captured | None: ...
+    def control(self, name: str) -> float: ...
+    def set_control(self, name: str, value: float) -> bool: ...
 
 
 class Eyepiece(Protocol):
@@ -48,16 +53,23 @@ class Eyepiece(Protocol):
         ...
 
 
-class UsbEyepiece:
-    """A V4L2 camera read in this thread, so that its settings can be changed between two pictures."""
+class DeviceEyepiece:
+    """A USB camera or a camera module read in this thread, so that its settings can be changed between two pictures."""
 
-    def __init__(self, source: UsbSource, clock: Clock) -> None:
+    def __init__(self, source: Settable, automatics: tuple[Automatic, ...], clock: Clock) -> None:
         self._source, self._clock = source, clock
+        self.automatics = automatics
         self._sequence = 0
 
     @property
     def controls(self) -> Controls:
-        return self._source
+        return self
+
+    def control(self, name: str) -> float:
+        return self._source.control(name)
+
+    def set_control(self, name: str, value: float) -> bool:
+        return self._source.set_control(name, value)
 
     def next_frame(self) -> Frame:
         for _ in range(_MOST_DAMAGED):
@@ -89,16 +101,23 @@ def open_eyepiece(section: CameraSection, controls: Mapping[str, float] | None =
 
     What is recorded or simulated is shown as fast as it can be, and the same each time.
     """
-    if isinstance(section, UsbCameraSection):
-        chosen = {str(name): value for name, value in section.controls.items()} if controls is None else controls
-        settings = UsbSettings(
-            section.device, section.width_px, section.height_px, section.rate_hz, controls=dict(chosen)
-        )
-        with closing(UsbDevice(settings).open()) as source:
-            yield UsbEyepiece(source, SystemClock())
+    if isinstance(section, UsbCameraSection | CsiCameraSection):
+        chosen = {str(name): value for name, value in section.controls.items()} if controls is None else dict(controls)
+        source, automatics = _device(section, chosen)
+        with closing(source):
+            yield DeviceEyepiece(source, automatics, SystemClock())
         return
     is_film = isinstance(section, ReplayCameraSection | SimulatedCameraSection)
     clock: PacedClock = ReplayClock() if is_film else SystemClock()
     with closing(open_camera(section, clock)) as camera:
         camera.open()
         yield PlainEyepiece(camera)
+
+
+def _device(
+    section: UsbCameraSection | CsiCameraSection, controls: dict[str, float]
+) -> tuple[UsbSource | CsiSource, tuple[Automatic, ...]]:
+    size_rate = (section.width_px, section.height_px, section.rate_hz)
+    if isinstance(section, CsiCameraSection):
+        return CsiSource(CsiSettings(section.index, *size_rate, controls=controls)), MODULE_AUTOMATICS
+    return UsbDevice(UsbSettings(section.device, *size_rate, controls=controls)).open(), USB_AUTOMATICS

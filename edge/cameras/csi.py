@@ -24,6 +24,10 @@ _FORMAT = "RGB888"
 # As V4L2's: a camera that gives nothing for so long has stalled; in seconds.
 _READ_TIMEOUT_S = 2.0
 
+# libcamera takes both at once; a site file and a configuration name one number each.
+COLOUR_GAINS = ("ColourGainRed", "ColourGainBlue")
+_PAIR = "ColourGains"
+
 _INSTALL = "sudo apt install python3-picamera2, and make the environment with python -m venv --system-site-packages"
 
 _SIZE_DIMENSIONS = 2
@@ -48,6 +52,12 @@ class CompletedRequest(Protocol):
 class PiCamera(Protocol):
     """The part of `picamera2.Picamera2` that is used here."""
 
+    @property
+    def camera_controls(self) -> Mapping[str, object]:
+        """What this module lets be set, by libcamera's names."""
+        ...
+
+    def set_controls(self, controls: Mapping[str, object]) -> None: ...
     def create_video_configuration(
         self, main: Mapping[str, object], controls: Mapping[str, object], buffer_count: int
     ) -> object: ...
@@ -64,7 +74,7 @@ class CsiSettings:
     """What is asked of the camera. `index` counts as `rpicam-hello --list-cameras` does.
 
     `controls` are libcamera's own, such as {"ExposureTime": 8000, "AnalogueGain": 1.5}; fixing both
-    switches the automatic exposure off.
+    switches the automatic exposure off. Its pair ColourGains goes by COLOUR_GAINS, a number each.
     """
 
     index: int = 0
@@ -122,6 +132,7 @@ class CsiSource:
         self._index = settings.index
         self._boot_s = boot_s
         self._camera = open_camera(settings.index)
+        self._held = dict(settings.controls)
         try:
             self.report = _start(self._camera, settings)
         except RuntimeError as error:
@@ -138,7 +149,9 @@ class CsiSource:
         except RuntimeError as error:
             raise CameraLostError(f"the CSI camera {self._index} failed: {error}") from error
         try:
-            return Captured(to_rgb(request.make_array("main")), self._age_s(request))
+            metadata = request.get_metadata()
+            self._held |= _told(metadata)
+            return Captured(to_rgb(request.make_array("main")), self._age_s(metadata))
         finally:
             request.release()
 
@@ -146,15 +159,56 @@ class CsiSource:
         self._camera.stop()
         self._camera.close()
 
-    def _age_s(self, request: CompletedRequest) -> float:
-        stamp_ns = request.get_metadata().get("SensorTimestamp")
+    def control(self, name: str) -> float:
+        """What the newest picture was taken with; of a switch, which no picture tells, what was last asked for."""
+        return self._held.get(name, 0.0)
+
+    def set_control(self, name: str, value: float) -> bool:
+        """Ask for it; whether the module has it. What it makes of it comes with the pictures some frames later."""
+        if (_PAIR if name in COLOUR_GAINS else name) not in self._camera.camera_controls:
+            return False
+        self._held[name] = value
+        wanted = {each: self.control(each) for each in COLOUR_GAINS} if name in COLOUR_GAINS else {name: value}
+        try:
+            self._camera.set_controls(as_libcamera(wanted))
+        except RuntimeError:
+            return False
+        return True
+
+    def _age_s(self, metadata: Mapping[str, object]) -> float:
+        stamp_ns = metadata.get("SensorTimestamp")
         return max(0.0, self._boot_s() - stamp_ns * 1e-9) if isinstance(stamp_ns, int) else 0.0
+
+
+def as_libcamera(controls: Mapping[str, float]) -> dict[str, object]:
+    """Controls as libcamera takes them: whole numbers as int, since its integers refuse a float; gains as a pair.
+
+    >>> as_libcamera({"ExposureTime": 8000.0, "AnalogueGain": 1.5, "ColourGainRed": 2.0, "ColourGainBlue": 1.4})
+    {'ExposureTime': 8000, 'AnalogueGain': 1.5, 'ColourGains': (2.0, 1.4)}
+    """
+    plain: dict[str, object] = {
+        name: int(value) if float(value).is_integer() else value
+        for name, value in controls.items()
+        if name not in COLOUR_GAINS
+    }
+    if any(name in controls for name in COLOUR_GAINS):
+        plain[_PAIR] = tuple(controls.get(name, 1.0) for name in COLOUR_GAINS)
+    return plain
+
+
+def _told(metadata: Mapping[str, object]) -> dict[str, float]:
+    """The numbers of a picture's metadata, by the names of its controls."""
+    told = {name: float(value) for name, value in metadata.items() if isinstance(value, int | float)}
+    gains = metadata.get(_PAIR)
+    if isinstance(gains, tuple) and len(gains) == len(COLOUR_GAINS):
+        told |= {name: float(gain) for name, gain in zip(COLOUR_GAINS, gains, strict=True)}
+    return told
 
 
 def _start(camera: PiCamera, settings: CsiSettings) -> SettingsReport:
     """Configure and start it; libcamera may align the size to what the hardware can do."""
     main = {"size": (settings.width_px, settings.height_px), "format": _FORMAT}
-    controls = {"FrameRate": settings.rate_hz, **settings.controls}
+    controls = {"FrameRate": settings.rate_hz, **as_libcamera(settings.controls)}
     # Three buffers: one is filled, one waits, one is copied; more only age.
     camera.configure(camera.create_video_configuration(main=main, controls=controls, buffer_count=3))
     requested = CaptureSettings(settings.width_px, settings.height_px, settings.rate_hz, _FORMAT, settings.controls)

@@ -37,7 +37,9 @@ class CsiCameraSection(Section):
     height_px: int = Field(default=720, ge=64, le=8192)
     rate_hz: float = Field(default=30.0, gt=0, le=240)
     max_age_s: float = Field(default=2.0, gt=0, le=60)
-    controls: dict[str, float] = Field(default_factory=dict, description="libcamera controls")
+    controls: dict[str, float] = Field(
+        default_factory=dict, description="libcamera controls; ColourGains as ColourGainRed and ColourGainBlue"
+    )
 
 
 class StreamCameraSection(Section):

@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.eyepiece import UsbEyepiece
-from calibration.locking import check, lock, release
+from calibration.eyepiece import DeviceEyepiece
+from calibration.locking import MODULE_AUTOMATICS, USB_AUTOMATICS, check, lock, release
 from calibration.settling import Settling, Tint, rate_hz, tint_of
+from edge.cameras.csi import CsiSettings, CsiSource
 from edge.cameras.scripted import ScriptedCapture
+from edge.cameras.scripted_csi import ScriptedModule
 from edge.cameras.usb import CONTROLS, UsbSettings, UsbSource
 from edge.cameras.v4l2 import KernelNodes, Node
 from edge.clock import ReplayClock
@@ -23,6 +25,8 @@ NODE = Node("/dev/video0", "Brio", "usb-1.2")
 
 class Lamp:
     """A camera before a lamp: its automatic exposure makes brightness 120, by hand exposure and gamma do."""
+
+    automatics = USB_AUTOMATICS
 
     def __init__(self, *, tells_exposure: bool = True, has_focus: bool = True) -> None:
         self.settings = {"auto_exposure": 3.0, "exposure": 10.0, "gain": 0.0, "auto_white_balance": 1.0}
@@ -87,6 +91,59 @@ def test_what_the_driver_changed_behind_our_back_is_said() -> None:
     assert list(check(lamp, locked)) == ["focus was locked at 30, the driver now holds 35"]
 
 
+class ModuleEye:
+    """A camera module through the eyepiece, looked at as the camera step does: some pictures after each change."""
+
+    def __init__(self, module: ScriptedModule) -> None:
+        settings = CsiSettings(width_px=64, height_px=48)
+        source = CsiSource(settings, open_camera=lambda _: module)
+        self.eyepiece = DeviceEyepiece(source, MODULE_AUTOMATICS, ReplayClock())
+
+    def look(self) -> Tint:
+        for _ in range(12):
+            frame = self.eyepiece.next_frame()
+        return tint_of(frame.image)
+
+
+def test_a_camera_module_is_locked_at_what_its_pictures_say() -> None:
+    eye = ModuleEye(ScriptedModule())
+    controls = eye.eyepiece.controls
+    automatics = release(controls)
+    wanted = eye.look()
+    locked = lock(controls, automatics, eye.look)
+    assert list(locked.controls) == [
+        *("AeEnable", "ExposureTime", "AnalogueGain", "AwbEnable", "ColourGainRed", "ColourGainBlue"),
+        *("AfMode", "LensPosition"),
+    ]
+    assert locked.controls["AeEnable"] == 0
+    # Lines of 20 microseconds around the 9167 that the automatic went for.
+    assert locked.controls["ExposureTime"] == pytest.approx(9167, abs=20)
+    assert locked.controls["ColourGainRed"] == pytest.approx(1 / 1.3, rel=0.01)
+    assert eye.look().light == pytest.approx(wanted.light, abs=1)
+    assert locked.remarks == ()
+    assert list(check(controls, locked)) == []
+
+
+def test_a_module_that_was_locked_starts_again_as_it_was() -> None:
+    first = ModuleEye(ScriptedModule(has_focus=False))
+    locked = lock(first.eyepiece.controls, release(first.eyepiece.controls), first.look)
+    assert "LensPosition" not in locked.controls
+    again = CsiSource(CsiSettings(controls=locked.controls), open_camera=lambda _: ScriptedModule(has_focus=False))
+    again.read()
+    assert again.control("ExposureTime") == locked.controls["ExposureTime"]
+
+
+def test_a_module_whose_exposure_is_changed_afterwards_is_named() -> None:
+    module = ScriptedModule()
+    eye = ModuleEye(module)
+    locked = lock(eye.eyepiece.controls, release(eye.eyepiece.controls), eye.look)
+    module.set_controls({"ExposureTime": 4000})
+    eye.look()
+    (said,) = check(eye.eyepiece.controls, locked)
+    assert "ExposureTime was locked at 91" in said
+    assert said.endswith("the driver now holds 4000")
+
+
 def tints(levels: Iterator[float]) -> list[tuple[float, Tint]]:
     return [(index / 10, Tint(level, 1.0, 1.0)) for index, level in enumerate(levels)]
 
@@ -123,7 +180,7 @@ def usb(pictures: list[Image], refused: tuple[int, ...] = ()) -> UsbSource:
 
 def test_a_usb_camera_lets_itself_be_set_between_two_pictures() -> None:
     source = usb([np.full((48, 64, 3), level, np.uint8) for level in (10, 20)], refused=(CONTROLS["focus"],))
-    eyepiece = UsbEyepiece(source, ReplayClock())
+    eyepiece = DeviceEyepiece(source, USB_AUTOMATICS, ReplayClock())
     assert eyepiece.next_frame().image.mean() == pytest.approx(10, abs=1)
     assert eyepiece.controls.set_control("exposure", 80.0)
     assert not eyepiece.controls.set_control("focus", 3.0)
@@ -135,4 +192,4 @@ def test_a_usb_camera_that_only_gives_damage_is_named() -> None:
     damaged = [np.zeros((1, 40), np.uint8)] * 40
     source = UsbSource(ScriptedCapture(damaged), NODE, UsbSettings(width_px=64, height_px=48), KernelNodes())
     with pytest.raises(StalledCameraError, match="damaged"):
-        UsbEyepiece(source, ReplayClock()).next_frame()
+        DeviceEyepiece(source, USB_AUTOMATICS, ReplayClock()).next_frame()
