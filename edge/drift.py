@@ -100,6 +100,17 @@ def measure(reference: Image, now: Image) -> Drift:
     return Drift(light, warmth, tint, right_px, down_px, fine_now / max(fine_before, 1e-6), spot)
 
 
+def compare(reference: Image, now: Image) -> Drift:
+    """As `measure`, for pictures of any one size, at the width up to which they tell no more than noise."""
+    height, width = reference.shape[:2]
+    scale = max(1.0, width / _SHARP_WIDTH_PX)
+    size = (round(width / scale), round(height / scale))
+    before, after = (
+        np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.uint8) for one in (reference, now)
+    )
+    return _enlarged(measure(before, after), scale)
+
+
 def sentences(drift: Drift) -> Iterator[str]:
     """What is wrong, in an owner's words, the gravest first; nothing when all is as it was."""
     if drift.light < _LAMP_OFF:

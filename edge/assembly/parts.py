@@ -59,12 +59,7 @@ class Parts:
 
     def camera(self) -> CameraSection:
         """The camera with the controls that calibration locked; those that the configuration names hold."""
-        section, calibrated = self.config.camera, self.site.camera
-        if not isinstance(section, UsbCameraSection | CsiCameraSection):
-            return section
-        if calibrated is None or calibrated.backend != section.backend:
-            return section
-        return section.model_copy(update={"controls": {**calibrated.controls, **section.controls}})
+        return calibrated_camera(self.config, self.site)
 
 
 def load_parts(config: Config) -> Parts:
@@ -94,6 +89,16 @@ def load_parts(config: Config) -> Parts:
 def open_site(config: Config, bundle: Bundle) -> Site:
     """The site that the configuration names, or none."""
     return NO_SITE if config.site is None else load_site(config.site, bundle)
+
+
+def calibrated_camera(config: Config, site: Site) -> CameraSection:
+    """The configured camera with the controls that the site locked; those that the configuration names hold."""
+    section, calibrated = config.camera, site.camera
+    if not isinstance(section, UsbCameraSection | CsiCameraSection):
+        return section
+    if calibrated is None or calibrated.backend != section.backend:
+        return section
+    return section.model_copy(update={"controls": {**calibrated.controls, **section.controls}})
 
 
 def labels_at(site: Site, bundle: Bundle) -> tuple[str, ...]:

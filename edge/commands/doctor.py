@@ -39,11 +39,11 @@ def doctor(config_path: Path | None, overrides: tuple[str, ...], archive: Path |
     It opens the camera, so a running bin should be stopped first. The exit code is 1 when something keeps
     the bin from sorting.
     """
-    from edge.config import find_config, load_config
+    from edge.config import find_config, load_config, with_site
     from edge.doctor.report import examinations, pack, to_json
 
     path = find_config(config_path)
-    settings = load_config(path, overrides)
+    settings = with_site(load_config(path, overrides))
     findings = []
     for finding in examinations(settings, path):
         findings.append(finding)

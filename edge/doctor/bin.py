@@ -19,17 +19,21 @@ from edge.assembly.cameras import open_camera
 from edge.assembly.misfits import misfits
 from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings
+from edge.assembly.parts import calibrated_camera, open_site
 from edge.assembly.places import journal_path, pictures_folder
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
 from edge.config import Config, check
+from edge.config.cameras import CameraSection, UsbCameraSection
 from edge.config.contradictions import pins_of
-from edge.config.sections import UsbCameraSection
 from edge.doctor.finding import Finding, failure, ok, warning
+from edge.drift import compare, sentences
+from edge.errors import SorterError
 from edge.messages import Frame, Image, InputSpec
 from edge.preprocess import resize
 from edge.publishers.mqtt import greet
 from edge.signatures import load_trusted_bundle
+from edge.site import NO_SITE, Site
 from edge.verification import check_golden
 
 NUM_FRAMES = 24
@@ -64,7 +68,8 @@ def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
 def camera(config: Config) -> Iterator[Finding]:
     """Is it there, as fast as asked, and are its pictures fit to be judged?"""
     name = config.camera.backend
-    frames = list(_frames(config))
+    site = _site(config)
+    frames = list(_frames(calibrated_camera(config, site)))
     if not frames:
         yield failure(
             "camera", f"{name}: no picture", "see that something is plugged in, or that the source is not empty"
@@ -73,6 +78,7 @@ def camera(config: Config) -> Iterator[Finding]:
     height, width = frames[-1].image.shape[:2]
     yield from _rate(config, f"{name}: {width}x{height}", frames)
     yield from _light(frames[-1].image)
+    yield from _scene(site, [frame.image for frame in frames[len(frames) // 2 :]])
     if (
         isinstance(config.camera, UsbCameraSection)
         and "auto_exposure" not in config.camera.controls
@@ -157,9 +163,17 @@ def broker(config: Config) -> Iterator[Finding]:
     yield ok("broker", f"{settings.address} lets the bin in")
 
 
-def _frames(config: Config) -> Iterator[Frame]:
+def _site(config: Config) -> Site:
+    """The site as the running bin would take it; one that does not load is a finding of `configuration`."""
+    try:
+        return open_site(config, load_trusted_bundle(bundle_path(config), config.model.public_key))
+    except SorterError:
+        return NO_SITE
+
+
+def _frames(section: CameraSection) -> Iterator[Frame]:
     clock = SystemClock()
-    with closing(open_camera(config.camera, clock)) as source:
+    with closing(open_camera(section, clock)) as source:
         source.open()
         for _ in range(NUM_FRAMES):
             frame = source.next_frame(_FRAME_TIMEOUT_S)
@@ -200,6 +214,32 @@ def _light(image: Image) -> Iterator[Finding]:
         yield warning("light", found, "clean the lens and focus: sorter calibrate camera shows a sharpness meter")
     else:
         yield ok("light", found)
+
+
+def _scene(site: Site, images: Sequence[Image]) -> Iterator[Finding]:
+    """Is the empty scene what it was on the day of its calibration?"""
+    reference = site.background
+    if reference is None:
+        return
+    (height, width), (now_height, now_width) = reference.shape[:2], images[-1].shape[:2]
+    if (height, width) != (now_height, now_width):
+        found = f"calibrated at {width}x{height}, the camera now gives {now_width}x{now_height}"
+        yield warning("scene", found, "set the size as it was, or run `sorter calibrate background` again")
+        return
+    total = np.zeros(reference.shape, np.float32)
+    for image in images:
+        cv2.accumulate(image, total)
+    drift = compare(reference, np.rint(total / len(images)).astype(np.uint8))
+    changes = list(sentences(drift))
+    for sentence in changes:
+        found, _, advice = sentence.rpartition("; " if "; " in sentence else ": ")
+        if drift.spot > 0:
+            advice += ", and see that the bin is empty"
+        yield warning("scene", found, advice)
+    if not changes:
+        yield ok(
+            "scene", f"as it was when it was calibrated: brightness {drift.light:.0%}, sharpness {drift.sharpness:.0%}"
+        )
 
 
 def _version(name: str) -> str:

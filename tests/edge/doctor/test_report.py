@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from click.testing import CliRunner
 
+from calibration.site_file import SiteFolder
 from edge.commands.doctor import doctor
 from edge.doctor.bin import accelerator
+from edge.drift import fingerprint
+from edge.messages import Image
+from edge.site import BackgroundStep, part_name
 
 
 def findings_of(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -42,6 +49,61 @@ def test_a_dark_scene_wants_a_lamp(tmp_path: Path) -> None:
     _, found = findings_of("--set", "camera.backend=replay", "--set", f"camera.source={tmp_path}")
     assert found["light"]["level"] == "warning"
     assert "lamp" in found["light"]["advice"]
+
+
+def a_floor() -> Image:
+    """Stripes and blots: an empty scene with enough structure to tell where the camera stands."""
+    rng = np.random.default_rng(3)
+    blots = cv2.resize(rng.integers(60, 180, (24, 32, 3), np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(blots, (0, 0), 2.0), np.uint8)
+
+
+def keep(site: Path, empty: Image) -> None:
+    """A site file that knows the empty scene."""
+    picture = cv2.imencode(".png", empty[..., ::-1])[1].tobytes()
+    variation = cv2.imencode(".png", np.full((120, 160), 100, np.uint16))[1].tobytes()
+    parts = {part_name("background.png", picture): picture, part_name("variation.png", variation): variation}
+    step = BackgroundStep(
+        made_at=datetime(2026, 11, 21, tzinfo=UTC),
+        picture=next(iter(parts)),
+        variation=list(parts)[1],
+        num_frames=8,
+        fingerprint=fingerprint(empty),
+    )
+    SiteFolder(site).change(lambda old: old.model_copy(update={"background": step}), parts)
+
+
+def doctor_on(folder: Path, now: Image) -> dict[str, str]:
+    """What the doctor says of the scene at a bin that was calibrated on `a_floor` and sees `now`."""
+    pictures, site = folder / "now", folder / "site"
+    pictures.mkdir()
+    for number in range(4):
+        cv2.imwrite(str(pictures / f"{number}.png"), now[..., ::-1])
+    keep(site, a_floor())
+    places = (f"camera.source={pictures}", f"site={site}", "camera.backend=replay")
+    return findings_of(*(word for place in places for word in ("--set", place)))[1]["scene"]
+
+
+def test_a_scene_that_is_as_it_was_is_well(tmp_path: Path) -> None:
+    found = doctor_on(tmp_path, a_floor())
+    assert found["level"] == "ok"
+    assert "brightness 100%" in found["found"]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda image: np.roll(image, 12, axis=1), "camera moved 12 px left"),
+        (lambda image: image // 8, "lamp off: the empty scene is dark"),
+        (lambda image: (image * np.array([1.0, 1.0, 0.7])).astype(np.uint8), "color shifted towards red"),
+        (lambda image: cv2.circle(image.copy(), (300, 200), 90, (20, 20, 20), cv2.FILLED), "lens dirty"),
+    ],
+)
+def test_a_scene_that_has_changed_is_said_in_words(tmp_path: Path, change: Callable[[Image], Image], word: str) -> None:
+    found = doctor_on(tmp_path, change(a_floor()))
+    assert found["level"] == "warning"
+    assert found["found"].startswith(word)
+    assert found["advice"]
 
 
 def test_a_broker_that_is_away_is_a_failure() -> None:
