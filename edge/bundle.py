@@ -195,11 +195,20 @@ def _check_digest(path: Path, name: str, expected: str) -> None:
     file = path / name
     if not file.is_file():
         raise BundleError(f"{path} lacks {name}, which its manifest lists: copy the bundle again")
-    found = hashlib.sha256(_read(file)).hexdigest()
+    found = _digest(file)
     if found != expected:
         raise BundleError(
             f"{file} is damaged: expected digest {expected[:12]}…, found {found[:12]}…; copy the bundle again"
         )
+
+
+def _digest(path: Path) -> str:
+    """A piece at a time: a model read whole would stay in the process's memory."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _read(path: Path) -> bytes:

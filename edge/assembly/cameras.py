@@ -37,7 +37,9 @@ def open_camera(
     film waits for a machine that is too slow for it.
     """
     if isinstance(section, ReplayCameraSection):
-        return FilmCamera(film_of(section.source, section.rate_hz), clock, is_patient=is_patient)
+        return FilmCamera(
+            film_of(section.source, section.rate_hz, is_leisurely=is_patient), clock, is_patient=is_patient
+        )
     if isinstance(section, SimulatedCameraSection):
         film = SimulatedFilm(load_stage(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
         return FilmCamera(film, clock, is_patient=is_patient)

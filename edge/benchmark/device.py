@@ -64,9 +64,9 @@ def energy_j() -> float | None:
     return float(text) / 1e6 if text else None
 
 
-def memory_mb() -> tuple[float, float]:
-    """Resident memory of this process, now and at its peak, in 1e6 bytes."""
-    fields = dict(line.split(":", 1) for line in _text(Path("/proc/self/status")).splitlines() if ":" in line)
+def memory_mb(process: int | str = "self") -> tuple[float, float]:
+    """Resident memory of this or another process, now and at its peak, in 1e6 bytes."""
+    fields = dict(line.split(":", 1) for line in _text(Path(f"/proc/{process}/status")).splitlines() if ":" in line)
     now, peak = (float(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
     return round(now, 1), round(peak, 1)
 

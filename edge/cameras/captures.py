@@ -44,9 +44,12 @@ class Capture(Protocol):
         ...
 
 
-def open_file(path: Path) -> Capture | None:
-    """A video file, or None when FFmpeg cannot read it."""
-    return _open(str(path), cv2.CAP_FFMPEG, ())
+def open_file(path: Path, num_threads: int = 0) -> Capture | None:
+    """A video file, or None when FFmpeg cannot read it.
+
+    Each of the decoder's threads holds frames of its own; 0 takes as many as the processor has.
+    """
+    return _open(str(path), cv2.CAP_FFMPEG, (cv2.CAP_PROP_N_THREADS, num_threads))
 
 
 def open_v4l2(path: str) -> Capture | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from edge.cameras.captures import Capture, frozen, open_file, to_rgb
 from edge.cameras.film import Film, Still
 from edge.cameras.recording import HEADER, Recording
 from edge.errors import MissingInputError, PictureError, VideoError
+from edge.messages import Image
 from edge.preprocess import load_picture
 
 log = logging.getLogger(__name__)
@@ -26,8 +28,10 @@ FALLBACK_RATE_HZ = 12.0
 _COMPLETE_SHARE = 0.9
 
 
-def film_of(source: Path, rate_hz: float = FALLBACK_RATE_HZ) -> Film:
+def film_of(source: Path, rate_hz: float = FALLBACK_RATE_HZ, *, is_leisurely: bool = False) -> Film:
     """The film in a video file, a recording, or a folder of pictures (`rate_hz` is for the last).
+
+    `is_leisurely` decodes a video on one thread: slower, in a third less memory.
 
     Raises:
         MissingInputError: there is nothing at `source`.
@@ -36,7 +40,9 @@ def film_of(source: Path, rate_hz: float = FALLBACK_RATE_HZ) -> Film:
         raise MissingInputError(f"nothing at {source}: expected a video file, a recording, or a folder of pictures")
     if (source / HEADER).is_file():
         return Recording(source)
-    return PictureFolder(source, rate_hz) if source.is_dir() else VideoFile(source)
+    if source.is_dir():
+        return PictureFolder(source, rate_hz)
+    return VideoFile(source, partial(open_file, num_threads=1) if is_leisurely else open_file)
 
 
 class VideoFile:
@@ -64,10 +70,10 @@ class VideoFile:
             times = _Times(capture.get(cv2.CAP_PROP_FPS))
             num_shown = 0
             while capture.grab():
-                is_decoded, image = capture.retrieve()
-                if is_decoded:
+                image = _decode(capture)
+                if image is not None:
                     num_shown += 1
-                    yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), to_rgb(image)
+                    yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), image
             self._check_end(num_shown)
         finally:
             capture.release()
@@ -161,6 +167,11 @@ class _Times:
         else:
             self._last_s += self._period_s
         return self._last_s
+
+
+def _decode(capture: Capture) -> Image | None:
+    is_decoded, image = capture.retrieve()
+    return to_rgb(image) if is_decoded else None
 
 
 def _announced(capture: Capture) -> int | None:

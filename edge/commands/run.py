@@ -48,6 +48,9 @@ def run(
     Without --config, /etc/sorter/sorter.toml is read when it exists; without a site file named there or
     by --site, what `sorter calibrate` wrote on this machine.
     """
+    from edge.allocator import share_one_arena
+
+    share_one_arena()
     from edge.clock import SystemClock
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
