@@ -2,8 +2,8 @@
 
     python -m tests.bench.running_memory [--clip FILE] [--seconds 60] [--set KEY=VALUE]
 
-Without a clip it plays rendered items at 1280 x 720 from a file of JPEG frames, as most USB cameras send them. Prints one
-line of JSON, in 1e6 bytes: `steady_mb` is the median of the second half, `peak_mb` what the kernel saw at most.
+Without a clip it plays rendered items at 1280 x 720 from a file of JPEG frames, as most USB cameras send them. Prints
+one line of JSON, in 1e6 bytes: `steady_mb` is the median of the second half, `peak_mb` what the kernel saw at most.
 """
 
 from __future__ import annotations
