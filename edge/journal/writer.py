@@ -67,7 +67,7 @@ class Journal:
         return self._last_seq + 1
 
     def append(self, record: DecisionRecord, trace: str | None = None) -> None:
-        """Write a decision, its intended movement and its bin's count in one commit. One thread only.
+        """Write a decision, with its intended movement, and its bin's count in one commit. One thread only.
 
         Nothing may move before this has returned. A file that was deleted meanwhile is written anew, whole.
         """
@@ -83,8 +83,6 @@ class Journal:
                     decision.confidence, record.to_json(), trace,
                 ),
             )  # fmt: skip
-            if record.commanded:
-                connection.execute("INSERT INTO actuations (seq, commanded) VALUES (?, 1)", (record.seq,))
             if decision.bin is not None:
                 connection.execute(
                     "INSERT INTO bins VALUES (?, 1) ON CONFLICT (bin) DO UPDATE SET count = count + 1", (decision.bin,)
