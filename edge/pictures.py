@@ -93,7 +93,8 @@ class PictureRing:
 
     Both are for the loop's thread and cost it one copy of a crop; compressing and writing are done on a
     thread of its own, and a picture that finds it busy is not kept. `corrected` gives the ids of the
-    decisions that a person corrected; `on_picture` is given each JPEG that was kept.
+    decisions that a person corrected; `on_picture` is given each JPEG that was made; `may_write` is asked
+    for each, and what it refuses is not kept.
     """
 
     def __init__(
@@ -102,11 +103,13 @@ class PictureRing:
         corrected: Callable[[], Collection[str]] = frozenset,
         on_picture: Callable[[bytes], None] = lambda _: None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settings = settings
         self._corrected = corrected
         self._on_picture = on_picture
         self._free_bytes = free_bytes
+        self._may_write = may_write
         self._sharpest: dict[int, tuple[float, Image]] = {}
         self._waiting: queue.Queue[tuple[DecisionRecord, Image] | None] = queue.Queue(_MAX_WAITING)
         self._kept: list[_Kept] = []
@@ -177,7 +180,7 @@ class PictureRing:
         worth = _worth(record.decision)
         jpeg = _jpeg(image, self._settings.jpeg_quality)
         self._on_picture(jpeg)
-        if not self._has_room(record.ts, worth, len(jpeg)):
+        if not self._may_write() or not self._has_room(record.ts, worth, len(jpeg)):
             return
         kept = _Kept(record.id, worth, len(jpeg))
         part = self._settings.folder / f"{kept.name}.part"

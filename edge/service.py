@@ -90,7 +90,7 @@ def open_bin(
             dispatcher,
             [*listeners, *core.listeners, *page.listeners, *models.listeners],
             may_move=lambda: core.controls.is_enabled,
-            trace_of=core.tracer.trace,
+            trace_of=core.trace,
             on_report=core.outcomes,
         )
         camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True)

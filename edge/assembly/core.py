@@ -19,10 +19,11 @@ from edge.clock import Clock
 from edge.config.sections import Config
 from edge.consequences import Listener, Outcomes
 from edge.controls import Controls
+from edge.day_budget import DayBudget
 from edge.doctor.machine import Machine
 from edge.drift import DriftWatch
 from edge.journal import Journal, JournalView
-from edge.messages import Sight
+from edge.messages import Decision, Sight
 from edge.pictures import PictureReader, PictureRing, PictureSettings
 from edge.problems import Problems
 from edge.publishers.commands import Inbox
@@ -53,11 +54,17 @@ class Core:
     inbox: Inbox
     controls: Controls
     tracer: Tracer
+    budget: DayBudget
     scene: SceneWatch
     pictures: PictureReader | None
     observers: tuple[Observer, ...]
     listeners: tuple[Listener, ...]
     attendants: tuple[Callable[[], None], ...]
+
+    def trace(self, decision: Decision) -> str | None:
+        """What is kept for `sorter explain`; None when no more is to be written today."""
+        trace = self.tracer.trace(decision)  # in any case: it also forgets
+        return None if self.budget.is_spent else trace
 
     def camera_changed(self, health: CameraHealth) -> None:
         """The camera failed in another way, or works again."""
@@ -82,8 +89,11 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
     controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust, install)
     tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
     scene = SceneWatch()
-    ring = _open_ring(stack, parts, journal, outlets)
-    attendants: list[Callable[[], None]] = [controls.attend, partial(outlets.report, problems)]
+    budget = stack.enter_context(
+        closing(DayBudget(config.journal.max_bytes_a_day, clock, journal, scribe.run, problems))
+    )
+    ring = _open_ring(stack, parts, journal, outlets, budget)
+    attendants: list[Callable[[], None]] = [controls.attend, partial(outlets.report, problems), budget.attend]
     if outlets.mqtt is not None:
         reporter = _reporter(parts, clock, telemetry, controls, journal, outlets.mqtt)
         problems.listen(reporter.problems)
@@ -102,6 +112,7 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
         inbox=inbox,
         controls=controls,
         tracer=tracer,
+        budget=budget,
         scene=scene,
         pictures=None if folder is None else PictureReader(folder),
         observers=(scene, tracer, *_drift_watch(parts, problems), *([] if ring is None else [ring.see])),
@@ -137,13 +148,15 @@ def _drift_watch(parts: Parts, problems: Problems) -> list[Observer]:
     return [] if background is None else [DriftWatch(background, partial(problems.report, "scene"))]
 
 
-def _open_ring(stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets) -> PictureRing | None:
+def _open_ring(
+    stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets, budget: DayBudget
+) -> PictureRing | None:
     section, folder = parts.config.pictures, pictures_folder(parts.config)
     if folder is None:
         return None
     settings = PictureSettings(folder, **section.model_dump(exclude={"enabled", "path"}))
     show = (lambda _: None) if outlets.mqtt is None else partial(outlets.mqtt.send, "snapshot")
-    ring = PictureRing(settings, journal.corrected_ids, show)
+    ring = PictureRing(settings, journal.corrected_ids, show, may_write=lambda: not budget.is_spent)
     ring.start()
     stack.callback(ring.stop)
     return ring

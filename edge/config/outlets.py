@@ -59,11 +59,16 @@ class FilesSection(Section):
 
 
 class JournalSection(Section):
-    """Where decisions are kept; no `path` means the state directory. The oldest go when either bound is met."""
+    """Where decisions are kept; no `path` means the state directory. The oldest go when either bound is met.
+
+    Once the bin has written `max_bytes_a_day`, all in all, pictures and explanations wait for the next day (UTC).
+    """
 
     path: Path | None = None
     keep: int = Field(default=100_000, ge=1, le=10_000_000)
     max_bytes: int = Field(default=512 * _MIB, ge=_MIB, le=64 * 1024 * _MIB)
+    # Of the 10 TB or so that a cheap 16 GB card stands, a tenth in ten years.
+    max_bytes_a_day: int = Field(default=256 * _MIB, ge=_MIB, le=64 * 1024 * _MIB)
 
 
 class PicturesSection(Section):

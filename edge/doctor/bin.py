@@ -6,6 +6,7 @@ import platform
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -26,9 +27,11 @@ from edge.clock import SystemClock
 from edge.config import Config, check
 from edge.config.cameras import CameraSection, UsbCameraSection
 from edge.config.contradictions import pins_of
+from edge.day_budget import WRITES_KEY, DayWrites
 from edge.doctor.finding import Finding, failure, ok, warning
 from edge.drift import compare, sentences
 from edge.errors import SorterError
+from edge.journal import JournalReader
 from edge.messages import Frame, Image, InputSpec
 from edge.preprocess import resize
 from edge.publishers.mqtt import greet
@@ -141,6 +144,32 @@ def kept(config: Config) -> Iterator[Finding]:
         f"{told}; {len(sizes)} pictures, {sum(sizes) / _MIB:.1f} of at most {section.max_bytes / _MIB:.0f} MB,"
         f" at most {section.max_bytes_a_day / _MIB:.0f} MB written a day",
     )
+
+
+def writes(config: Config, now: datetime | None = None) -> Iterator[Finding]:
+    """What the bin itself writes a day, as its journal remembers it, and where that leads."""
+    path = journal_path(config)
+    if not path.is_file():
+        return
+    now = now or datetime.now(UTC)
+    with closing(JournalReader(path)) as reader:
+        noted = DayWrites.parse(reader.remembered(WRITES_KEY))
+        num_decisions = reader.count_since(now.date().isoformat())
+    if noted is None:
+        return
+    today = noted.on(now.date().isoformat())
+    bound_mb = config.journal.max_bytes_a_day / _MIB
+    passed = (now.hour * 60 + now.minute + 1) / (24 * 60)
+    told = f"the bin: {today.num_bytes / _MIB:.1f} MB today (decisions: {num_decisions})"
+    told += f", {today.num_bytes / _MIB / passed:.0f} MB by midnight (UTC) at this rate"
+    if today.num_bytes_before is not None:
+        told += f"; {today.num_bytes_before / _MIB:.1f} MB on its last day"
+    told += f"; at most {bound_mb:.0f} MB a day"
+    if today.num_bytes >= config.journal.max_bytes_a_day:
+        advice = "decisions are kept, pictures and explanations are not before tomorrow: raise journal.max_bytes_a_day"
+        yield warning("writes", told, advice)
+    else:
+        yield ok("writes", told)
 
 
 def lines(config: Config) -> Iterator[Finding]:

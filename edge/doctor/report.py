@@ -29,6 +29,7 @@ def examinations(config: Config, path: Path | None) -> Iterator[Finding]:
     yield from examine("memory", machine.memory)
     yield from examine("disk", lambda: machine.disk(folder))
     yield from examine("kept", lambda: the_bin.kept(config))
+    yield from examine("writes", lambda: the_bin.writes(config))
     yield from examine("writes", machine.writes)
     yield from examine("wear", machine.wear)
     yield from examine("service", machine.service)

@@ -109,6 +109,20 @@ def counts(database: Database) -> Mapping[str, int]:
         return dict(connection.execute("SELECT bin, count FROM bins ORDER BY bin").fetchall())
 
 
+def count_since(database: Database, ts: str) -> int:
+    """How many decisions are kept from `ts` (RFC 3339 UTC) on."""
+    with database.reading() as connection:
+        (num_decisions,) = connection.execute("SELECT count(*) FROM decisions WHERE ts >= ?", (ts,)).fetchone()
+    return int(num_decisions)
+
+
+def remembered(database: Database, key: str) -> str | None:
+    """A setting that was kept; None when there is none."""
+    with database.reading() as connection:
+        row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def entry(row: sqlite3.Row) -> Entry:
     """The entry in a row of SELECT."""
     told = dict(zip(row.keys(), row, strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.data_folder import is_class_name
 from edge.database import Database
 from edge.errors import InvalidDataError, MissingInputError, UsageError
-from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
+from edge.journal.entries import ALL, Entry, Filter, count_since, counts, decisions, find, remembered
 from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
 
 
@@ -43,6 +43,14 @@ class JournalReader:
     def counts(self) -> Mapping[str, int]:
         """Decisions for each bin since the last reset."""
         return counts(self._database)
+
+    def count_since(self, ts: str) -> int:
+        """How many decisions are kept from `ts` (RFC 3339 UTC) on."""
+        return count_since(self._database, ts)
+
+    def remembered(self, key: str) -> str | None:
+        """A setting that the bin kept while it ran; None when there is none."""
+        return remembered(self._database, key)
 
     def reopen(self) -> None:
         """Turn to the file that stands at the path now."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.clock import Clock, rfc3339
 from edge.database import Database, claim
 from edge.errors import StorageError, UsageError
-from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find
+from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
 from edge.journal.reader import JournalReader, JournalView, write_correction
 from edge.journal.tables import IN_MEMORY, prepare
@@ -130,9 +130,7 @@ class Journal:
 
     def remembered(self, key: str) -> str | None:
         """A setting that was kept; None when there is none. Any thread."""
-        with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        return remembered(self._database, key)
 
     def outbox(self, sink: str) -> Outbox:
         """The outbox of `sink`; a sink never seen before begins with the next decision."""
