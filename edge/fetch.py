@@ -7,28 +7,27 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import IO
-from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from edge.bundle import MANIFEST, Bundle
-from edge.errors import BundleError, MissingInputError, StorageError, UnavailableError
+from edge.download import Download
+from edge.errors import BundleError, MissingInputError, StorageError
 from edge.signatures import SIGNATURE
 
 # The largest network that a Raspberry Pi runs in time has 25 MB; more is a mistake, or an attack on the card.
 MAX_BYTES = 200_000_000
-_TIMEOUT_S = 30.0
 _CHUNK = 1 << 16
 # A fixed time makes the same bundle the same file; zip knows none before 1980.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @contextmanager
-def fetched(source: str) -> Iterator[Path]:
+def fetched(source: str, downloads: Path) -> Iterator[Path]:
     """The directory of the bundle at `source`: a folder as it is; what a .zip or an address holds in a temporary one.
+
+    A download that breaks off waits in the folder `downloads` for the next attempt.
 
     Raises:
         MissingInputError: there is nothing.
@@ -38,9 +37,8 @@ def fetched(source: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="sorter-model-") as scratch:
         folder = Path(scratch)
         if urlsplit(source).scheme in {"http", "https"}:
-            archive = folder / "download.zip"
-            _download(source, archive)
-            yield _unpack(archive, folder / "bundle", source)
+            with Download(source, downloads, MAX_BYTES) as download:
+                yield _unpack(download.fetch(), folder / "bundle", source)
         elif Path(source).is_file():
             yield _unpack(Path(source), folder / "bundle", source)
         elif Path(source).is_dir():
@@ -69,20 +67,6 @@ def pack(bundle: Bundle, target: Path) -> None:
                 archive.writestr(entry, (bundle.path / name).read_bytes())
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror}") from error
-
-
-def _download(address: str, target: Path) -> None:
-    request = Request(address, headers={"User-Agent": "sorter"})  # noqa: S310 - the caller has checked the scheme
-    try:
-        with urlopen(request, timeout=_TIMEOUT_S) as answer, target.open("wb") as file:  # noqa: S310
-            announced = answer.headers.get("Content-Length")
-            num_bytes = _copy_bounded(answer, file, address)
-    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        raise UnavailableError(f"{address}: {getattr(error, 'reason', error)}; the models are as they were") from error
-    except OSError as error:
-        raise StorageError(f"cannot keep {address}: {error.strerror or error}") from error
-    if announced is not None and num_bytes != int(announced):
-        raise UnavailableError(f"{address}: broke off after {num_bytes} of {announced} bytes; try again")
 
 
 def _copy_bounded(source: IO[bytes], target: IO[bytes], name: str) -> int:

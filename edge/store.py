@@ -7,6 +7,7 @@
         previous -> trashnet-lite0@11663153
         candidate -> …               what runs in the shadow of the active one
         trial.json                   how the newest one has done so far
+        .downloads/                  what has come in part
 
 Every change is a rename: a power cut at any moment leaves the old model or the new one, never half of one.
 """
@@ -51,6 +52,11 @@ class ModelStore:
 
     folder: Path
     public_key: str | None = None
+
+    @property
+    def downloads(self) -> Path:
+        """Where a model waits that has come in part."""
+        return self.folder / ".downloads"
 
     def path_of(self, role: Role) -> Path | None:
         """The bundle that has this role, None where none has."""

@@ -152,7 +152,7 @@ def install(
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
-    with fetched(source) as folder:
+    with fetched(source, store.downloads) as folder:
         name = store.install(folder).short_name
     if num_shadow is not None:
         begin_shadow(store, name, num_shadow)

@@ -8,10 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,7 +16,7 @@ from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, MODEL, load_bundle
 from edge.commands.model import model
-from edge.errors import BundleError, CheckFailedError, MissingInputError, SignatureError, UnavailableError
+from edge.errors import BundleError, CheckFailedError, MissingInputError, SignatureError
 from edge.fetch import fetched, pack
 from edge.store import ModelStore, Role
 
@@ -151,46 +148,8 @@ def test_a_packed_bundle_is_the_same_bytes_and_the_same_bundle(archive: Path, tm
     again = tmp_path / "again.zip"
     pack(load_bundle(DEFAULT_BUNDLE), again)
     assert again.read_bytes() == archive.read_bytes()
-    with fetched(str(archive)) as folder:
+    with fetched(str(archive), tmp_path / "downloads") as folder:
         assert load_bundle(folder).bundle_id == load_bundle(DEFAULT_BUNDLE).bundle_id
-
-
-@pytest.fixture
-def address(archive: Path) -> Iterator[str]:
-    """A real web server; /N.zip breaks off after N bytes, as a lost connection does."""
-    content = archive.read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            stem = Path(self.path).stem
-            self.wfile.write(content[: int(stem)] if stem.isdecimal() else content)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_download_is_installed(address: str, store: ModelStore) -> None:
-    with fetched(f"{address}/model.zip") as folder:
-        store.install(folder)
-    assert len(store.names()) == 1
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
-def test_a_download_that_breaks_off_is_told(address: str, archive: Path, share: float) -> None:
-    num_bytes = int(share * archive.stat().st_size)
-    with pytest.raises(UnavailableError, match=r"as they were|broke off"), fetched(f"{address}/{num_bytes}.zip"):
-        pass
 
 
 def hostile(path: Path, name: str, content: bytes = b"x", mode: int = 0o644) -> Path:
@@ -207,7 +166,7 @@ def hostile(path: Path, name: str, content: bytes = b"x", mode: int = 0o644) -> 
 def test_an_archive_that_leads_out_of_itself_is_refused(tmp_path: Path, name: str, mode: int) -> None:
     with (
         pytest.raises(BundleError, match="does not stay inside"),
-        fetched(str(hostile(tmp_path / "h.zip", name, mode=mode))),
+        fetched(str(hostile(tmp_path / "h.zip", name, mode=mode)), tmp_path),
     ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["h.zip"]
@@ -216,14 +175,14 @@ def test_an_archive_that_leads_out_of_itself_is_refused(tmp_path: Path, name: st
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     bomb = hostile(tmp_path / "bomb.zip", "manifest.json", b"\0" * 250_000_000)
     assert bomb.stat().st_size < 1_000_000
-    with pytest.raises(BundleError, match="unpacks to more than"), fetched(str(bomb)):
+    with pytest.raises(BundleError, match="unpacks to more than"), fetched(str(bomb), tmp_path):
         pass
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", b"text"])
 def test_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.zip").write_bytes(content)
-    with pytest.raises(BundleError, match="not a whole"), fetched(str(tmp_path / "model.zip")):
+    with pytest.raises(BundleError, match="not a whole"), fetched(str(tmp_path / "model.zip"), tmp_path):
         pass
 
 
