@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convert.mixed import Wide
 from convert.parity import Parity
 from edge.bundle import Manifest
 from edge.run import Run
@@ -16,15 +17,19 @@ def write_card(
     manifest: Manifest,
     parities: Sequence[Parity],
     accepted_losses: Sequence[str],
-    kept_in_float: Sequence[str],
+    kept: Sequence[str],
+    kept_in: Wide | None,
 ) -> str:
-    """The card as Markdown; the last parity is the bundle's own model against the network as trained."""
+    """The card as Markdown; the last parity is the bundle's own model against the network as trained.
+
+    `kept` names the layers that are not int8 but `kept_in` something wider.
+    """
     sections = [_head(run, manifest), _origin(run), _parity_table(parities)]
     if accepted_losses:
         losses = "; ".join(accepted_losses)
         sections.append(f"**Converted with --accept-loss:** {losses}.\n")
-    if kept_in_float:
-        sections.append(f"**Kept in float, since int8 cost too much there:** {', '.join(kept_in_float)}.\n")
+    if kept_in is not None:
+        sections.append(f"**Kept in {kept_in}, since int8 cost too much there:** {', '.join(kept)}.\n")
     sections += [_classes(parities[-1]), _limits(run)]
     return "\n".join(sections)
 

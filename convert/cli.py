@@ -17,6 +17,7 @@ from edge.errors import CheckFailedError, UsageError
 
 if TYPE_CHECKING:
     from convert.draft import Draft
+    from convert.mixed import Wide
     from convert.parity import Limits
     from edge.bundle import Bundle, Precision
     from edge.preprocess import InputSpec
@@ -37,6 +38,7 @@ class _How(TypedDict):
     num_representative: int
     seed: int
     should_rescue: bool
+    wide: Wide
     labels: Path | None
     mean: float | None
     std: float | None
@@ -80,7 +82,15 @@ class _How(TypedDict):
     "--rescue",
     "should_rescue",
     is_flag=True,
-    help="Beyond these limits, keep the costliest layers in float and try again.",
+    help="Beyond these limits, keep the costliest layers out of int8 and try again.",
+)
+@click.option(
+    "--rescue-in",
+    "wide",
+    type=click.Choice(["float", "int16"]),
+    default="float",
+    show_default=True,
+    help="What they become; int16 is for chips that do without floats.",
 )
 @click.option("--accept-loss", is_flag=True, help="Write the bundle beyond these limits, and the loss into its card.")
 @click.option(
@@ -132,7 +142,9 @@ def convert(
     match run, foreign:
         case Path(), None:
             limits = Limits(max_accuracy_loss / 100, min_agreement / 100)
-            draft = _draft_of_run(run, limits, how, has_plain_classifier=single_output is not None)
+            draft = _draft_of_run(
+                run, limits, how, accepts_loss=accept_loss, has_plain_classifier=single_output is not None
+            )
         case None, Path():
             draft = _draft_of_foreign(foreign, how)
         case _:
@@ -152,14 +164,14 @@ def _refusal(draft: Draft, *, was_rescued: bool) -> str:
     hurting = ""
     if draft.costs:
         hurting = f"; in int8 these layers hurt most: {', '.join(map(str, draft.costs[:NUM_COSTS_SHOWN]))}"
-    rescue = "" if was_rescued or not draft.costs else "keep them in float with --rescue, "
+    rescue = "" if was_rescued or not draft.costs else "keep them out of int8 with --rescue, "
     return (
         f"no bundle written: {'; '.join(draft.losses)}{hurting}. {rescue.capitalize()}"
         f"{'t' if rescue else 'T'}rain longer, try --precision float16, or go on with --accept-loss"
     )
 
 
-def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier: bool) -> Draft:
+def _draft_of_run(run: Path, limits: Limits, how: _How, *, accepts_loss: bool, has_plain_classifier: bool) -> Draft:
     from convert.export import draft_bundle
     from convert.source import ConvertSettings
 
@@ -170,7 +182,8 @@ def _draft_of_run(run: Path, limits: Limits, how: _How, *, has_plain_classifier:
         data_root=how["data_root"],
         num_representative=how["num_representative"],
         seed=how["seed"],
-        should_rescue=how["should_rescue"],
+        rescue=how["wide"] if how["should_rescue"] else None,
+        accepts_loss=accepts_loss,
         has_plain_classifier=has_plain_classifier,
         limits=limits,
     )
@@ -252,13 +265,16 @@ def _as_json(draft: Draft, bundle: Bundle | None) -> str:
         "losses": draft.losses,
         "parity": [parity.to_json() for parity in draft.parities],
         "layer_costs": [asdict(cost) for cost in draft.costs],
-        "kept_in_float": [cost.name for cost in draft.kept],
+        "rescued_layers": [cost.name for cost in draft.kept],
+        "rescued_in": draft.kept_in,
     }
     return json.dumps(report)
 
 
 def _as_text(draft: Draft, bundle: Bundle | None) -> str:
     lines = _parity_lines(draft)
+    if draft.kept_in is not None:
+        lines.append(f"kept in {draft.kept_in}: {', '.join(cost.name for cost in draft.kept)}")
     if bundle is not None:
         size_mb = sum(map(len, draft.files.values())) / 1e6
         lines.append(f"{bundle.path}: {bundle.short_name}, {draft.manifest.precision}, {size_mb:.1f} MB")

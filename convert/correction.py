@@ -76,10 +76,15 @@ def corrected(plain: bytes, quantized: bytes, pictures: Sequence[Image]) -> byte
     twins = open_twins(plain, quantized)
     chosen = pictures[:: max(1, len(pictures) // NUM_PICTURES)]
     narrow_ranges(twins, chosen)
-    layers = [step for step in twins.steps if step.kind in LAYERS]
+    layers = [step for step in twins.steps if step.kind in LAYERS and _has_int8_weights(twins, step)]
     for layer, seen in zip(layers, _gather(twins, layers, chosen), strict=True):
         _correct(twins, layer, seen)
     return pack_model(twins.quantized)
+
+
+def _has_int8_weights(twins: Twins, layer: Step) -> bool:
+    """Whether the layer is quantized, and not one of those that were kept in float."""
+    return bool(tensor(twins.quantized, layer.quantized.inputs[1]).type == schema.TensorType.INT8)
 
 
 def _correct(twins: Twins, layer: Step, seen: _Statistics) -> None:
@@ -95,7 +100,8 @@ def _correct(twins: Twins, layer: Step, seen: _Statistics) -> None:
     left = ((weights - rounded * steps[..., None]) @ seen.mean()[..., None]).reshape(-1)
     bias_scales = weight_scales * scales(twins.quantized, layer.quantized.inputs[0])
     bias = np.rint((constants(twins.plain, layer.plain.inputs[2], np.float32) + left) / bias_scales)
-    replace_constants(twins.quantized, bias_place, bias, np.int32)
+    is_wide = tensor(twins.quantized, bias_place).type == schema.TensorType.INT64  # where activations are int16
+    replace_constants(twins.quantized, bias_place, bias, np.int64 if is_wide else np.int32)
     tensor(twins.quantized, bias_place).quantization.scale = bias_scales.astype(np.float32)
 
 

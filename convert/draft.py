@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from convert.golden import encode_png, golden_pictures
+from convert.mixed import Wide
 from convert.parity import Parity
 from convert.sensitivity import LayerCost
 from convert.writer import digests
@@ -26,7 +27,7 @@ class Draft:
 
     Each parity holds one model against the network as trained, the bundle's own last; `losses` are the
     limits that it breaks. `costs` say which layers of a refused int8 model hurt, and `kept` which of them are
-    in float again. `plain_classifier` is a .tflite file for other tools, where it was asked for.
+    in float or int16 now (`kept_in`). `plain_classifier` is a .tflite file for other tools, where it was asked for.
     """
 
     manifest: Manifest
@@ -35,6 +36,7 @@ class Draft:
     losses: tuple[str, ...]
     costs: tuple[LayerCost, ...] = ()
     kept: tuple[LayerCost, ...] = ()
+    kept_in: Wide | None = None
     plain_classifier: bytes | None = None
 
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.card import write_card
 from convert.correction import corrected
-from convert.draft import CARD, Draft, GoldenFile, Model, golden_files, open_classifier, with_digests, with_golden
+from convert.draft import CARD, Draft, Model, golden_files, open_classifier, with_digests, with_golden
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
 from convert.metadata import with_metadata
 from convert.network import LOGITS, load_network
 from convert.novelty import fit_novelty
-from convert.parity import Limits, compare
-from convert.rescue import keep_in_float
+from convert.parity import Parity, compare
+from convert.rescue import Keeper, open_keeper, rescue_steps
 from convert.sensitivity import LayerCost, layer_costs
 from convert.source import ConvertSettings, Source, open_source
-from convert.tflite import SCORES, Converted, to_plain_classifier, to_tflite
+from convert.tflite import SCORES, Converted, read_outputs, to_plain_classifier, to_tflite
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
+from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
-from edge.novelty import CLASS_MEANS, Novelty, encode_class_means
+from edge.novelty import CLASS_MEANS, encode_class_means
 from edge.preprocess import Image
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
 
     Raises:
         MissingInputError, InvalidDataError: the run is unfinished or does not fit together.
+        MissingLibraryError: the rescue is to be in int16, and litert-quantizer is not installed.
     """
     source = open_source(folder, settings)
     network = load_network(folder, source.run, source.spec)
@@ -56,15 +59,36 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     if settings.precision == "int8":
         chosen = replace(chosen, model=corrected(plain.model, chosen.model, representative))
     gate = _Gate(source, settings, progress, _score_references(source, network, plain, progress))
-    draft = gate.draft(chosen)
-    if draft.losses and settings.precision == "int8":
+    measured, costs = gate.measure(chosen), tuple[LayerCost, ...]()
+    if measured.losses and settings.precision == "int8":
         costs = layer_costs(plain.model, chosen.model, chosen.outputs.logits, representative, progress)
-        draft = replace(draft, costs=costs)
-        if settings.should_rescue:
-            draft = _rescued(gate, draft, plain, chosen)
-    if not settings.has_plain_classifier:
+        if settings.rescue is not None:
+            keep = open_keeper(
+                settings.rescue,
+                network,
+                lambda inner: to_tflite(inner, source.spec, "float32", ()).model,
+                plain.model,
+                chosen.model,
+                representative,
+            )
+            measured = _rescued(gate, measured, plain, costs, keep)
+    draft = replace(gate.draft(measured), costs=costs)
+    if not settings.has_plain_classifier or (draft.losses and not settings.accepts_loss):
         return draft
     return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, draft))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """A converted model, what became of its answers, and the layers of it that are not int8."""
+
+    converted: Converted
+    model: Model
+    held_out: HeldOut
+    temperature: float
+    parities: tuple[Parity, ...]
+    losses: tuple[str, ...]
+    kept: tuple[LayerCost, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,42 +100,79 @@ class _Gate:
     progress: Progress
     references: HeldOut
 
-    def draft(self, chosen: Converted, kept: Sequence[LayerCost] = ()) -> Draft:
-        """The draft of a converted model, measured; `kept` are its layers that stayed in float."""
-        source = self.source
-        model = _model(source, chosen, self.settings.precision)
-        with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
-            classifier = open_classifier(model, Path(scratch) / "chosen")
+    def measure(self, converted: Converted, kept: Sequence[LayerCost] = ()) -> _Measured:
+        """What the model says of the held-out pictures, and which limits it breaks."""
+        source, labels = self.source, self.source.run.labels
+        model = _model(source, converted, self.settings.precision)
+        with _opened(model) as classifier:
             scorers = {_CHOSEN: classifier_scorer(classifier)}
-            scored = score_held_out(source.picture, source.held_out, source.run.labels, scorers, self.progress)
-            held_out = replace(scored, logits={**self.references.logits, **scored.logits})
+            scored = score_held_out(source.picture, source.held_out, labels, scorers, self.progress)
+        held_out = replace(scored, logits={**self.references.logits, **scored.logits})
+        temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
+        parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
+        losses = parities[-1].broken_limits(self.settings.limits)
+        return _Measured(converted, model, held_out, temperature, parities, losses, tuple(kept))
+
+    def draft(self, measured: _Measured) -> Draft:
+        """The finished draft: temperature, metrics, novelty, golden pictures and card join the model."""
+        source, manifest = self.source, measured.model.manifest
+        with _opened(measured.model) as classifier:
             novelty = fit_novelty(classifier, source.picture, source.rows, self.settings.seed, self.progress)
             golden = golden_files(classifier)
-        return _described(source, model, held_out, golden, novelty, kept, self.settings.limits)
+        # A model that int8 has ruined answers all alike; the gate tells so.
+        max_distance = max(round(novelty.max_distance, 5), _SMALLEST_DISTANCE)
+        update = {
+            "temperature": measured.temperature,
+            "metrics": _metrics(measured),
+            "novelty": NoveltyFile(class_means=CLASS_MEANS, max_distance=max_distance),
+        }
+        manifest = with_golden(manifest.model_copy(update=update), golden)
+        kept_in = self.settings.rescue if measured.kept else None
+        card = write_card(source.run, manifest, measured.parities, measured.losses, _names(measured.kept), kept_in)
+        files = {
+            MODEL: measured.model.content,
+            CLASS_MEANS: encode_class_means(novelty.means),
+            CARD: card.encode(),
+            REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
+            **{name: picture.content for name, picture in golden.items()},
+        }
+        manifest = with_digests(manifest, files)
+        return Draft(manifest, files, measured.parities, measured.losses, kept=measured.kept, kept_in=kept_in)
+
+
+def _metrics(measured: _Measured) -> dict[str, float]:
+    held_out = measured.held_out
+    nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, measured.temperature)
+    return {**measured.parities[-1].metrics(), "nll": round(nll, 5)}
+
+
+def _names(kept: Sequence[LayerCost]) -> list[str]:
+    return [cost.name for cost in kept]
+
+
+@contextmanager
+def _opened(model: Model) -> Iterator[LiteRTClassifier]:
+    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
+        yield open_classifier(model, Path(scratch) / "model")
 
 
 def _score_references(source: Source, network: keras.Model, plain: Converted, progress: Progress) -> HeldOut:
     """What the network as trained and its float twin say of the held-out pictures."""
-    with tempfile.TemporaryDirectory(prefix="sorter-convert-") as scratch:
-        twin = open_classifier(_model(source, plain, "float32"), Path(scratch) / "plain")
+    with _opened(_model(source, plain, "float32")) as twin:
         scorers = {_KERAS: network_scorer(network), _PLAIN: classifier_scorer(twin)}
         return score_held_out(source.picture, source.held_out, source.run.labels, scorers, progress)
 
 
-def _rescued(gate: _Gate, refused: Draft, plain: Converted, chosen: Converted) -> Draft:
-    """The draft with the fewest layers in float that keeps the limits: the costliest one, two, four…, half of all.
-
-    The refused draft where that is not enough.
-    """
-    num_kept = 1
-    while num_kept <= len(refused.costs) // 2:
-        kept = refused.costs[:num_kept]
-        _log.info("%d layers in float: %s", num_kept, ", ".join(cost.name for cost in kept))
-        model = keep_in_float(plain.model, chosen.model, {cost.place for cost in kept})
-        draft = gate.draft(replace(chosen, model=model), kept)
-        if not draft.losses:
-            return replace(draft, costs=refused.costs)
-        num_kept *= 2
+def _rescued(gate: _Gate, refused: _Measured, plain: Converted, costs: Sequence[LayerCost], keep: Keeper) -> _Measured:
+    """The model with the fewest layers out of int8 that keeps the limits; the refused one where none does."""
+    expects = refused.converted.expects
+    for kept in rescue_steps(plain.model, costs):
+        _log.info("trying again without int8 in %s", ", ".join(_names(kept)))
+        model = keep({cost.place for cost in kept})
+        measured = gate.measure(Converted(model, read_outputs(model, "int8", expects), expects), kept)
+        _log.info("%s", "; ".join(measured.losses) or "within the limits")
+        if not measured.losses:
+            return measured
     return refused
 
 
@@ -123,13 +184,26 @@ def _plain_classifier(
     draft: Draft,
 ) -> bytes:
     """The same network with scores as its only output, and with the same care."""
-    temperature = draft.manifest.temperature
-    model = to_plain_classifier(network, source.spec, settings.precision, representative, temperature)
+
+    def convert(network: keras.Model, precision: Precision) -> bytes:
+        temperature = draft.manifest.temperature
+        return to_plain_classifier(network, source.spec, precision, representative, temperature)
+
+    model = convert(network, settings.precision)
     if settings.precision == "int8":
-        plain = to_plain_classifier(network, source.spec, "float32", representative, temperature)
+        plain = convert(network, "float32")
         model = corrected(plain, model, representative)
-        if draft.kept:
-            model = keep_in_float(plain, model, {cost.place for cost in draft.kept})
+        if draft.kept_in is not None:
+            keep = open_keeper(
+                draft.kept_in,
+                network,
+                lambda inner: convert(inner, "float32"),
+                plain,
+                model,
+                representative,
+                has_byte_output=True,
+            )
+            model = keep({cost.place for cost in draft.kept})
     return with_metadata(model, source.described((SCORES,), SCORES))
 
 
@@ -153,35 +227,3 @@ def _model(source: Source, converted: Converted, precision: Precision) -> Model:
         files=digests({MODEL: content}),
     )
     return Model(content, manifest)
-
-
-def _described(
-    source: Source,
-    model: Model,
-    held_out: HeldOut,
-    golden: Mapping[str, GoldenFile],
-    novelty: Novelty,
-    kept: Sequence[LayerCost],
-    limits: Limits,
-) -> Draft:
-    """The finished draft: temperature, metrics, novelty, golden pictures and card join the model."""
-    labels = source.run.labels
-    temperature = fit_temperature(held_out.logits[_CHOSEN], held_out.label_indices)
-    parities = tuple(compare(held_out, _KERAS, name, labels, temperature) for name in (_PLAIN, _CHOSEN))
-    losses = parities[-1].broken_limits(limits)
-    nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, temperature)
-    metrics = {**parities[-1].metrics(), "nll": round(nll, 5)}
-    # A model that int8 has ruined answers all alike; the gate tells so.
-    max_distance = max(round(novelty.max_distance, 5), _SMALLEST_DISTANCE)
-    known = NoveltyFile(class_means=CLASS_MEANS, max_distance=max_distance)
-    update = {"temperature": temperature, "metrics": metrics, "novelty": known}
-    measured = model.manifest.model_copy(update=update)
-    manifest = with_golden(measured, golden)
-    files = {
-        MODEL: model.content,
-        CLASS_MEANS: encode_class_means(novelty.means),
-        CARD: write_card(source.run, manifest, parities, losses, [cost.name for cost in kept]).encode(),
-        REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
-        **{name: picture.content for name, picture in golden.items()},
-    }
-    return Draft(with_digests(manifest, files), files, parities, losses, kept=tuple(kept))

@@ -39,6 +39,37 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
         return int(builder.EndVector())
 
 
+def rescaling_operator(model: schema.ModelT, kind: int, taken: int, given: int) -> schema.OperatorT:
+    """A QUANTIZE or DEQUANTIZE from one tensor to another, for the caller to put in its place."""
+    operator = schema.OperatorT()
+    operator.opcodeIndex = _opcode(model, kind)
+    operator.inputs, operator.outputs = np.array([taken], np.int32), np.array([given], np.int32)
+    return operator
+
+
+def _opcode(model: schema.ModelT, kind: int) -> int:
+    for place, code in enumerate(model.operatorCodes):
+        if code.builtinCode == kind:
+            return place
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    code.version = 2 if kind == schema.BuiltinOperator.DEQUANTIZE else 1  # the first to know int8
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def redirect_ends(model: schema.ModelT, places: Mapping[int, int]) -> None:
+    """Let other tensors be the inputs and outputs that are named in `places`."""
+    graph = model.subgraphs[0]
+    graph.inputs, graph.outputs = (
+        np.array([places.get(int(place), int(place)) for place in found], np.int32)
+        for found in (graph.inputs, graph.outputs)
+    )
+    for signature in model.signatureDefs or []:
+        for end in (*signature.inputs, *signature.outputs):
+            end.tensorIndex = places.get(end.tensorIndex, end.tensorIndex)
+
+
 def without_unused(model: schema.ModelT) -> schema.ModelT:
     """The model, without tensors and buffers of its first subgraph that no operator and no output needs."""
     graph = model.subgraphs[0]

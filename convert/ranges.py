@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
-from convert.twins import RESCALING, Floats, Twins, tensor
+from convert.twins import RESCALING, Floats, Twins, kind_of, tensor
 from edge.preprocess import Image
 
 _NUM_BINS = 2048  # eight for each int8 step of the full range
 _SHARES = np.linspace(0.3, 1.0, 36)
 _LOWEST, _HIGHEST = -128, 127
+
+# They take and give any scale.
+_FREE = RESCALING | {schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE}
 
 
 def narrow_ranges(twins: Twins, pictures: Sequence[Image]) -> None:
@@ -36,17 +40,24 @@ def narrow_ranges(twins: Twins, pictures: Sequence[Image]) -> None:
 
 
 def _free_tensors(twins: Twins) -> dict[int, int]:
-    """Activations between rescaling steps, by index in the int8 model and in the float one.
+    """Int8 activations between rescaling steps, by index in the int8 model and in the float one.
 
     The model's outputs keep their ranges: an unusual picture may need all of it.
     """
-    graph = twins.quantized.subgraphs[0]
+    model, graph = twins.quantized, twins.quantized.subgraphs[0]
+    made = {int(step.quantized.outputs[0]): int(step.plain.outputs[0]) for step in twins.steps}
     bound = {int(place) for place in graph.outputs}
     for step in graph.operators:
-        if int(twins.quantized.operatorCodes[step.opcodeIndex].builtinCode) not in RESCALING:
-            bound |= {int(place) for place in (*step.inputs, *step.outputs)}
-    made = {int(step.quantized.outputs[0]): int(step.plain.outputs[0]) for step in twins.steps}
-    return {quantized: plain for quantized, plain in made.items() if quantized not in bound}
+        kind, places = kind_of(model, step), [int(place) for place in (*step.inputs, *step.outputs)]
+        if kind == schema.BuiltinOperator.QUANTIZE and places[0] in made:
+            made[places[1]] = made[places[0]]  # back in int8 behind a layer in float or int16
+        elif kind not in _FREE:
+            bound |= set(places)
+    return {
+        quantized: plain
+        for quantized, plain in made.items()
+        if quantized not in bound and tensor(model, quantized).type == schema.TensorType.INT8
+    }
 
 
 def _range(twins: Twins, place: int) -> tuple[float, float]:

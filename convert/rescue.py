@@ -1,112 +1,65 @@
-"""An int8 model with some of its layers in float: what int8 costs too much there is not paid.
+"""What to do about an int8 model that lost too much: give its costliest layers more room, and try again.
 
-The layer takes and gives real numbers, between a DEQUANTIZE and a QUANTIZE where its neighbors are int8.
+Most of a layer's error is the rounding of what it gives, so whatever takes that gets the same room: between the
+two nothing is rounded to int8.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-import numpy as np
-from ai_edge_litert import schema_py_generated as schema
+import keras
 
-from convert.flatbuffer import pack_model, without_unused
-from convert.twins import LAYERS, Step, Twins, open_twins, tensor
+from convert.correction import corrected
+from convert.mixed import Wide, has_quantizer, open_mixed_quantizer
+from convert.rescaling import inside_rescaling
+from convert.sensitivity import LayerCost
+from convert.surgery import keep_in_float
+from convert.twins import with_takers
+from edge.preprocess import Image
+
+Keeper = Callable[[Collection[int]], bytes]
+"""The int8 model with the steps of these places (`Twins.steps`) in float or int16."""
+
+_log = logging.getLogger(__name__)
 
 
-def keep_in_float(plain: bytes, quantized: bytes, kept: Collection[int]) -> bytes:
-    """The `quantized` model with the steps of these places (`Twins.steps`) as they are in its float twin.
+def open_keeper(
+    wide: Wide,
+    network: keras.Model,
+    to_float: Callable[[keras.Model], bytes],
+    plain: bytes,
+    quantized: bytes,
+    representative: Sequence[Image],
+    *,
+    has_byte_output: bool = False,
+) -> Keeper:
+    """LiteRT's quantizer where it is installed; else, for float only, this project's own surgery.
 
-    The same arguments give the same bytes.
+    `plain` and `quantized` are the two forms of the network that are there already, `to_float` converts another.
 
     Raises:
-        InvalidDataError: the two are not the same network.
+        MissingLibraryError: `wide` is int16 and litert-quantizer is not installed.
     """
-    twins = open_twins(plain, quantized)
-    surgery = _Surgery(twins, {id(twins.steps[place].quantized): twins.steps[place] for place in kept})
-    graph = twins.quantized.subgraphs[0]
-    graph.operators = [new for operator in graph.operators for new in surgery.rewritten(operator)]
-    return pack_model(without_unused(twins.quantized))
+    if wide == "float" and not has_quantizer():
+        _log.info("litert-quantizer is not installed: layers are put back in float without it")
+        return lambda kept: keep_in_float(plain, quantized, kept)
+    inner = inside_rescaling(network)
+    quantizer = open_mixed_quantizer(to_float(inner.network), inner.expects, representative)
+
+    def keep(kept: Collection[int]) -> bytes:
+        return corrected(plain, quantizer.quantize(kept, wide, has_byte_output=has_byte_output), representative)
+
+    return keep
 
 
-class _Surgery:
-    """Rewrites the operators of the int8 model one by one, in their order."""
-
-    def __init__(self, twins: Twins, kept: dict[int, Step]) -> None:
-        self._twins, self._model, self._kept = twins, twins.quantized, kept
-        self._floats: dict[int, int] = {}  # int8 tensor to the same values in float
-        graph = self._model.subgraphs[0]
-        self._wanted = set(map(int, graph.outputs))  # int8 tensors that something int8 takes
-        for operator in graph.operators:
-            if id(operator) not in kept:
-                self._wanted |= set(map(int, operator.inputs))
-
-    def rewritten(self, operator: schema.OperatorT) -> list[schema.OperatorT]:
-        """The operator itself, or what stands for it in float."""
-        step = self._kept.get(id(operator))
-        if step is None:
-            return [operator]
-        before = [self._rescaling(place) for place in self._activations(step) if place not in self._floats]
-        step.quantized.inputs = self._inputs(step)
-        step.quantized.builtinOptions = step.plain.builtinOptions
-        stored = int(operator.outputs[0])
-        self._floats[stored] = self._like(stored)
-        step.quantized.outputs = np.array([self._floats[stored]], np.int32)
-        after = []
-        if stored in self._wanted:
-            after = [self._operator(schema.BuiltinOperator.QUANTIZE, self._floats[stored], stored)]
-        return [*before, operator, *after]
-
-    def _activations(self, step: Step) -> list[int]:
-        places = step.quantized.inputs if step.kind not in LAYERS else step.quantized.inputs[:1]
-        return [int(place) for place in places if self._is_int8_activation(int(place))]
-
-    def _is_int8_activation(self, place: int) -> bool:
-        found = tensor(self._model, place)
-        return found.type == schema.TensorType.INT8 and self._model.buffers[found.buffer].data is None
-
-    def _rescaling(self, place: int) -> schema.OperatorT:
-        self._floats[place] = self._like(place)
-        return self._operator(schema.BuiltinOperator.DEQUANTIZE, place, self._floats[place])
-
-    def _inputs(self, step: Step) -> np.ndarray:
-        """What the operator takes in float: real activations, and the constants of the float model."""
-        taken = [self._floats.get(int(place), int(place)) for place in step.quantized.inputs]
-        if step.kind in LAYERS:
-            taken[1:] = [self._constant(int(place)) for place in step.plain.inputs[1:]]
-        return np.array(taken, np.int32)
-
-    def _constant(self, place: int) -> int:
-        """A constant of the float model, brought over."""
-        brought = copy.copy(tensor(self._twins.plain, place))
-        self._model.buffers.append(copy.copy(self._twins.plain.buffers[brought.buffer]))
-        brought.buffer = len(self._model.buffers) - 1
-        return self._add(brought)
-
-    def _like(self, place: int) -> int:
-        """A float tensor of the same shape."""
-        twin = copy.copy(tensor(self._model, place))
-        twin.type, twin.quantization, twin.name = schema.TensorType.FLOAT32, None, twin.name + b"_float"
-        return self._add(twin)
-
-    def _add(self, added: schema.TensorT) -> int:
-        tensors = self._model.subgraphs[0].tensors
-        tensors.append(added)
-        return len(tensors) - 1
-
-    def _operator(self, kind: int, taken: int, given: int) -> schema.OperatorT:
-        operator = schema.OperatorT()
-        operator.opcodeIndex = self._opcode(kind)
-        operator.inputs, operator.outputs = np.array([taken], np.int32), np.array([given], np.int32)
-        return operator
-
-    def _opcode(self, kind: int) -> int:
-        for place, code in enumerate(self._model.operatorCodes):
-            if code.builtinCode == kind:
-                return place
-        code = schema.OperatorCodeT()
-        code.builtinCode = code.deprecatedBuiltinCode = kind
-        code.version = 2 if kind == schema.BuiltinOperator.DEQUANTIZE else 1  # the first to know int8
-        self._model.operatorCodes.append(code)
-        return len(self._model.operatorCodes) - 1
+def rescue_steps(plain: bytes, costs: Sequence[LayerCost]) -> Iterator[tuple[LayerCost, ...]]:
+    """What to keep, from little to much: the costliest layer, two, four…, with their takers, up to half of all."""
+    num_costliest = 1
+    while num_costliest <= len(costs):
+        places = with_takers(plain, [cost.place for cost in costs[:num_costliest]])
+        if len(places) > max(1, len(costs) // 2):
+            return
+        yield tuple(cost for cost in costs if cost.place in places)
+        num_costliest *= 2

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.held_out import Progress, silently
-from convert.rescue import keep_in_float
+from convert.surgery import keep_in_float
 from convert.twins import ADD, MEAN, Step, Twins, open_twins, tensor
 from edge.preprocess import Image
 
@@ -68,7 +68,8 @@ def _answers(model: bytes, output: int, pictures: Sequence[Image]) -> NDArray[np
     for picture in pictures:
         interpreter.set_tensor(taken["index"], picture[None])
         interpreter.invoke()
-        answers.append((interpreter.get_tensor(given["index"])[0].astype(np.float64) - zero_point) * scale)
+        stored = interpreter.get_tensor(given["index"])[0].astype(np.float64)
+        answers.append((stored - zero_point) * scale if scale else stored)
     return np.stack(answers)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.metadata import Described
+from convert.mixed import Wide
 from convert.parity import DEFAULT_LIMITS, Limits
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from edge.bundle import Precision
@@ -20,7 +21,8 @@ from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 class ConvertSettings:
     """How to convert. None takes what the run says; `data_root` is where its pictures lie now.
 
-    With `should_rescue` an int8 model beyond the limits gets its costliest layers back in float.
+    An int8 model beyond the limits gets its costliest layers in `rescue`, where it says so. One for other tools is
+    made on demand, and beyond the limits only with `accepts_loss`.
     """
 
     precision: Precision = "int8"
@@ -30,7 +32,8 @@ class ConvertSettings:
     num_representative: int = DEFAULT_NUM_PICTURES
     seed: int = 0
     limits: Limits = DEFAULT_LIMITS
-    should_rescue: bool = False
+    rescue: Wide | None = None
+    accepts_loss: bool = False
     has_plain_classifier: bool = False
 
 

@@ -61,7 +61,7 @@ def to_tflite(
         return inner.network(image, training=False)  # type: ignore[no-any-return]
 
     model = convert_graph(network, logits_and_embedding, spec, precision, representative, inner.expects)
-    return Converted(model, _outputs(model, precision, inner.expects), inner.expects)
+    return Converted(model, read_outputs(model, precision, inner.expects), inner.expects)
 
 
 def to_plain_classifier(
@@ -105,7 +105,7 @@ def convert_graph(
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if precision == "int8":
-            converter.representative_dataset = lambda: _samples(representative, expects)
+            converter.representative_dataset = lambda: samples(representative, expects)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8
             converter.inference_output_type = tf.as_dtype(output_type)
@@ -140,15 +140,23 @@ def _export(
         raise StorageError(f"{folder} cannot be written ({reason}): is the disk full? TMPDIR names another") from error
 
 
-def _samples(representative: Sequence[Image], expects: Normalization) -> Iterator[list[np.ndarray]]:
-    """Batches of one, float32. Two pixels of each pin the input's range to all bytes, one step for each."""
+def samples(representative: Sequence[Image], expects: Normalization) -> Iterator[list[np.ndarray]]:
+    """Batches of one, float32, as a network `expects` them, to set its ranges by.
+
+    Two pixels of each pin the range of the input to all bytes, one step for each.
+    """
     for image in representative:
         sample = image[None].copy()
         sample[0, 0, 0], sample[0, 0, 1] = 0, 255
         yield [expects.of(sample)]
 
 
-def _outputs(model: bytes, precision: Precision, expects: Normalization) -> Outputs:
+def read_outputs(model: bytes, precision: Precision, expects: Normalization) -> Outputs:
+    """Where a model of this project has its outputs.
+
+    Raises:
+        InvalidDataError: it is int8 and takes something other than camera bytes.
+    """
     from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
 
     interpreter = Interpreter(model_content=model)

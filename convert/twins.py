@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +82,23 @@ def open_twins(plain: bytes, quantized: bytes) -> Twins:
     ours, theirs = _rescaling(reference), _rescaling(model)
     if [_shape(reference, step) for step in ours] != [_shape(model, step) for step in theirs]:
         raise InvalidDataError("the int8 model has other layers than the float model: nothing to correct it by")
-    steps = (Step(_kind(reference, one), one, other) for one, other in zip(ours, theirs, strict=True))
+    steps = (Step(kind_of(reference, one), one, other) for one, other in zip(ours, theirs, strict=True))
     return Twins(reference, model, tuple(steps))
+
+
+def step_names(plain: bytes) -> list[str]:
+    """The name of the tensor that each step of a float model makes, in the order of `Twins.steps`."""
+    model = unpacked(plain)
+    return [tensor(model, int(step.outputs[0])).name.decode() for step in _rescaling(model)]
+
+
+def with_takers(plain: bytes, places: Collection[int]) -> frozenset[int]:
+    """The steps of these places, and those that take what they make."""
+    model = unpacked(plain)
+    steps = _rescaling(model)
+    made = {int(steps[place].outputs[0]) for place in places}
+    takers = {place for place, step in enumerate(steps) if made & set(map(int, step.inputs))}
+    return frozenset(places) | takers
 
 
 def constants(model: schema.ModelT, index: int, dtype: type[np.generic]) -> Floats:
@@ -131,15 +146,16 @@ def _rescaling(model: schema.ModelT) -> list[schema.OperatorT]:
 
 
 def _is_rescaling(model: schema.ModelT, step: schema.OperatorT) -> bool:
-    kind = _kind(model, step)
+    kind = kind_of(model, step)
     has_constant = any(model.buffers[tensor(model, index).buffer].data is not None for index in step.inputs)
     return kind in RESCALING and not (kind == ADD and has_constant)
 
 
-def _kind(model: schema.ModelT, step: schema.OperatorT) -> int:
+def kind_of(model: schema.ModelT, step: schema.OperatorT) -> int:
+    """What an operator is, as `schema.BuiltinOperator` numbers it."""
     return int(model.operatorCodes[step.opcodeIndex].builtinCode)
 
 
 def _shape(model: schema.ModelT, step: schema.OperatorT) -> tuple[int, ...]:
-    index = step.inputs[1] if _kind(model, step) in LAYERS else step.outputs[0]
-    return (_kind(model, step), *map(int, tensor(model, index).shape))
+    index = step.inputs[1] if kind_of(model, step) in LAYERS else step.outputs[0]
+    return (kind_of(model, step), *map(int, tensor(model, index).shape))

@@ -54,21 +54,31 @@ def test_a_conversion_that_changes_too_much_is_refused(run_copy: Path, tmp_path:
     assert not out.exists()
 
 
-def test_a_refusal_names_the_layer_that_hurts_and_a_rescue_keeps_it_in_float(run_copy: Path, tmp_path: Path) -> None:
+def test_a_refusal_names_the_layer_that_hurts(run_copy: Path, tmp_path: Path) -> None:
     _make_one_layer_fragile(run_copy / MODEL_FILE)
     refused = call(run_copy, "--out", tmp_path / "bundle")
-    rescued = call(run_copy, "--out", tmp_path / "bundle", "--rescue", "--json")
 
     assert isinstance(refused.exception, CheckFailedError)
     assert "in int8 these layers hurt most: conv2d_1 (" in str(refused.exception)
-    assert "Keep them in float with --rescue" in str(refused.exception)
+    assert "Keep them out of int8 with --rescue" in str(refused.exception)
+
+
+@pytest.mark.parametrize("wide", ["float", "int16"])
+def test_a_rescue_keeps_the_layer_that_hurts_out_of_int8_and_so_does_the_plain_classifier(
+    run_copy: Path, tmp_path: Path, wide: str
+) -> None:
+    _make_one_layer_fragile(run_copy / MODEL_FILE)
+    plain = tmp_path / "plain.tflite"
+    wished = ("--rescue", "--rescue-in", wide, "--single-output", plain)
+    rescued = call(run_copy, "--out", tmp_path / "bundle", *wished, "--json")
+
     assert rescued.exit_code == 0, rescued.output
     report = json.loads(rescued.stdout)
     assert report["losses"] == []
-    assert report["kept_in_float"] == [cost["name"] for cost in report["layer_costs"][: len(report["kept_in_float"])]]
-    assert report["kept_in_float"][0] == "conv2d_1"
-    card = (tmp_path / "bundle" / "card.md").read_text()
-    assert "**Kept in float, since int8 cost too much there:** conv2d_1" in card
+    assert report["rescued_in"] == wide
+    assert {"conv2d_1", "conv2d_2"} <= set(report["rescued_layers"])  # the layer, and what takes its values
+    assert f"**Kept in {wide}, since int8 cost too much there:** conv2d_1" in (tmp_path / "bundle/card.md").read_text()
+    _assert_same_scores(plain, load_bundle(tmp_path / "bundle"))
 
 
 def test_an_accepted_loss_stands_on_the_card(run_copy: Path, tmp_path: Path) -> None:
@@ -84,13 +94,17 @@ def test_a_plain_classifier_gives_the_scores_of_the_bundle(
 ) -> None:
     plain = tmp_path / "plain.tflite"
     result = call(finished_run, "--out", tmp_path / "bundle", "--single-output", plain)
-    assert result.exit_code == 0, result.output
 
-    interpreter, classifier = load_interpreter(plain, 1), LiteRTClassifier(int8_bundle)
+    assert result.exit_code == 0, result.output
+    _assert_same_scores(plain, int8_bundle)
+
+
+def _assert_same_scores(plain: Path, bundle: Bundle) -> None:
+    interpreter, classifier = load_interpreter(plain, 1), LiteRTClassifier(bundle)
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert (taken["dtype"], given["dtype"]) == (np.uint8, np.uint8)
-    for golden in int8_bundle.manifest.golden:
-        picture = load_picture(int8_bundle.path / golden.picture)
+    for golden in bundle.manifest.golden:
+        picture = load_picture(bundle.path / golden.picture)
         interpreter.set_tensor(taken["index"], picture[None])
         interpreter.invoke()
         scores = interpreter.get_tensor(given["index"])[0] / 256
