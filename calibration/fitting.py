@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calibration.examples import Example
 from edge.classifiers.taught import Blend, SiteHead, features_of, likeness_to, nearness, opinion, widened
+from edge.light import PLAIN_LIGHT, Light
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -133,10 +134,13 @@ def hold_out(views: Views) -> HeldOut:
     return HeldOut(says, nearest)
 
 
-def fit_head(examples: Sequence[Example], labels: Sequence[str], known: Floats) -> tuple[SiteHead, Floats]:
+def fit_head(
+    examples: Sequence[Example], labels: Sequence[str], known: Floats, light: Light = PLAIN_LIGHT
+) -> tuple[SiteHead, Floats]:
     """The head that these examples make, and the joined scores (M, C) of each of the M examples held out.
 
-    `labels` are all classes, the network's first; `known` (K, D) are its class means; at least one example.
+    `labels` are all classes, the network's first; `known` (K, D) are its class means; at least one example. `light` is
+    what was undone in the examples' pictures.
     """
     views = Views.of(examples, labels)
     unseen = hold_out(views)
@@ -151,6 +155,7 @@ def fit_head(examples: Sequence[Example], labels: Sequence[str], known: Floats) 
         bias=bias,
         means=_class_means(views),
         blend=blend,
+        light=light,
     )
     return head, _by_example(blend.join(views.scores, unseen.says, nearness(leads)), views)
 

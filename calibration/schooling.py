@@ -144,6 +144,8 @@ class School:
         self._say(f"  {'class':<{width}}  examples  right before  right now")
         for one in lesson.reports:
             self._say(f"  {one.label:<{width}}  {one.num_examples:>8}  {one.right_before:>12}  {one.right_after:>9}")
+        if lesson.undoes_light:
+            self._say("The color and dimness of the light here are undone before the model looks: that made it better.")
         for doubt in lesson.doubts():
             self._say(f"Mind: {doubt}.")
         untaught = [label for label in lesson.labels if label not in {one.label for one in lesson.reports}]
@@ -173,4 +175,9 @@ def _figures(lesson: Lesson) -> dict[str, JsonValue]:
         one.label: {"examples": one.num_examples, "right_before": one.right_before, "right_after": one.right_after}
         for one in lesson.reports
     }
-    return {"labels": list(lesson.labels), "classes": classes, "doubts": list(lesson.doubts())}
+    return {
+        "labels": list(lesson.labels),
+        "undoes_light": lesson.undoes_light,
+        "classes": classes,
+        "doubts": list(lesson.doubts()),
+    }

@@ -16,6 +16,7 @@ from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.data_folder import PICTURE_SUFFIXES
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
+from edge.light import Light
 from edge.messages import Image
 from edge.preprocess import crop, load_picture, square_around, to_input
 from edge.stills import StillFinder
@@ -59,6 +60,11 @@ def example_of_crop(label: str, item: Image, network: Classifier) -> Example:
 def shown_again(example: Example, network: Classifier) -> Example:
     """The example as another network sees its picture."""
     return example_of_crop(example.label, from_jpeg(example.picture), network)
+
+
+def in_light(examples: Sequence[Example], light: Light, network: Classifier) -> list[Example]:
+    """The examples as the network sees their pictures with a light undone."""
+    return [example_of_crop(example.label, light.undo(from_jpeg(example.picture)), network) for example in examples]
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 
 from calibration.examples import Example, decode_examples, new_among, without_pictures_of
 from calibration.lessons import Lesson, checked_label, learn
-from calibration.showing import example_of_crop, open_network, shown_again
+from calibration.showing import example_of_crop, in_light, open_network, shown_again
 from calibration.site_file import SiteFolder
 from edge.bundle import Bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import UsageError
+from edge.light import Light
 from edge.messages import Image
 from edge.site import HeadStep, SiteDescription, read_part
 
@@ -69,7 +70,7 @@ class Teaching:
 
     def learn(self, known: Sequence[Example], fresh: Sequence[Example]) -> Lesson:
         """What comes of examples known before and fresh ones; where a picture is in both, its fresh label holds."""
-        return learn(self._bundle, [*without_pictures_of(known, fresh), *new_among(fresh, ())])
+        return learn(self._bundle, [*without_pictures_of(known, fresh), *new_among(fresh, ())], self._relight)
 
     def forget(self, known: Sequence[Example], label: str) -> Lesson | None:
         """What is left without a class; None when it was the only one.
@@ -81,7 +82,10 @@ class Teaching:
         if len(left) == len(known):
             taught = ", ".join(dict.fromkeys(example.label for example in known)) or "nothing"
             raise UsageError(f"{label!r} was not taught here, but {taught}: see `sorter teach --list`")
-        return learn(self._bundle, left) if left else None
+        return learn(self._bundle, left, self._relight) if left else None
+
+    def _relight(self, examples: Sequence[Example], light: Light) -> list[Example]:
+        return in_light(examples, light, self.network)
 
     def change(self, lesson: Lesson | None) -> tuple[Edit, dict[str, bytes]]:
         """How the site file changes when the lesson is kept (None: nothing is left), and the parts that it needs."""

@@ -4,7 +4,8 @@ The network stays as it is. Only where a picture's embedding is more like a taug
 the network was trained on does the site's own head speak: a ridge regression on the embedding, joined with what the
 network says. Ridge was better than the nearest class mean and than logistic regression with 5 to 20 examples of each
 class, and the square root of the embedding better than the embedding (`tests/bench/teaching.py`; the root after
-Arandjelović and Zisserman 2012, "Three things everyone should know to improve object retrieval", section 3).
+Arandjelović and Zisserman 2012, "Three things everyone should know to improve object retrieval", section 3). Where the
+examples say that it helps, the light of the place is undone before the network looks (`edge.light`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from edge.classifiers.base import Classifier, softmax
 from edge.errors import InvalidDataError
+from edge.light import PLAIN_LIGHT, Light
 from edge.messages import Image, InputSpec, Prediction
 
 Floats = NDArray[np.float32]
@@ -87,6 +89,7 @@ class SiteHead:
         bias: (C,).
         means: (M, D) mean embedding of each taught class, of any length.
         blend: how the network's scores and the head's become one.
+        light: what is undone in pictures of this place before the network sees them.
     """
 
     features: Floats
@@ -95,6 +98,7 @@ class SiteHead:
     bias: Floats
     means: Floats
     blend: Blend
+    light: Light = PLAIN_LIGHT
 
     def join(self, scores: Floats, embeddings: Floats) -> Floats:
         """The scores (n, C) of pictures with the network's scores (n, S) and embeddings (n, D)."""
@@ -146,7 +150,7 @@ class TaughtClassifier:
         return self._network.input_spec
 
     def classify(self, image: Image) -> Prediction:
-        said = self._network.classify(image)
+        said = self._network.classify(self._head.light.undo(image))
         if said.embedding is None:
             raise RuntimeError("a taught head needs a network that gives embeddings")
         joined = self._head.join(said.scores[None], said.embedding[None])[0]
@@ -155,12 +159,14 @@ class TaughtClassifier:
 
 
 _ARRAYS = ("known", "weights", "bias", "means")
+_LIGHT = ("gains", "grounds")
 
 
 def encode_head(head: SiteHead) -> bytes:
     """The head as a part of the site file: an npz, features in half precision."""
     arrays = {name: np.asarray(getattr(head, name), np.float32) for name in _ARRAYS}
     arrays |= {name: np.asarray(getattr(head.blend, name), np.float32) for name in ("trust", "temperature", "lean")}
+    arrays |= {name: getattr(head.light, name) for name in _LIGHT}
     encoded = io.BytesIO()
     np.savez(encoded, allow_pickle=False, **arrays, features=head.features.astype(np.float16))
     return encoded.getvalue()
@@ -174,10 +180,13 @@ def decode_head(encoded: bytes, num_classes: int, embedding_size: int) -> SiteHe
     """
     try:
         with np.load(io.BytesIO(encoded), allow_pickle=False) as arrays:
-            found = {name: arrays[name].astype(np.float32) for name in arrays.files}
+            # Heads of sites that were taught before light was undone have none.
+            found = {"gains": PLAIN_LIGHT.gains, "grounds": PLAIN_LIGHT.grounds}
+            found |= {name: arrays[name].astype(np.float32) for name in arrays.files}
             head = SiteHead(
                 features=found["features"],
                 blend=Blend(float(found["trust"]), float(found["temperature"]), found["lean"]),
+                light=Light(**{name: found[name] for name in _LIGHT}),
                 **{name: found[name] for name in _ARRAYS},
             )
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -191,6 +200,8 @@ def decode_head(encoded: bytes, num_classes: int, embedding_size: int) -> SiteHe
         "lean": (num_classes,),
         "trust": (),
         "temperature": (),
+        "gains": (3,),
+        "grounds": (len(head.light.grounds), 3),
     }
     for name, wanted in shapes.items():
         if found[name].shape != wanted or not np.isfinite(found[name]).all():

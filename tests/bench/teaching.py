@@ -2,6 +2,7 @@
 
 python -m tests.bench.teaching_sites --trashnet ../shared/data/trashnet --out SITES
 python -m tests.bench.teaching --data ../shared/data --sites SITES [--bundle BUNDLE] [--draws 5] [--cache FOLDER]
+    [--shots 10 --shots 20] [--only NAME]
 
 Three parts. Sites: the simulated ones with all six classes, and retail products that the model never had, each taught
 with 1, 5, 10 and 20 examples of every class and judged on objects of other groups. Cameras: each real camera holds one
@@ -16,17 +17,20 @@ import csv
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.examples import Example
+from calibration.examples import Example, to_jpeg
 from calibration.lessons import Lesson, learn
-from calibration.showing import example_of, open_network
+from calibration.showing import example_of, in_light, open_network
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
+from edge.classifiers.base import Classifier
 from edge.classifiers.taught import widened
 from edge.confidence import wilson_interval
+from edge.messages import Image
 from edge.preprocess import load_picture, to_input
 
 SHOTS = (1, 5, 10, 20)
@@ -35,36 +39,55 @@ Groups = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Pictures as the network saw them: examples (M), the object in each (M,), by a name for the set."""
+    """Pictures as the network saw them: examples (M), the object in each (M,), by a name for the set.
+
+    `paths` (M) are the pictures' own; `network` looks again where a bin undoes its light.
+    """
 
     name: str
     examples: tuple[Example, ...]
     objects: Groups
+    paths: tuple[list[Path], ...]
+    network: Classifier
 
-    def of(self, indices: Iterable[int]) -> list[Example]:
-        return [self.examples[index] for index in indices]
+    def taught(self, indices: Iterable[int]) -> list[Example]:
+        """Some of them as they are shown, with their picture."""
+        shown = [(self.examples[index], self.views(index)[0]) for index in indices]
+        return [Example(one.label, one.embeddings, one.scores, to_jpeg(view)) for one, view in shown]
+
+    def views(self, index: int) -> tuple[Image, Image]:
+        """Two frames of one of them, the second mirrored, as the network takes them."""
+        found = [to_input(load_picture(path), self.network.input_spec) for path in self.paths[index][:2]]
+        return found[0], np.ascontiguousarray(found[-1][:, ::-1])
+
+    def seen_by(self, lesson: Lesson, index: int) -> Example:
+        """One of them as a bin with this lesson sees it."""
+        one = self.examples[index]
+        if not lesson.undoes_light:
+            return one
+        views = self.views(index)
+        lit = [lesson.head.light.undo(view) for view in views]
+        return one if lit[0] is views[0] and lit[1] is views[1] else example_of(one.label, lit, self.network)
 
 
 def see(name: str, items: Sequence[tuple[str, str, list[Path]]], bundle: Bundle, cache: Path | None) -> Seen:
     """Each item (label, object, its pictures) through the network: two frames, the second mirrored."""
     network = open_network(bundle, 1)
     kept = None if cache is None else cache / f"{name.replace('/', '_')}-{bundle.bundle_id[:8]}.npz"
+    paths = tuple(found for _, _, found in items)
     _, objects = np.unique([group for _, group, _ in items], return_inverse=True)
     if kept is not None and kept.exists():
         with np.load(kept) as stored:
             pairs = zip(items, stored["embeddings"], stored["scores"], strict=True)
             examples = [Example(item[0], embeddings, scores, b"") for item, embeddings, scores in pairs]
-        return Seen(name, tuple(examples), objects)
-    examples = []
-    for label, _, paths in items:
-        views = [to_input(load_picture(path), network.input_spec) for path in paths[:2]]
-        views = [views[0], np.ascontiguousarray(views[-1][:, ::-1])]
-        examples.append(example_of(label, views, network))
+        return Seen(name, tuple(examples), objects, paths, network)
+    unseen = Seen(name, (), objects, paths, network)
+    examples = [example_of(label, unseen.views(index), network) for index, (label, _, _) in enumerate(items)]
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         embeddings, scores = (np.stack([getattr(e, field) for e in examples]) for field in ("embeddings", "scores"))
         np.savez(kept, embeddings=embeddings, scores=scores)
-    return Seen(name, tuple(examples), objects)
+    return Seen(name, tuple(examples), objects, paths, network)
 
 
 def sites(folder: Path, trashnet: Path) -> dict[str, list[tuple[str, str, list[Path]]]]:
@@ -107,14 +130,15 @@ def draw(seen: Seen, labels: Iterable[str], num: int, seed: int) -> tuple[list[i
     return taught, [index for index in range(len(seen.examples)) if int(seen.objects[index]) not in used]
 
 
-def is_right(lesson: Lesson | None, examples: Sequence[Example], labels: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Which examples are right by what was taught, or by the network alone; the views of each count together."""
+def is_right(lesson: Lesson | None, seen: Seen, indices: Iterable[int], labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Which of them are right by what was taught, or by the network alone; the views of each count together."""
 
-    def scores(one: Example) -> NDArray[np.float32]:
-        return widened(one.scores, len(labels)) if lesson is None else lesson.head.join(one.scores, one.embeddings)
+    def is_right_of(index: int) -> bool:
+        one = seen.examples[index] if lesson is None else seen.seen_by(lesson, index)
+        scores = widened(one.scores, len(labels)) if lesson is None else lesson.head.join(one.scores, one.embeddings)
+        return labels[int(np.log(np.maximum(scores, 1e-4)).mean(axis=0).argmax())] == one.label
 
-    answers = [int(np.log(np.maximum(scores(one), 1e-4)).mean(axis=0).argmax()) for one in examples]
-    return np.array([labels[answer] == one.label for one, answer in zip(examples, answers, strict=True)])
+    return np.array([is_right_of(index) for index in indices])
 
 
 def share(right: NDArray[np.bool_], num_draws: int = 1) -> str:
@@ -123,56 +147,75 @@ def share(right: NDArray[np.bool_], num_draws: int = 1) -> str:
     return f"{right.mean():6.1%} ({low:.0%} to {high:.0%})"
 
 
-def judge_site(seen: Seen, val: Seen, bundle: Bundle, draws: int) -> None:
+def judge_site(seen: Seen, val: Seen, bundle: Bundle, draws: int, shots: Sequence[int]) -> None:
     """A line for each number of examples: on other objects, held out, and TrashNet's `val` before and after."""
     labels = sorted({one.label for one in seen.examples})
     own = bundle.manifest.labels
-    before = is_right(None, seen.examples, (*own, *(label for label in labels if label not in own)))
-    unrelated = is_right(None, val.examples, own).mean()
+    before = _all_right(None, seen, (*own, *(label for label in labels if label not in own)))
+    unrelated = _all_right(None, val, own).mean()
+    relight = partial(in_light, network=seen.network)
     print(f"\n{seen.name}: {len(seen.examples)} examples of {len(labels)} classes\n   0: {share(before)}")
-    for num in SHOTS:
-        right, promised, elsewhere, fit_s = [], [], [], []
+    for num in shots:
+        right, promised, elsewhere, fit_s, lit = [], [], [], [], 0
         for seed in range(draws):
             taught, rest = draw(seen, labels, num, seed)
+            shown = seen.taught(taught)
             began_s = time.process_time()
-            lesson = learn(bundle, seen.of(taught))
+            lesson = learn(bundle, shown, relight)
+            lit += lesson.undoes_light
             fit_s.append(time.process_time() - began_s)
-            right.append(is_right(lesson, seen.of(rest), lesson.labels))
+            right.append(is_right(lesson, seen, rest, lesson.labels))
             promised.append(sum(one.right_after for one in lesson.reports) / len(taught))
-            elsewhere.append(is_right(lesson, val.examples, lesson.labels).mean() - unrelated)
+            elsewhere.append(_all_right(lesson, val, lesson.labels).mean() - unrelated)
         by_draw = [one.mean() for one in right]
         print(
             f"  {num:2}: {share(np.concatenate(right), draws)}, draws {min(by_draw):.1%} to {max(by_draw):.1%};"
             f" promised {np.mean(promised):.1%}; TrashNet val {100 * np.mean(elsewhere):+.1f} points, worst"
-            f" {100 * min(elsewhere):+.1f}; fitted in {max(fit_s):.1f} s",
+            f" {100 * min(elsewhere):+.1f}; light undone in {lit} of {draws}; fitted in {max(fit_s):.1f} s",
             flush=True,
         )
 
 
-def judge_camera(seen: Seen, others: Sequence[Seen], val: Seen, bundle: Bundle, draws: int) -> None:
+def judge_camera(
+    seen: Seen, others: Sequence[Seen], val: Seen, bundle: Bundle, draws: int, shots: Sequence[int]
+) -> None:
     """The taught class on the camera itself, and all other classes on every other set."""
     (label,) = {one.label for one in seen.examples}
     labels = bundle.manifest.labels
-    strangers = [one for other in others for one in other.examples if one.label != label]
-    own_before, other_before = is_right(None, seen.examples, labels), is_right(None, strangers, labels)
-    val_before = is_right(None, val.examples, labels).mean()
-    print(f"\n{seen.name} ({label}): {len(seen.examples)}; other classes elsewhere: {len(strangers)}")
+    own_before, val_before = _all_right(None, seen, labels), _all_right(None, val, labels).mean()
+    other_before = _others_right(None, others, label, labels)
+    print(f"\n{seen.name} ({label}): {len(seen.examples)}; other classes elsewhere: {len(other_before)}")
     print(f"   0: {share(own_before)}; others {share(other_before)}")
-    for num in SHOTS:
+    for num in shots:
         if num >= len(seen.examples) / 2:
             break
         own, other, elsewhere = [], [], []
         for seed in range(draws):
             taught, rest = draw(seen, [label], num, seed)
-            lesson = learn(bundle, seen.of(taught))
-            own.append(is_right(lesson, seen.of(rest), labels))
-            other.append(is_right(lesson, strangers, labels))
-            elsewhere.append(is_right(lesson, val.examples, labels).mean() - val_before)
+            lesson = learn(bundle, seen.taught(taught))
+            own.append(is_right(lesson, seen, rest, labels))
+            other.append(_others_right(lesson, others, label, labels))
+            elsewhere.append(_all_right(lesson, val, labels).mean() - val_before)
         print(
             f"  {num:2}: {share(np.concatenate(own), draws)}; others {share(np.concatenate(other), draws)};"
             f" TrashNet val {100 * np.mean(elsewhere):+.1f} points",
             flush=True,
         )
+
+
+def _all_right(lesson: Lesson | None, seen: Seen, labels: tuple[str, ...]) -> NDArray[np.bool_]:
+    return is_right(lesson, seen, range(len(seen.examples)), labels)
+
+
+def _others_right(
+    lesson: Lesson | None, others: Sequence[Seen], label: str, labels: tuple[str, ...]
+) -> NDArray[np.bool_]:
+    """The pictures of other sets and of other classes than `label`."""
+    parts = [
+        is_right(lesson, other, [index for index, one in enumerate(other.examples) if one.label != label], labels)
+        for other in others
+    ]
+    return np.concatenate(parts)
 
 
 def time_teaching(bundle: Bundle, items: Sequence[tuple[str, str, list[Path]]]) -> None:
@@ -183,7 +226,7 @@ def time_teaching(bundle: Bundle, items: Sequence[tuple[str, str, list[Path]]]) 
     for label, _, paths in items[:100]:
         picture = to_input(load_picture(paths[0]), network.input_spec)
         shown.append(example_of(label, (picture, np.ascontiguousarray(picture[:, ::-1])), network))
-    learn(bundle, shown)
+    learn(bundle, shown, partial(in_light, network=network))
     print(f"\n{len(shown)} pictures taught in {time.process_time() - began_s:.1f} s of one core")
 
 
@@ -195,7 +238,10 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--shots", type=int, action="append")
+    parser.add_argument("--only", action="append", help="only these sites and cameras")
     arguments = parser.parse_args()
+    shots = tuple(arguments.shots or SHOTS)
     bundle, data = load_bundle(arguments.bundle), arguments.data
 
     def look(name: str, items: list[tuple[str, str, list[Path]]]) -> Seen:
@@ -204,12 +250,19 @@ def main() -> None:
     print(f"{bundle.short_name}, {arguments.draws} draws")
     val = look("trashnet-val", trashnet_val(data / "trashnet"))
     places = sites(arguments.sites, data / "trashnet") if arguments.sites else {}
+    chosen = arguments.only or ()
     for name, items in {**places, "retail": pictures(data / "retail")}.items():
-        judge_site(look(name, items), val, bundle, arguments.draws)
+        if not chosen or name in chosen:
+            judge_site(look(name, items), val, bundle, arguments.draws, shots)
     folders = [path for path in sorted((data / "bins").glob("*_*")) if len(list(path.glob("*/"))) == 1]
-    cameras = [look(path.name, pictures(path)) for path in folders if not path.name.startswith("hands")]
+    folders = [path for path in folders if not path.name.startswith("hands")]
+    cameras = [
+        look(path.name, pictures(path)) for path in folders if not chosen or {*chosen} & {p.name for p in folders}
+    ]
     for camera in cameras:
-        judge_camera(camera, [*(other for other in cameras if other is not camera), val], val, bundle, arguments.draws)
+        if not chosen or camera.name in chosen:
+            others = [*(other for other in cameras if other is not camera), val]
+            judge_camera(camera, others, val, bundle, arguments.draws, shots)
     time_teaching(bundle, trashnet_val(data / "trashnet"))
 
 

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from calibration.examples import Example, decode_examples, encode_examples, new_among, without_pictures_of
+from calibration.examples import (
+    Example,
+    count,
+    decode_examples,
+    encode_examples,
+    new_among,
+    to_jpeg,
+    without_pictures_of,
+)
 from calibration.fitting import fit_head
 from calibration.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.classifiers.taught import decode_head
+from edge.classifiers.taught import decode_head, encode_head
 from edge.errors import InvalidDataError, UsageError
+from edge.light import Light
+from edge.messages import Image
 
 SIZE = 64
 OWN = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
@@ -32,6 +43,12 @@ def examples_of(label: str, num: int, seed: int, says: str = "paper", spread: fl
         )
         for index in range(num)
     ]
+
+
+def warm_picture(seed: int) -> Image:
+    """Noise below a warm lamp."""
+    picture = np.random.default_rng(seed).uniform(40, 250, (32, 32, 3)) * (0.9, 0.6, 0.4)
+    return picture.astype(np.uint8)
 
 
 def answers(labels: tuple[str, ...], examples: list[Example], asked: list[Example]) -> list[str]:
@@ -74,13 +91,44 @@ def test_many_examples_are_left_out_in_lots() -> None:
 class TestLearn:
     bundle = load_bundle(DEFAULT_BUNDLE)
 
-    def learn(self, examples: list[Example]) -> Lesson:
+    def widened(self, examples: list[Example]) -> list[Example]:
         size = self.bundle.manifest.outputs.embedding_size or 0
-        widened = [
+        return [
             Example(one.label, np.tile(one.embeddings, (1, size // SIZE + 1))[:, :size], one.scores, one.picture)
             for one in examples
         ]
-        return learn(self.bundle, widened)
+
+    def learn(self, examples: list[Example]) -> Lesson:
+        return learn(self.bundle, self.widened(examples))
+
+    def learn_in_light(self, labels: tuple[str, ...], num: int, spread: float) -> Lesson:
+        """Hazy examples below a warm lamp; undoing it shows them as `spread` says."""
+
+        def relight(examples: Sequence[Example], light: Light) -> list[Example]:
+            assert light.gains[2] > light.gains[0] > 0.9
+            seen = self.widened([one for label in count(examples) for one in examples_of(label, num, 3, spread=spread)])
+            return [
+                Example(old.label, new.embeddings, new.scores, old.picture)
+                for old, new in zip(examples, seen, strict=True)
+            ]
+
+        hazy = self.widened([one for label in labels for one in examples_of(label, num, 1, spread=2.0)])
+        shown = [
+            Example(one.label, one.embeddings, one.scores, to_jpeg(warm_picture(index)))
+            for index, one in enumerate(hazy)
+        ]
+        return learn(self.bundle, shown, relight)
+
+    @pytest.mark.parametrize(("spread", "is_undone"), [(0.1, True), (20.0, False)])
+    def test_light_is_undone_only_where_held_out_examples_gain(self, spread: float, *, is_undone: bool) -> None:
+        lesson = self.learn_in_light(("glass", "metal", "paper"), 6, spread)
+        assert lesson.undoes_light is is_undone
+        again = decode_head(encode_head(lesson.head), len(lesson.labels), lesson.head.weights.shape[0])
+        np.testing.assert_array_equal(again.light.gains, lesson.head.light.gains)
+        np.testing.assert_array_equal(again.light.grounds, lesson.head.light.grounds)
+
+    def test_one_or_two_kinds_of_things_do_not_tell_what_is_white(self) -> None:
+        assert not self.learn_in_light(("glass", "metal"), 10, 0.1).undoes_light
 
     def test_new_classes_come_after_those_of_the_model_in_the_order_of_teaching(self) -> None:
         lesson = self.learn([*examples_of("zinc", 2, 1), *examples_of("glass", 2, 1), *examples_of("ash", 2, 1)])
