@@ -83,6 +83,10 @@ class Controls:
         """Whether the bin was asked to end, so that its service starts it again."""
         return self._wants_restart
 
+    def ask(self, command: RemoteCommand) -> bool:
+        """Have `command` obeyed at the next `attend`; False when too many wait already. Any thread; never blocks."""
+        return self._inbox.put(command)
+
     def attend(self) -> None:
         """Obey what waits in the inbox. Never blocks."""
         while (command := self._inbox.take()) is not None:

@@ -82,7 +82,9 @@ def open_bin(
         dispatcher = open_dispatcher(stack, parts, core)
         teacher = find_teacher(parts, on_new_model)
         problems = core.problems.sentences
-        page = open_page(stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher)
+        page = open_page(
+            stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher, core.controls
+        )
         models = ModelWatch(config, core.journal, on_new_model)
         consequences = Consequences(
             core.scribe,

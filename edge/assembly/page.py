@@ -21,7 +21,7 @@ from edge.web.access import is_loopback, keep_token
 from edge.web.recent import RecentPictures
 from edge.web.settings import PageSettings
 from edge.web.tally import Tally
-from edge.web.window import Decisions, ItemPictures, SightSlot, Teacher, Window, Work
+from edge.web.window import Controls, Decisions, ItemPictures, SightSlot, Teacher, Window, Work
 
 if TYPE_CHECKING:
     from edge.web.server import PageServer
@@ -52,6 +52,7 @@ def open_page(
     pictures: ItemPictures | None = None,
     announce: Callable[[str], None] = lambda _: None,
     teacher: Teacher | None = None,
+    controls: Controls | None = None,
 ) -> Onlookers:
     """The page, serving until `stack` ends; `announce` is told its address.
 
@@ -66,7 +67,7 @@ def open_page(
     sights, tally, recent = SightSlot(), Tally(), None
     if pictures is None and parts.config.pictures.enabled:
         pictures = recent = RecentPictures(sights)
-    work = Work(telemetry, sights, journal, pictures, problems, teacher)
+    work = Work(telemetry, sights, journal, pictures, problems, teacher, controls)
     server = new_server(page_settings(section), window_of(parts, work), tally)
     server.start()
     stack.callback(server.stop)

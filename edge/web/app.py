@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from edge.web.access import Access
 from edge.web.bodies import read_form
+from edge.web.controls import ControlPart
 from edge.web.guard import COOKIE, Guard, check_token, peer_of
 from edge.web.live import LiveFeed, LivePart
 from edge.web.metrics import MetricsPart
@@ -60,6 +61,8 @@ def build_app(
         routes += MetricsPart(window, work, tally, lambda: feed.num_watchers, workers).routes()
         if work.pictures is not None:
             routes += ReviewPart(work.journal, work.pictures, workers).routes()
+        if work.controls is not None:
+            routes += ControlPart(work.controls).routes()
         if work.teacher is not None:
             routes += TeachPart(work.sights, work.teacher, workers).routes()
     return Starlette(

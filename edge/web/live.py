@@ -15,7 +15,7 @@ from starlette.routing import Route
 from edge.journal import Entry, Filter
 from edge.messages import Box, Phase, Sight
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
-from edge.web.window import SightSlot, Work
+from edge.web.window import Controls, SightSlot, Work
 from edge.web.workers import Workers
 
 # Calm on a phone, cheap on a Raspberry Pi.
@@ -173,6 +173,7 @@ class LivePart:
             "num_frames": telemetry.num_frames,
             "counts": dict(self._work.journal.counts()),
             "problems": list(self._work.problems()),
+            "controls": _as_they_stand(self._work.controls),
             "timings_ms": telemetry.percentiles_ms(),
             "decisions": [as_json(entry) for entry in newest],
         }
@@ -181,6 +182,12 @@ class LivePart:
         after_seq = max(0, before_seq - limit - 1)
         entries = self._work.journal.decisions(Filter(after_seq=after_seq), limit)
         return [as_json(entry) for entry in reversed(entries) if entry.seq < before_seq]
+
+
+def _as_they_stand(controls: Controls | None) -> dict[str, bool | float] | None:
+    if controls is None:
+        return None
+    return {"enabled": controls.is_enabled, "unknown_threshold": controls.unknown_threshold}
 
 
 def as_json(entry: Entry) -> dict[str, object]:

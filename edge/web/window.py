@@ -9,6 +9,7 @@ from typing import Protocol
 from edge.classifiers.base import Classifier
 from edge.journal import Entry, Filter
 from edge.messages import Image, Sight
+from edge.publishers.commands import RemoteCommand
 from edge.telemetry import Telemetry
 
 
@@ -42,6 +43,24 @@ class Teacher(Protocol):
         Raises:
             SorterError: it could not be learned or written.
         """
+        ...
+
+
+class Controls(Protocol):
+    """What may be changed while the bin runs; see `edge.controls`. Any thread."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the bin moves what it decides."""
+        ...
+
+    @property
+    def unknown_threshold(self) -> float:
+        """The confidence, 0..1, below which an item is unknown."""
+        ...
+
+    def ask(self, command: RemoteCommand) -> bool:
+        """Have `command` obeyed between two ticks; False when too many wait already."""
         ...
 
 
@@ -79,6 +98,7 @@ class Work:
     pictures: ItemPictures | None = None
     problems: Callable[[], Sequence[str]] = list
     teacher: Teacher | None = None
+    controls: Controls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 // Live: the picture, the decisions as they fall, counts, timings and problems.
+import * as controls from "./controls.js";
 import { askJson, find, labelButtons, make, outcomeWord, percent, send, showBars, thumbnail, when } from "./dom.js";
 import { LiveStream } from "./stream.js";
 
@@ -23,6 +24,7 @@ const stream = new LiveStream("live", (sight) => {
 export function begin(page) {
   about = page;
   find("older").onclick = showOlder;
+  controls.begin();
   find("identity").textContent = [`model ${page.model}`, page.site ? `site ${page.site}` : "no site file", `sorter ${page.version}`].join(" · ");
   find("detail").addEventListener("keydown", (event) => {
     if (/^[1-9]$/.test(event.key)) find("detail-labels").children[Number(event.key) - 1]?.click();
@@ -59,6 +61,7 @@ async function tick() {
 function show(now) {
   showProblems(now.problems);
   showState(now);
+  controls.show(now.controls);
   showCounts(now.counts);
   showTimings(now);
   const list = find("decisions");
@@ -79,8 +82,9 @@ function showState(now) {
   const isStill = at - movedAt > STILL_MS;
   const state = find("state");
   state.hidden = false;
-  state.className = now.problems.length || isStill ? "pill bad" : "pill";
-  state.textContent = now.problems.length ? "needs a look" : isStill ? "stands still" : "at work";
+  const isOff = now.controls?.enabled === false;
+  state.className = now.problems.length || isStill ? "pill bad" : isOff ? "pill doubt" : "pill";
+  state.textContent = now.problems.length ? "needs a look" : isStill ? "stands still" : isOff ? "only watching" : "at work";
   const rate = last === null ? 0 : (1000 * (now.num_frames - last.count)) / (at - last.at);
   find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} pictures a second` : "";
   last = { count: now.num_frames, at };

@@ -13,8 +13,10 @@ import numpy as np
 
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
+from edge.controls import Controls
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Box, Frame, Image, InputSpec, Outcome, Phase, Prediction, Presence, Sight
+from edge.publishers.commands import Inbox
 from edge.records import DecisionRecord, Recorder, ReplayedIds
 from edge.telemetry import Telemetry
 from edge.web.recent import RecentPictures
@@ -60,15 +62,18 @@ class AttentiveTeacher:
 class StandingBin:
     """A bin that stands still: `see` and `decide` are its loop."""
 
-    def __init__(self, teacher: Teacher | None = None) -> None:
+    def __init__(self, teacher: Teacher | None = None, *, is_steered: bool = False) -> None:
         self.journal = Journal(IN_MEMORY, ReplayClock())
+        self.inbox = Inbox(LABELS)
+        self.controls = Controls(self.inbox, self.journal, lambda task: task(), 0.55, lambda _: None)
         self.sights = SightSlot()
         self.telemetry = Telemetry()
         self.pictures = RecentPictures(self.sights)
         self.tally = Tally()
         self.problems: list[str] = []
         self._recorder = Recorder(ReplayClock(), ReplayedIds(), "test@0")
-        work = Work(self.telemetry, self.sights, self.journal, self.pictures, lambda: self.problems, teacher)
+        controls = self.controls if is_steered else None
+        work = Work(self.telemetry, self.sights, self.journal, self.pictures, lambda: self.problems, teacher, controls)
         self.window = Window(
             name="test bin",
             model="test@0",

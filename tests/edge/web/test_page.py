@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from edge.messages import Outcome
+from edge.publishers.commands import SetEnabled
 from edge.web.settings import PageSettings
 from tests.edge.web.standing import TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
 
@@ -44,7 +45,8 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("request", lambda request: None if _is_own(request.url) else wrong.append(f"asked {request.url}"))
     yield page
     context.close()
-    expected = re.compile(r"status of 40[14]|net::ERR_")  # refusals that tests provoke, and servers that end first
+    # Refusals that tests provoke, and servers that end first.
+    expected = re.compile(r"status of (40[14]|503)|net::ERR_")
     assert [words for words in wrong if not expected.search(words)] == []
 
 
@@ -168,6 +170,56 @@ def test_a_thing_is_taught_by_looking_at_it(page: Page) -> None:
         page.locator("#teach-name").press("Enter")
         expect(page.locator("#teach-said")).to_have_text("cup is known now")
     assert teacher.lessons == [("cup", 2)]
+    standing.close()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_sorting_is_switched_off_and_the_threshold_moved_by_keys(page: Page, size: dict[str, int]) -> None:
+    standing = StandingBin(is_steered=True)
+    with standing.served() as visitor:
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        page.goto(visitor.address)
+        switch, slider = page.get_by_role("switch", name="Sorting"), page.get_by_role("slider", name="Unknown below")
+        expect(switch).to_be_checked()
+        expect(page.locator("#threshold-told")).to_have_text(re.compile("^55"))
+        with page.expect_response("**/api/controls"):
+            switch.press("Space")
+        standing.controls.attend()
+        assert not standing.controls.is_enabled
+        expect(page.locator("#enabled-words")).to_have_text("Only watching: nothing moves.")
+        expect(page.locator("#state")).to_have_text("only watching")
+        with page.expect_response("**/api/controls"):
+            slider.press("ArrowRight")
+        standing.controls.attend()
+        assert standing.controls.unknown_threshold == 0.56
+        expect(page.locator("#threshold-told")).to_have_text(re.compile("^56"))
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= size["width"]
+        touched = [control.bounding_box() for control in (switch, slider)]
+        assert all(box is not None and box["height"] >= 44 for box in touched), "a thumb must find it"
+    standing.close()
+
+
+def test_what_another_hand_changed_shows_on_the_page(page: Page) -> None:
+    standing = StandingBin(is_steered=True)
+    with standing.served() as visitor:
+        page.goto(visitor.address)
+        expect(page.get_by_role("switch", name="Sorting")).to_be_checked()
+        standing.inbox.receive("enabled/set", b"OFF")
+        standing.inbox.receive("unknown_threshold/set", b"0.7")
+        standing.controls.attend()
+        expect(page.get_by_role("switch", name="Sorting")).not_to_be_checked()
+        expect(page.locator("#threshold-told")).to_have_text(re.compile("^70"))
+    standing.close()
+
+
+def test_a_bin_that_cannot_be_asked_says_so(page: Page) -> None:
+    standing = StandingBin(is_steered=True)
+    while standing.inbox.put(SetEnabled(is_enabled=True)):
+        pass
+    with standing.served() as visitor:
+        page.goto(visitor.address)
+        page.get_by_role("switch", name="Sorting").click()
+        expect(page.locator("#controls-error")).to_have_text("the bin is busy: try again in a moment")
     standing.close()
 
 
