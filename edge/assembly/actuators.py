@@ -48,7 +48,7 @@ def open_actuators(
     sections = {name: as_calibrated(config.bins.get(name, _NO_SECTION), flaps.get(name)) for name in bins}
     if all(isinstance(section.actuator, LogActuatorSection) for section in sections.values()):
         return {name: LogActuator(name) for name in sections}
-    factory = open_lines(config.gpio)
+    factory = _wired_lines(config, sections) if config.gpio.simulated else open_lines(config.gpio)
     stack.callback(factory.close)
     stops = _carousel_stops(config, sections, factory)
     opened: dict[str, Actuator] = {}
@@ -86,6 +86,12 @@ def open_lines(section: GpioSection) -> Factory:
 
         return SimulatedLines()
     return open_pin_factory(section.chip)
+
+
+def _wired_lines(config: Config, sections: Mapping[str, BinSection]) -> Factory:
+    from edge.assembly.simulated import wired_lines  # noqa: PLC0415 - gpiozero only where lines are wanted
+
+    return wired_lines(config.carousel, sections)
 
 
 def _actuator(name: str, section: BinSection, factory: Factory) -> Actuator:

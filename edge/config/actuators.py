@@ -110,7 +110,7 @@ class GpioSection(Section):
     """Whose lines the pins are: a Raspberry Pi's, those of /dev/gpiochip<chip>, or simulated ones."""
 
     chip: int | None = Field(default=None, ge=0, le=99)
-    simulated: bool = Field(default=False, description="no hardware: the log says what each line does")
+    simulated: bool = Field(default=False, description="no hardware: lines speak in the log, sensors answer")
 
 
 class MovementsSection(Section):
