@@ -201,6 +201,8 @@ def _tell(desk: Desk, scene: Scene, found: Fingerprint) -> None:
     colors = f"red {found.red:.0f}, green {found.green:.0f}, blue {found.blue:.0f}"
     say(f"  brightness {found.brightness:.0f} of 255 ({colors})")
     say(f"  sharpness {found.sharpness:.1f}; each part varies by {found.noise:.1f} levels by itself")
+    if scene.num_frames < _FEWEST_FRAMES:
+        say(f"  note: it takes {_FEWEST_FRAMES} pictures to tell how much it varies: give more, or use the camera.")
     if found.brightness < 50:
         say("  note: that is dark. Glass, metal and plastic look alike in the dark: add a lamp under the lid.")
     if found.brightness > 220:

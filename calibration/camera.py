@@ -16,6 +16,7 @@ from calibration.settling import Settling, Tint, rate_hz, tint_of
 from calibration.talk import Desk
 from edge.config.cameras import CameraSection
 from edge.drift import sharpness
+from edge.errors import UsageError
 from edge.messages import Frame, Image
 from edge.presence.settings import Region
 from edge.site import CameraStep, RegionStep, SiteDescription
@@ -25,6 +26,8 @@ _SETTLE_TIMEOUT_S = 15.0
 # After a change of settings so many pictures still show the old ones.
 _NUM_STALE = 4
 _NUM_RATED = 30
+# Of the picture's width and height: in less, no item can be told from noise.
+_LEAST_REGION = 0.05
 _BAR_WIDTH = 40
 
 
@@ -40,8 +43,14 @@ def calibrate_camera(desk: Desk, region: Region | None) -> None:
     """Focus, settle, lock and measure the configured camera, and offer what was found.
 
     Raises:
+        UsageError: the region is too small for any item.
         CameraError, AccessDeniedError, TryAgainError: there are no pictures to be had.
     """
+    if region is not None and min(region.right - region.left, region.bottom - region.top) < _LEAST_REGION:
+        raise UsageError(
+            f"expected a region of at least {_LEAST_REGION:g} of the picture's width and height, found {region.left:g}"
+            f" {region.top:g} {region.right:g} {region.bottom:g}: no item fits in there"
+        )
     section = desk.config.camera
     with open_eyepiece(section, controls={}) as eyepiece:
         automatics = release(eyepiece.controls) if eyepiece.controls else ()

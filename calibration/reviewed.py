@@ -76,6 +76,11 @@ def read_review(journal: Path, pictures: PictureReader, labels: Sequence[str]) -
         MissingInputError: there is no journal, or nothing in it is labelled.
         InvalidDataError: it is no journal, or of another version.
     """
+    if not journal.is_file():
+        raise MissingInputError(
+            f"{journal}: expected the journal of this bin, found no file: a bin that runs writes one; name it in the"
+            " configuration, or with --set journal.path=…"
+        )
     with closing(JournalReader(journal)) as reader:
         labelled = reader.decisions(Filter(is_labelled=True), _MOST)
         latest = reader.decisions(limit=NUM_LATEST, newest_first=True)

@@ -63,8 +63,12 @@ def shown_again(example: Example, network: Classifier) -> Example:
 
 
 def in_light(examples: Sequence[Example], light: Light, network: Classifier) -> list[Example]:
-    """The examples as the network sees their pictures with a light undone."""
-    return [example_of_crop(example.label, light.undo(from_jpeg(example.picture)), network) for example in examples]
+    """The examples as the network sees their pictures with a light undone that was found from them."""
+
+    def lit(picture: Image) -> Image:
+        return picture if (undone := light.undo(picture)) is None else undone
+
+    return [example_of_crop(one.label, lit(from_jpeg(one.picture)), network) for one in examples]
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -2,8 +2,8 @@
 
 A network that was trained in daylight loses points in a dim or colored light, and a camera whose white balance is
 locked keeps it for good. Gains for each channel after the white-patch assumption: the brightest things that were seen
-are white (Land and McCann 1971, "Lightness and retinex theory"). Pictures of other places, which have another ground
-around their items, stay as they are.
+are white (Land and McCann 1971, "Lightness and retinex theory"). Pictures of other places are told by the ground around
+their items.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _BRIGHT, _BRIGHTEST = 98.0, 0.9
 _WHITE, _MIN_GAIN, _MAX_GAIN = 240.0, 0.5, 6.0
 # The rim of a crop shows the ground; this share of its side.
 _RIM_SHARE = 1 / 24
-# Grounds are alike whose channels differ by less, in log units: lamps and exposure drift by a tenth or two.
-_ALIKE = 0.2
+# Grounds are alike that differ by less, in log units: in brightness, since lamps age and exposures drift, and in color.
+_AS_BRIGHT, _AS_COLORED = 0.25, 0.08
 _DARK_LEVEL = np.float32(4.0)
 
 
@@ -40,16 +40,21 @@ class Light:
     gains: Floats
     grounds: Floats
 
-    def undo(self, image: Image) -> Image:
-        """The crop (H, W, 3) in white light; the very same where it shows another place."""
-        if not len(self.grounds) or np.abs(self.grounds - ground_of(image)).max(axis=1).min() > _ALIKE:
+    def undo(self, image: Image) -> Image | None:
+        """The crop (H, W, 3) as in white light; None where it shows another place."""
+        if not len(self.grounds):
             return image
+        change = self.grounds - ground_of(image)
+        brighter = change.mean(axis=1, keepdims=True)
+        is_alike = (np.abs(brighter[:, 0]) < _AS_BRIGHT) & (np.abs(change - brighter).max(axis=1) < _AS_COLORED)
+        if not is_alike.any():
+            return None
         levels = np.arange(256, dtype=np.float32)[:, None] * self.gains
         table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(image, table[None]), np.uint8)
 
 
-# Leaves every picture as it is.
+# Leaves every picture as it is, wherever it was taken.
 PLAIN_LIGHT = Light(np.ones(3, np.float32), np.zeros((0, 3), np.float32))
 
 

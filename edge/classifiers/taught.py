@@ -150,10 +150,14 @@ class TaughtClassifier:
         return self._network.input_spec
 
     def classify(self, image: Image) -> Prediction:
-        said = self._network.classify(self._head.light.undo(image))
+        lit = self._head.light.undo(image)
+        said = self._network.classify(image if lit is None else lit)
         if said.embedding is None:
             raise RuntimeError("a taught head needs a network that gives embeddings")
-        joined = self._head.join(said.scores[None], said.embedding[None])[0]
+        if lit is None:  # of another place, of which the head knows nothing
+            joined = widened(said.scores, len(self._labels))
+        else:
+            joined = self._head.join(said.scores[None], said.embedding[None])[0]
         scores = softmax(self._sharpening * np.log(np.maximum(joined, _SMALLEST)), 1.0)
         return replace(said, scores=scores)
 

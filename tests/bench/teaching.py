@@ -28,13 +28,14 @@ from calibration.lessons import Lesson, learn
 from calibration.showing import example_of, in_light, open_network
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.classifiers.base import Classifier
-from edge.classifiers.taught import widened
+from edge.classifiers.taught import TaughtClassifier, widened
 from edge.confidence import wilson_interval
 from edge.messages import Image
 from edge.preprocess import load_picture, to_input
 
 SHOTS = (1, 5, 10, 20)
 Groups = NDArray[np.int64]
+Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,14 +61,18 @@ class Seen:
         found = [to_input(load_picture(path), self.network.input_spec) for path in self.paths[index][:2]]
         return found[0], np.ascontiguousarray(found[-1][:, ::-1])
 
-    def seen_by(self, lesson: Lesson, index: int) -> Example:
-        """One of them as a bin with this lesson sees it."""
+    def scores(self, index: int, lesson: Lesson | None, num_classes: int) -> Scores:
+        """What the network makes of the views of one of them, or a bin with this lesson; (V, num_classes)."""
         one = self.examples[index]
+        if lesson is None:
+            return widened(one.scores, num_classes)
         if not lesson.undoes_light:
-            return one
+            return lesson.head.join(one.scores, one.embeddings)
+        bin_ = TaughtClassifier(self.network, lesson.head, lesson.labels)
         views = self.views(index)
-        lit = [lesson.head.light.undo(view) for view in views]
-        return one if lit[0] is views[0] and lit[1] is views[1] else example_of(one.label, lit, self.network)
+        if all(lesson.head.light.undo(view) is None for view in views):
+            return widened(one.scores, num_classes)
+        return np.stack([bin_.classify(view).scores for view in views])
 
 
 def see(name: str, items: Sequence[tuple[str, str, list[Path]]], bundle: Bundle, cache: Path | None) -> Seen:
@@ -134,9 +139,8 @@ def is_right(lesson: Lesson | None, seen: Seen, indices: Iterable[int], labels: 
     """Which of them are right by what was taught, or by the network alone; the views of each count together."""
 
     def is_right_of(index: int) -> bool:
-        one = seen.examples[index] if lesson is None else seen.seen_by(lesson, index)
-        scores = widened(one.scores, len(labels)) if lesson is None else lesson.head.join(one.scores, one.embeddings)
-        return labels[int(np.log(np.maximum(scores, 1e-4)).mean(axis=0).argmax())] == one.label
+        scores = np.maximum(seen.scores(index, lesson, len(labels)), 1e-4)
+        return labels[int(np.log(scores).mean(axis=0).argmax())] == seen.examples[index].label
 
     return np.array([is_right_of(index) for index in indices])
 

@@ -145,6 +145,13 @@ class TestLearn:
         lesson = self.learn([*same, *confused])
         assert any(doubt.startswith("glass falls from 2 to") for doubt in lesson.doubts())
 
+    def test_one_thing_under_two_names_is_doubted(self) -> None:
+        same = examples_of("milk", 4, 1, spread=0.1)
+        twins = [Example("glass", one.embeddings, one.scores, one.picture + b"!") for one in same[:3]]
+        other = examples_of("juice", 4, 1)
+        doubts = self.learn([*same, *twins, *other]).doubts()
+        assert "3 examples of glass look just like examples of milk: is each named right?" in doubts
+
     def test_a_class_that_is_not_understood_is_named(self) -> None:
         rng = np.random.default_rng(3)
         unlike = [

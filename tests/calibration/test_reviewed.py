@@ -134,6 +134,11 @@ def test_nothing_reviewed_says_where_to_label(left_behind: Bin) -> None:
         read_review(left_behind.journal, PictureReader(left_behind.ring), LABELS)
 
 
+def test_a_bin_that_never_ran_has_nothing_to_review(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match=r"a bin that runs writes one; .* --set journal\.path"):
+        read_review(tmp_path / "journal.sqlite", PictureReader(tmp_path), LABELS)
+
+
 def test_both_steps_take_reviewed_items(left_behind: Bin, tmp_path: Path) -> None:
     decided = [(UNSURE if index % 3 else SURE, an_item(index)) for index in range(24)]
     left_behind.decide(*decided, labels=[LABELS[index % 3] for index in range(24)])

@@ -154,6 +154,19 @@ def test_a_script_can_walk_through_too(site: Path) -> None:
     assert SiteFolder(site).read().background is not None
 
 
+def test_a_region_in_which_nothing_fits_is_refused(site: Path) -> None:
+    refused = run("camera", "--region", "0", "0", "0.5", "0.001", "--site", site, "--yes").exception
+    assert isinstance(refused, UsageError)
+    assert "no item fits" in str(refused)
+
+
+def test_one_picture_of_the_empty_scene_is_taken_with_a_word(site: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((96, 128, 3), 120, np.uint8))
+    assert (
+        "takes 8 pictures to tell how much" in run("background", "--images", tmp_path, "--site", site, "--yes").output
+    )
+
+
 def test_options_before_the_step_are_not_lost_in_silence(site: Path) -> None:
     refused = run("--site", site, "show").exception
     assert isinstance(refused, UsageError)
