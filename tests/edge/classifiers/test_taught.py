@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,7 @@ from edge.classifiers.taught import (
     nearness,
 )
 from edge.errors import InvalidDataError
+from edge.light import Light, ground_of
 from edge.messages import Image, InputSpec, Prediction
 
 SIZE, LABELS = 8, ("can", "paper", "battery")
@@ -66,6 +70,31 @@ def test_what_looks_like_no_taught_example_keeps_the_scores_of_the_network(
 ) -> None:
     embedding = direction(elsewhere) + 0.05 * direction(0)
     np.testing.assert_allclose(scores_of(battery_head(knows_means=knows_means), embedding), [0.8, 0.2, 0], atol=1e-6)
+
+
+def test_a_head_that_undoes_light_speaks_only_of_its_own_place() -> None:
+    here, elsewhere = np.full((4, 4, 3), 60, np.uint8), np.full((4, 4, 3), 200, np.uint8)
+    seen: list[Image] = []
+
+    class Watched(OneAnswer):
+        def classify(self, image: Image) -> Prediction:
+            seen.append(image)
+            return super().classify(image)
+
+    head = replace(battery_head(), light=Light(np.full(3, 2, np.float32), ground_of(here)[None]))
+    bin_ = TaughtClassifier(Watched(direction(0).tolist()), head, LABELS)
+    assert bin_.classify(here).scores.argmax() == 2
+    np.testing.assert_allclose(bin_.classify(elsewhere).scores, [0.8, 0.2, 0], atol=1e-6)
+    np.testing.assert_array_equal(seen[0], 2 * here)
+    assert seen[1] is elsewhere
+
+
+def test_a_head_from_before_light_was_undone_still_loads() -> None:
+    encoded = io.BytesIO()
+    with np.load(io.BytesIO(encode_head(battery_head()))) as arrays:
+        np.savez(encoded, **{name: arrays[name] for name in arrays.files if name not in {"gains", "grounds"}})
+    light = decode_head(encoded.getvalue(), 3, SIZE).light
+    assert light.undo(picture := np.full((4, 4, 3), 60, np.uint8)) is picture
 
 
 def test_scores_sum_to_one_between_the_two() -> None:
