@@ -19,10 +19,10 @@ CHECKOUT = Path(__file__).parents[2]
 BORROWED = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
 
 
-def build(root: Path) -> None:
+def build(root: Path, packages: str = PACKAGES, *options: str) -> None:
     """Make the root folder, unless it is there, and install this checkout into it."""
     if not (root / "usr/bin/python3").exists():
-        run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(root))
+        run("mmdebstrap", "--variant=minbase", f"--include={packages}", *options, "bookworm", str(root))
     for name in BORROWED:
         if Path(name).is_file():
             (root / name.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
@@ -41,11 +41,16 @@ def build(root: Path) -> None:
         "/opt/sorter/bin/pip install --quiet -c /src/constraints.txt '/src[device]'; "
         "/opt/sorter/bin/pip install --quiet --force-reinstall --no-deps /src; rm -rf /src"
     )
+    run_inside(root, install)
+
+
+def run_inside(root: Path, script: str) -> None:
+    """A shell script, with `root` for its root folder."""
     environment = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("PIP_")]
     for name in ("proc", "dev"):
         run("mount", "--bind", f"/{name}", str(root / name))
     try:
-        run("chroot", str(root), "/usr/bin/env", *environment, "/bin/bash", "-euc", install)
+        run("chroot", str(root), "/usr/bin/env", *environment, "/bin/bash", "-euc", script)
     finally:
         for name in ("dev", "proc"):
             run("umount", str(root / name))

@@ -6,57 +6,29 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.box.box import Box
 
 _BOOT_S = 90.0
 _POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A running Debian; `leader` is its init's process number here."""
+class Container(Box):
+    """A Debian behind namespaces, on this machine's kernel; `leader` is its init's process number here."""
 
     leader: int
 
-    def __call__(self, *command: str, is_checked: bool = True) -> str:
-        """What a command inside says on stdout."""
-        answer = subprocess.run(
+    def run(self, command: Sequence[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["nsenter", "-t", str(self.leader), "-a", *command],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert answer.returncode == 0 or not is_checked, f"{command}: {answer.stdout}{answer.stderr}"
-        return answer.stdout.strip()
-
-    def write(self, path: str, content: str) -> None:
-        """A file inside."""
-        subprocess.run(
-            ["nsenter", "-t", str(self.leader), "-a", "/bin/sh", "-c", f'mkdir -p "$(dirname {path})" && cat > {path}'],
-            input=content, text=True, check=True,
+            input=stdin, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
-
-    def shown(self, name: str) -> str:
-        """A property of the service."""
-        return self("systemctl", "show", "sorter", "-p", name, "--value")
-
-    def until(self, name: str, value: str, seconds: float = 60.0) -> float:
-        """Wait until a property of the service has this value; how long that took."""
-        began_s = time.monotonic()
-        while self.shown(name) != value:
-            waited_s = time.monotonic() - began_s
-            assert waited_s < seconds, f"{name} is {self.shown(name)}:\n{self.log()}"
-            time.sleep(_POLL_S)
-        return time.monotonic() - began_s
-
-    def log(self) -> str:
-        """The service's last lines."""
-        return self("journalctl", "-u", "sorter", "-n", "40", "--no-pager", is_checked=False)
 
 
 @pytest.fixture
@@ -71,7 +43,7 @@ def box(request: pytest.FixtureRequest) -> Iterator[Box]:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as container:
         leader = _leader(container)
-        running = Box(leader)
+        running = Container(leader)
         _wait_for_boot(running)
         yield running
         os.kill(leader, signal.SIGRTMIN + 4)  # power off at once

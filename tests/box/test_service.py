@@ -9,12 +9,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from tests.box.conftest import Box
+from tests.box.box import CONFIG, SORTER, Box
 
-SORTER = "/opt/sorter/bin/sorter"
 WATCHDOG_S = 4
 FAST = f"[Service]\nWatchdogSec={WATCHDOG_S}\nRestartSec=0.2\n"
-CONFIG = "/etc/sorter/sorter.toml"
 
 
 @pytest.fixture
@@ -69,10 +67,10 @@ def test_a_reload_keeps_the_process_and_a_wrong_configuration_keeps_the_bin(serv
     kept = service("cat", CONFIG)
     service.write(CONFIG, kept.replace('"bin"', '"BIN!"'))
     service("systemctl", "reload", "sorter")
-    _until_logged(service, "not reloaded, the bin goes on as it was")
+    service.until_logged("not reloaded, the bin goes on as it was")
     service.write(CONFIG, kept.replace('"bin"', '"hall"'))
     service("systemctl", "reload", "sorter")
-    _until_logged(service, "read again")
+    service.until_logged("read again")
     service.until("ActiveState", "active")
     assert service.shown("MainPID") == main
 
@@ -110,10 +108,3 @@ def test_its_exposure_is_low_in_a_real_systemd(service: Box) -> None:
     exposure = re.search(r"Overall exposure level for sorter.service: ([0-9.]+)", verdict)
     assert exposure is not None
     assert float(exposure[1]) <= 2.5
-
-
-def _until_logged(box: Box, words: str) -> None:
-    ends_at_s = time.monotonic() + 60
-    while words not in box.log():
-        assert time.monotonic() < ends_at_s, box.log()
-        time.sleep(0.5)
