@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def open_pin_factory(chip: int | None = None) -> Factory:
     """
     import_gpiozero()
     try:
-        import lgpio  # noqa: PLC0415 - only where there are lines to drive
+        lgpio = _import_lgpio()
         from gpiozero.exc import PinUnknownPi  # noqa: PLC0415
 
         from edge.actuators.chip import ChipFactory, FinePwmFactory  # noqa: PLC0415
@@ -105,6 +106,20 @@ def open_pin_factory(chip: int | None = None) -> Factory:
         ) from error
     except lgpio.error as error:
         raise _chip_error(Path(f"/dev/gpiochip{chip or 0}"), error) from error
+
+
+def _import_lgpio() -> ModuleType:
+    """lgpio, which on import makes a pipe in the process's folder, or moves the process to $LG_WD and makes it there.
+
+    A service lives in /, where it may not write (joan2937/lg, issue 12). Once open, the pipe needs no name.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(Path.cwd()):
+        os.environ["LG_WD"] = folder
+        try:
+            import lgpio  # noqa: PLC0415 - only where there are lines to drive
+        finally:
+            del os.environ["LG_WD"]
+    return lgpio  # type: ignore[no-any-return]
 
 
 def _chip_error(device: Path, error: Exception) -> AccessDeniedError | UnavailableError:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from gpiozero import Device, OutputDevice
@@ -119,6 +122,18 @@ def test_a_pin_that_the_board_lacks_is_a_mistake_in_the_config(pins: MockFactory
 def test_a_chip_that_is_not_there_is_named() -> None:
     with pytest.raises(UnavailableError, match="/dev/gpiochip250: expected a GPIO chip"):
         open_pin_factory(chip=250)
+
+
+def test_lines_ask_for_no_folder_that_can_be_written(tmp_path: Path) -> None:
+    """The service's is /; on a device its lines did not open for that."""
+    program = (
+        "import os; from edge.actuators.gpio import open_pin_factory\n"
+        "try: open_pin_factory(chip=250)\n"
+        "except Exception as error: print(type(error).__name__, os.getcwd(), os.environ.get('LG_WD'))"
+    )
+    opened = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert opened.stdout.split() == ["UnavailableError", str(tmp_path), "None"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_pulse_is_apart_from_the_next(pins: MockFactory) -> None:
