@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-_POLL_S = 0.2
+_POLL_S = 0.1
 SORTER = "/opt/sorter/bin/sorter"
 CONFIG = "/etc/sorter/sorter.toml"
 
@@ -36,26 +36,26 @@ class Box(ABC):
 
     def until(self, name: str, value: str, seconds: float = 60.0) -> float:
         """Wait until a property of the service has this value; how long that took."""
-        began_s = time.monotonic()
-        while self.shown(name) != value:
-            waited_s = time.monotonic() - began_s
-            assert waited_s < seconds, f"{name} is {self.shown(name)}:\n{self.log()}"
-            time.sleep(_POLL_S)
-        return time.monotonic() - began_s
+        return self.wait(lambda: self.shown(name) == value, seconds)
 
-    def until_more(self, name: str, count: int, seconds: float = 60.0) -> None:
+    def until_more(self, name: str, count: int, seconds: float = 60.0) -> float:
         """Wait until a count among the service's properties is at least this."""
-        ends_at_s = time.monotonic() + seconds
-        while int(self.shown(name)) < count:
-            assert time.monotonic() < ends_at_s, self.log()
-            time.sleep(_POLL_S)
+        return self.wait(lambda: int(self.shown(name)) >= count, seconds)
 
-    def until_logged(self, words: str, seconds: float = 60.0) -> None:
+    def until_logged(self, words: str, seconds: float = 60.0) -> float:
         """Wait until the service has said these words."""
-        ends_at_s = time.monotonic() + seconds
-        while words not in (told := self.log()):
-            assert time.monotonic() < ends_at_s, told
-            time.sleep(_POLL_S)
+        return self.wait(lambda: words in self.log(), seconds)
+
+    def wait(self, is_done: Callable[[], bool], seconds: float) -> float:
+        """Look until it is so; how long that took."""
+        began_s = time.monotonic()
+        while True:
+            looked_s = time.monotonic()
+            if is_done():
+                return looked_s - began_s
+            assert looked_s - began_s < seconds, self.log()
+            # Longer than the look took: looking must not keep a slow box from its work.
+            time.sleep(max(_POLL_S, 3 * (time.monotonic() - looked_s)))
 
     def log(self) -> str:
         """The service's last lines."""
