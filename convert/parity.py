@@ -110,7 +110,14 @@ class Parity:
     changes: tuple[Change, ...]
 
     def broken_limits(self, limits: Limits) -> tuple[str, ...]:
-        """What exceeds the limits, as sentences; empty when the conversion may be trusted."""
+        """What exceeds the limits, as sentences; empty when the conversion may be trusted.
+
+        Where the pictures are too few for the limit to allow a single change, one is allowed: it tells nothing.
+        """
+        num_changed = self.agreement.total - self.agreement.count
+        is_allowed_none = 0 < self.agreement.total * (1 - limits.min_agreement) < 1
+        if num_changed <= 1 and is_allowed_none:
+            return ()
         loss = self.reference_accuracy.value - self.candidate_accuracy.value
         broken = []
         if loss > limits.max_accuracy_loss:

@@ -59,6 +59,15 @@ def test_both_limits_are_judged() -> None:
     assert only.startswith("the models agree on 98.00% (98/100")
 
 
+def test_of_very_few_pictures_one_may_change_and_no_second() -> None:
+    few = [0] * 12
+    once, twice = (parity(few, sure(*few), sure(*few[num:], *[1] * num)) for num in (1, 2))
+
+    assert once.broken_limits(Limits()) == ()
+    assert len(twice.broken_limits(Limits())) == 2
+    assert len(once.broken_limits(Limits(min_agreement=1.0))) == 2  # where somebody asks for all of them
+
+
 @pytest.mark.parametrize(
     ("count", "total", "low", "high"),
     [(0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
