@@ -29,13 +29,18 @@ def blocks(language: str) -> Iterator[str]:
                 yield found[2]
 
 
-def commands() -> list[str]:
-    """The lines of shell that call sorter, and what stands between back quotes, without what placeholders stand for."""
+def shell_lines() -> list[str]:
+    """The lines of shell that call sorter, in their order."""
     lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     shown = [part.strip() for line in lines for part in re.split(r"&&|\||;", line.partition(" #")[0])]
-    quoted = [found[1] for manual in MANUALS for found in _INLINE.finditer(manual.read_text(encoding="utf-8"))]
     called = [re.sub(r"^(sudo )?(\S*/)?sorter ", "sorter ", line) for line in shown]
-    return sorted({line for line in [*called, *quoted] if line.startswith("sorter ")})
+    return [line for line in called if line.startswith("sorter ")]
+
+
+def commands() -> list[str]:
+    """The lines of shell, and what stands between back quotes."""
+    quoted = [found[1] for manual in MANUALS for found in _INLINE.finditer(manual.read_text(encoding="utf-8"))]
+    return sorted({line for line in [*shell_lines(), *quoted] if line.startswith("sorter ")})
 
 
 @pytest.mark.parametrize("line", commands())
