@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Decision, Outcome
@@ -21,7 +22,7 @@ class Expected(BaseModel):
     outcome: Outcome
     label: str | None
     bin: str | None
-    t_s: float
+    t_s: Annotated[float, Field(allow_inf_nan=False)]
 
 
 def load_expected(path: Path) -> tuple[Expected, ...]:
@@ -34,7 +35,7 @@ def load_expected(path: Path) -> tuple[Expected, ...]:
     if not path.is_file():
         raise MissingInputError(f"no expected decisions at {path}: expected the lines of `sorter replay --json`")
     expected = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -3,6 +3,9 @@
 Things are followed from frame to frame by where their box must be now; one that has only just come is expected
 to go as the one before it went. A thing becomes an item once it has gone some way. Two that touch are one thing
 for a while: both are then carried on at their own speed, and neither is classified.
+
+From one frame in which they are seen to the next, things must go less than half the way to the thing before them:
+of an even row that goes further nobody can say which is which.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class RecordingHeader(_Record):
 
 class _RecordedFrame(_Record):
     file: Annotated[str, StringConstraints(pattern=rf"^{PICTURES}/[0-9]+\.(png|jpg)$")]
-    t_s: float = Field(ge=0)
+    t_s: float = Field(ge=0, allow_inf_nan=False)
 
 
 def check_folder(folder: Path) -> None:
@@ -242,7 +242,7 @@ class Recording:
         if not path.is_file():
             raise MissingInputError(f"no {INDEX} in {self._folder}: expected a folder written by `sorter record`")
         # What follows the last line end was being written when the power went.
-        lines = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+        lines = path.read_bytes().rpartition(b"\n")[0].splitlines()
         last_s = -1.0
         for number, line in enumerate(lines, start=1):
             try:

@@ -95,7 +95,8 @@ class Background:
         remaining = cv2.min(self._edges_near, cv2.dilate(edges, _SQUARE5))
         misplaced = squared(remaining, _REGISTRATION_PX**2)  # type: ignore[arg-type]
         noise = plus(noise, misplaced)
-        score = cv2.sqrt(cv2.blur(cv2.divide(evidence, noise), (3, 3)))
+        # A blur keeps running sums, whose rounding leaves less than nothing here and there.
+        score = cv2.sqrt(positive(cv2.blur(cv2.divide(evidence, noise), (3, 3))))  # type: ignore[arg-type]
         return Difference(score, cv2.divide(misplaced, noise), relit, shade, edges, brightness(self._residual))  # type: ignore[arg-type]
 
     def follow(self, elapsed_s: float, foreground: Mask) -> None:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 import cv2
 
+from edge.errors import PictureError
 from edge.messages import Box, Image
 from edge.presence.settings import PresenceSettings
+
+# Below this many pixels across there is nothing to tell an item by, and OpenCV takes a row for something else.
+_LEAST_SIDE_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,20 @@ class View:
 
     @classmethod
     def of(cls, image: Image, settings: PresenceSettings) -> View:
-        """The view of frames like `image`."""
+        """The view of frames like `image`.
+
+        Raises:
+            PictureError: the region of interest is too small to see anything in.
+        """
         height, width = image.shape[:2]
         share = settings.region
         left, top = math.floor(share.left * width), math.floor(share.top * height)
         region = Box(left, top, math.ceil(share.right * width) - left, math.ceil(share.bottom * height) - top)
+        if min(region.width, region.height) < _LEAST_SIDE_PX:
+            raise PictureError(
+                f"{region.width}x{region.height} pixels in the region of interest of a picture of {width}x{height}:"
+                f" too small to see an item in, expected at least {_LEAST_SIDE_PX} across"
+            )
         scale = min(1.0, math.sqrt(settings.work_px / (region.width * region.height)))
         return cls(image.shape, region, max(1, round(region.width * scale)), max(1, round(region.height * scale)))
 

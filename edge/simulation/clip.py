@@ -23,11 +23,12 @@ def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
 
     Raises:
         MissingInputError: the folder or its pictures are not there.
-        PictureError: a picture cannot be decoded.
+        PictureError: a picture cannot be decoded, or is too small to hold an item.
     """
     if not folder.is_dir():
         raise MissingInputError(f"no folder of items at {folder}: expected <class>/*.jpg in it")
-    classes = [pictures for pictures in map(_pictures, sorted(folder.iterdir())) if pictures]
+    folders = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    classes = [pictures for pictures in map(_pictures, folders) if pictures]
     turns = [path for turn in range(max(map(len, classes), default=0)) for c in classes for path in c[turn : turn + 1]]
     if not turns:
         raise MissingInputError(f"no pictures in the subfolders of {folder}: expected <class>/*.jpg in it")
@@ -121,6 +122,8 @@ def _event(scene: Scene, visit: Visit) -> dict[str, object]:
 
 
 def _pictures(folder: Path) -> Sequence[Path]:
+    """The pictures in a folder, sorted, without hidden files: other systems leave their own beside each."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    return sorted(path for path in paths if not path.is_dir() and not path.name.startswith("."))

@@ -8,11 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import PictureError
 from edge.messages import Image
 from edge.simulation.outline import find_outline
 
 # What is left when a picture cannot be cut: a sheet, without the rim where photographs fade.
 _SHEET_RIM = 0.04
+# In fewer pixels across there is no item, and no rim around it.
+_LEAST_SIDE_PX = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +29,17 @@ class Cutout:
 
 
 def cut_out(image: Image, label: str = "", source: str = "") -> Cutout:
-    """The item in a photograph; a picture without an outline, or that is all item, becomes a flat sheet of itself."""
+    """The item in a photograph; a picture without an outline, or that is all item, becomes a flat sheet of itself.
+
+    Raises:
+        PictureError: the picture is too small to hold an item.
+    """
     height, width = image.shape[:2]
+    if min(height, width) < _LEAST_SIDE_PX:
+        raise PictureError(
+            f"{source or 'the picture'} has {width}x{height} pixels: too small to cut an item out,"
+            f" expected at least {_LEAST_SIDE_PX} across"
+        )
     alpha = cv2.resize(item_mask(image).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     alpha = np.clip((cv2.GaussianBlur(alpha, (0, 0), 1.2) - 0.3) / 0.5, 0, 1)  # a little inside of the true edge
     rows, columns = np.flatnonzero(alpha.max(axis=1) > 0.5), np.flatnonzero(alpha.max(axis=0) > 0.5)

@@ -41,10 +41,19 @@ def test_lines_of_other_events_are_passed_over(tmp_path: Path) -> None:
     assert load_expected(path) == (Expected(outcome=Outcome.ACCEPTED, label="can", bin=None, t_s=2.0),)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"outcome": "guessed", "label": null, "bin": null, "t_s": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "\udcff",
+        '{"outcome": "guessed", "label": null, "bin": null, "t_s": 1}',
+        '{"outcome": "accepted", "label": null, "bin": null, "t_s": NaN}',
+    ],
+)
 def test_what_is_no_decision_is_named_by_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "decisions.jsonl"
-    path.write_text("\n" + line)
+    path.write_text("\n" + line, errors="surrogateescape")
     with pytest.raises(InvalidDataError, match=r"decisions\.jsonl:2 is no decision"):
         load_expected(path)
 

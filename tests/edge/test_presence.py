@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, PictureError
 from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence import PresenceDetector, PresenceSettings, Region
+from edge.presence.background import Background
+from edge.presence.planes import to_log
 
 RATE_HZ = 12
 WIDTH, HEIGHT = 320, 180
@@ -231,6 +233,17 @@ def test_a_pale_item_on_pale_ground_is_seen() -> None:
     assert watcher.see(sheet, 1.0).phase is Phase.SETTLED
 
 
+def test_every_part_of_a_frame_has_a_score() -> None:
+    """What rounding leaves below nothing has no root: such a hole hid that two items lie apart."""
+    scene = cv2.resize(ground(), (160, 90), interpolation=cv2.INTER_AREA)
+    noise = np.random.default_rng(1).standard_normal((20, *scene.shape)) * 0.3
+    background = Background(to_log(scene.astype(np.uint8)), np.zeros((90, 160), np.float32), 5.0)
+    for one in noise:
+        shown = with_item(scene + one, Box(5, 5, 10, 10), (255, 255, 255)).clip(0, 255).astype(np.uint8)
+        difference = background.compare(to_log(shown), np.zeros((90, 160), np.uint8))
+        assert np.isfinite(difference.score).all()
+
+
 def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
     arm = with_item(ground(), Box(140, 0, 36, 110), (200, 150, 120))
     watcher.see(arm, 1.0)
@@ -275,6 +288,13 @@ def test_nothing_outside_of_the_region_counts() -> None:
 def test_a_region_without_area_is_refused(corners: tuple[float, float, float, float]) -> None:
     with pytest.raises(ConfigError, match="left < right"):
         Region(*corners)
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(1, 1), (300, 2), (7, 48)])
+def test_a_picture_in_which_nothing_can_be_seen_is_refused(width_px: int, height_px: int) -> None:
+    frame = Frame(0, 0.0, np.full((height_px, width_px, 3), 120, np.uint8))
+    with pytest.raises(PictureError, match=f"{width_px}x{height_px} pixels in the region of interest"):
+        PresenceDetector().update(frame)
 
 
 def test_frames_of_a_new_size_begin_anew(watcher: Watcher) -> None:

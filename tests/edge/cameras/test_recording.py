@@ -177,11 +177,13 @@ def test_a_picture_that_is_gone_is_missing_input(tmp_path: Path) -> None:
         ("{not json}", "is no frame of a recording"),
         (json.dumps({"file": "../../etc/passwd", "t_s": 99.0}), "file"),
         (json.dumps({"file": "frames/000001.png", "t_s": 0.01}), "does not come after"),
+        ('{"file": "frames/000001.png", "t_s": Infinity}', "finite number"),
+        ("\udcff", "is no frame of a recording"),
     ],
 )
 def test_a_damaged_line_is_named(line: str, complaint: str, tmp_path: Path) -> None:
     folder = record(tmp_path / "rec")
-    with (folder / "frames.jsonl").open("a") as index:
+    with (folder / "frames.jsonl").open("a", errors="surrogateescape") as index:
         index.write(line + "\n")
     with pytest.raises(InvalidDataError, match=rf"frames\.jsonl:5.*{complaint}"):
         replayed(folder)

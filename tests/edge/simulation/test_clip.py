@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.replay import VideoFile
-from edge.errors import MissingInputError, StorageError, UsageError
+from edge.errors import MissingInputError, PictureError, StorageError, UsageError
 from edge.scoring import load_truth
 from edge.simulation import Conditions, Cutout, Plan, Scene, load_cutouts, load_grounds, write_clip
 
@@ -68,6 +68,21 @@ def test_items_are_taken_from_all_classes_in_turn(tmp_path: Path) -> None:
     folder = photographs(tmp_path, {"can": 3, "jar": 1, "lid": 2})
     assert [cutout.label for cutout in load_cutouts(folder)] == ["can", "jar", "lid", "can", "lid", "can"]
     assert [cutout.label for cutout in load_cutouts(folder, limit=2)] == ["can", "jar"]
+
+
+def test_what_other_systems_leave_beside_pictures_is_no_item(tmp_path: Path) -> None:
+    folder = photographs(tmp_path, {"can": 1, ".trashed": 1})
+    (folder / "can" / "._0.jpg").write_bytes(b"\x00")
+    (folder / "can" / "album.jpg").mkdir()
+    assert [cutout.label for cutout in load_cutouts(folder)] == ["can"]
+
+
+@pytest.mark.parametrize(("height_px", "width_px"), [(1, 1), (2, 300), (300, 1)])
+def test_a_picture_too_small_for_an_item_is_named(height_px: int, width_px: int, tmp_path: Path) -> None:
+    folder = photographs(tmp_path, {"can": 1})
+    cv2.imwrite(str(folder / "can" / "0.jpg"), np.full((height_px, width_px, 3), 90, np.uint8))
+    with pytest.raises(PictureError, match=rf"0\.jpg has {width_px}x{height_px} pixels: too small"):
+        load_cutouts(folder)
 
 
 def test_a_background_is_one_picture_or_all_of_a_folder(tmp_path: Path) -> None:
