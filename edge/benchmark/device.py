@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from edge.doctor.machine import Machine
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
-# Intel's and AMD's running average power limit; a Raspberry Pi has no such counter.
-_ENERGY = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
 class Device(BaseModel):
@@ -49,6 +47,11 @@ class Reading(BaseModel):
     clock_mhz: float | None
     throttled: int | None
 
+    @property
+    def is_slowed(self) -> bool:
+        """Whether the firmware holds the clock down at this moment: bits 1 to 3 of `get_throttled`."""
+        return bool((self.throttled or 0) & 0b1110)
+
     @classmethod
     def now(cls) -> Reading:
         """What the kernel and the firmware say now."""
@@ -56,12 +59,6 @@ class Reading(BaseModel):
         khz = _text(_CPU / "scaling_cur_freq")
         clock_mhz = float(khz) / 1000 if khz else None
         return cls(temperature_c=machine.hottest_c(), clock_mhz=clock_mhz, throttled=machine.throttled_flags())
-
-
-def energy_j() -> float | None:
-    """Joules that the processor has used since some moment; None where it has no counter or hides it."""
-    text = _text(_ENERGY)
-    return float(text) / 1e6 if text else None
 
 
 def memory_mb(process: int | str = "self") -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The whole benchmark: what is measured in which order, its JSON form, its table, its picture, its soak."""
+"""The whole benchmark: what is measured in which order, its JSON form, its table, its soak."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.assembly.models import bundle_path
-from edge.benchmark.device import Device, Reading, energy_j, memory_mb
+from edge.benchmark.device import Device, Reading, memory_mb
+from edge.benchmark.energy import EnergyMeter
 from edge.benchmark.measure import INVOKE, LoopRun, recommended_threads, time_invoke, time_start
 from edge.benchmark.timing import Comparison, Timing, compare
-from edge.bundle import load_bundle
-from edge.charts import Bar, Line, bar_chart, line_chart
+from edge.bundle import Bundle, load_bundle
+from edge.classifiers.litert import DELEGATES, EDGETPU
 from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection, SimulatedCameraSection
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, UnavailableError
 from edge.signatures import load_trusted_bundle
 
 _SOAK_EVERY_S = 5.0
@@ -58,9 +59,16 @@ class Report(BaseModel):
     memory_mb: float
     peak_memory_mb: float
     energy_mj_per_frame: float | None
+    energy_of: str = ""
     before: Reading
     after: Reading
     soak: tuple[SoakPoint, ...] = ()
+
+    @property
+    def was_slowed(self) -> bool:
+        """Whether the firmware held the clock down: it does now, or remembers it since this began (bits 17 to 19)."""
+        remembered = (self.after.throttled or 0) & ~(self.before.throttled or 0)
+        return self.after.is_slowed or bool(remembered >> 16 & 0b1110)
 
     def to_json(self) -> str:
         """The JSON object."""
@@ -104,21 +112,18 @@ def benchmark(
     before = Reading.now()
     tell("the network alone")
     by_threads = {threads: time_invoke(bundle, threads) for threads in sweep}
-    invokes = {bundle.short_name: by_threads.get(config.model.threads) or time_invoke(bundle, config.model.threads)}
-    for path in others:
-        other = load_bundle(path)
-        invokes[f"{other.short_name} ({path})"] = time_invoke(other, config.model.threads)
+    invokes = _invokes(config, bundle, [load_bundle(path) for path in others], by_threads, tell)
     tell("the whole loop")
-    run, energy = LoopRun(), _EnergyMeter()
-    _run_for(seconds, config, run)
-    soak = tuple(_soak(config, run, soak_s, tell)) if soak_s else ()
-    energy_mj = energy.mj_per(run.num_frames)
-    tell("the start")
+    run, energy = LoopRun(), EnergyMeter()
+    _run_for(seconds, config, run, energy.sample)
+    soak = tuple(_soak(config, run, soak_s, tell, energy)) if soak_s else ()
+    joules = energy.joules()
     memory_now_mb, memory_peak_mb = memory_mb()
+    tell("the start")
     return Report(
         device=Device.here(),
         runtime="LiteRT",
-        delegate="XNNPACK",
+        delegate="XNNPACK" if DELEGATES[config.model.backend] is None else "EdgeTPU",
         model=bundle.short_name,
         camera=config.camera.backend,
         threads=config.model.threads,
@@ -129,14 +134,45 @@ def benchmark(
         num_frames=run.num_frames,
         num_decisions=run.num_decisions,
         frames_per_s=round(run.num_frames / max(run.elapsed_s, 1e-9), 2),
-        start_to_first_decision_s=round(time_start(), 2) if has_start else None,
+        start_to_first_decision_s=round(time_start(("--bundle", str(bundle.path))), 2) if has_start else None,
         memory_mb=memory_now_mb,
         peak_memory_mb=memory_peak_mb,
-        energy_mj_per_frame=energy_mj,
+        energy_mj_per_frame=None if joules is None else round(joules * 1000 / max(run.num_frames, 1), 2),
+        energy_of=energy.source,
         before=before,
         after=Reading.now(),
         soak=soak,
     )
+
+
+def _invokes(
+    config: Config,
+    bundle: Bundle,
+    others: Sequence[Bundle],
+    by_threads: dict[int, Timing],
+    tell: Callable[[str], None],
+) -> dict[str, Timing]:
+    """The network alone, by what it is and where it runs; the first is what the bin runs on the CPU.
+
+    Raises:
+        UnavailableError: the configuration asks for an accelerator that is not there.
+    """
+    threads = config.model.threads
+    invokes = {_cpu_name(bundle): by_threads.get(threads) or time_invoke(bundle, threads)}
+    if bundle.edgetpu_model_path is not None or config.model.backend == "edgetpu":
+        try:
+            invokes[f"{bundle.short_name} int8, EdgeTPU"] = time_invoke(bundle, threads, EDGETPU)
+        except UnavailableError as error:
+            if config.model.backend == "edgetpu":
+                raise
+            tell(f"no EdgeTPU ({error})")
+    for other in others:
+        invokes[_cpu_name(other)] = time_invoke(other, threads)
+    return invokes
+
+
+def _cpu_name(bundle: Bundle) -> str:
+    return f"{bundle.short_name} {bundle.manifest.precision}, CPU"
 
 
 def is_replayed(config: Config) -> bool:
@@ -162,10 +198,14 @@ def table(report: Report) -> Iterator[str]:
     runtime = f"{report.runtime} with {report.delegate}"
     yield f"{report.model} on {report.threads} threads, {runtime}; camera: {report.camera}"
     yield ""
-    yield f"{'stage':<24}{'p50':>10}{'p95':>10}{'p99':>10}{'runs':>9}"
-    for name, timing in [*report.model_invoke.items(), *report.stages.items()]:
-        label = f"{name} alone" if name in report.model_invoke else name
-        yield f"{label:<24}{timing.p50_ms:>7.2f} ms{timing.p95_ms:>7.2f} ms{timing.p99_ms:>7.2f} ms{timing.num_runs:>9}"
+    yield f"{'the network alone':<40}{'p50':>10}{'p95':>10}{'p99':>10}{'runs':>9}"
+    first = next(iter(report.model_invoke.values()))
+    for name, timing in report.model_invoke.items():
+        times = "" if timing is first else f"   {timing.p50_ms / max(first.p50_ms, 1e-9):.2f} times the first"
+        yield f"{_row(name, timing)}{times}"
+    yield ""
+    yield "stages of the loop"
+    yield from (_row(name, timing) for name, timing in report.stages.items())
     yield ""
     sweep = ", ".join(f"{threads}: {timing.p50_ms:.2f} ms" for threads, timing in report.thread_sweep.items())
     yield f"threads: {sweep}; recommended: {report.recommended_threads}"
@@ -174,11 +214,15 @@ def table(report: Report) -> Iterator[str]:
         yield f"start to first decision {report.start_to_first_decision_s:g} s"
     yield f"memory {report.memory_mb:g} MB, at most {report.peak_memory_mb:g} MB"
     if report.energy_mj_per_frame is not None:
-        yield f"energy {report.energy_mj_per_frame:g} mJ a frame (whole processor)"
-    if report.after.temperature_c is not None:
+        yield f"energy {report.energy_mj_per_frame:g} mJ a frame ({report.energy_of})"
+    if report.after.temperature_c is not None and report.before.temperature_c is not None:
         yield f"temperature {report.before.temperature_c:.0f} C before, {report.after.temperature_c:.0f} C after"
-    if report.after.throttled:
+    if report.was_slowed:
         yield "THROTTLED: see `sorter doctor`, these figures are those of a slowed-down device"
+
+
+def _row(name: str, timing: Timing) -> str:
+    return f"{name:<40}{timing.p50_ms:>7.2f} ms{timing.p95_ms:>7.2f} ms{timing.p99_ms:>7.2f} ms{timing.num_runs:>9}"
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -188,30 +232,15 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Iterator[str]:
         yield f"{one.stage:<12}{one.ratio:>12.2f}{one.noise:>9.0%}   {one.verdict.value}"
 
 
-def chart(report: Report) -> str:
-    """SVG: the stages as bars from nothing to p50 with whiskers to p95, or latency and temperature over the soak."""
-    if not report.soak:
-        bars = [Bar(name, timing.p50_ms, timing.p50_ms, timing.p95_ms, "ms") for name, timing in report.stages.items()]
-        return bar_chart(bars, title=f"{report.model}: median, and up to p95", x_label="milliseconds")
-    minutes = [point.at_s / 60 for point in report.soak]
-    lines = [
-        Line("p50", minutes, [_number(point.p50_ms) for point in report.soak]),
-        Line("p95", minutes, [_number(point.p95_ms) for point in report.soak]),
-    ]
-    latency = line_chart(lines, title=f"{report.model}: one tick", x_label="minutes", y_label="milliseconds")
-    degrees = [_number(point.temperature_c) for point in report.soak]
-    if all(math.isnan(degree) for degree in degrees):
-        return latency
-    heat = line_chart([Line("processor", minutes, degrees)], title="Temperature", x_label="minutes", y_label="C")
-    return _stacked(latency, heat)
-
-
-def _soak(config: Config, run: LoopRun, seconds: float, tell: Callable[[str], None]) -> Iterator[SoakPoint]:
+def _soak(
+    config: Config, run: LoopRun, seconds: float, tell: Callable[[str], None], energy: EnergyMeter
+) -> Iterator[SoakPoint]:
     """Go on for `seconds`, however often the source ends, and look at the machine every few of them."""
     points: list[SoakPoint] = []
     began_s = time.monotonic()
 
     def look() -> None:
+        energy.sample()
         at_s = time.monotonic() - began_s
         if points and at_s - points[-1].at_s < _SOAK_EVERY_S:
             return
@@ -235,35 +264,9 @@ def _run_for(seconds: float, config: Config, run: LoopRun, each_tick: Callable[[
         run.run(config, ReplayClock() if is_replayed(config) else SystemClock(), left_s, each_tick)
 
 
-class _EnergyMeter:
-    """What the processor used since this was made."""
-
-    def __init__(self) -> None:
-        self._began_j = energy_j()
-
-    def mj_per(self, num_frames: int) -> float | None:
-        """Millijoules for each of so many frames; None where nothing tells, or the counter went round."""
-        now_j = energy_j()
-        if self._began_j is None or now_j is None or now_j < self._began_j or num_frames == 0:
-            return None
-        return round((now_j - self._began_j) * 1000 / num_frames, 2)
-
-
 def _governor(device: Device) -> str:
     return f", {device.governor}" if device.governor else ""
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 3)
-
-
-def _stacked(upper: str, lower: str) -> str:
-    """Two charts below each other as one picture."""
-    moved = lower.replace("<svg ", '<svg y="360" ', 1)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 720" width="640" height="720">{upper}{moved}</svg>'
-    )

@@ -103,11 +103,13 @@ def benchmark(
 ) -> None:
     """Measure each stage of the loop on this device with its camera and model, and the network alone.
 
-    Without --config it uses the shipped model and rendered items, as fast as the device can.
+    Without --config it uses the shipped model and rendered items, as fast as the device can. A bundle with a model
+    compiled for the EdgeTPU is also timed there, where one is plugged in.
     """
     from edge.benchmark.device import Device
+    from edge.benchmark.picture import chart
     from edge.benchmark.report import benchmark as measure
-    from edge.benchmark.report import chart, compare_reports, comparison_table, load_report, table
+    from edge.benchmark.report import compare_reports, comparison_table, load_report, table
     from edge.config import find_config, load_config, with_choices
 
     settings = with_choices(load_config(find_config(config_path), overrides), bundle, None)

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.bundle import DEFAULT_BUNDLE, EDGETPU_MODEL, MODEL, load_bundle
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import BundleError, UnavailableError
-
-SOURCE = Path(__file__).with_name("vanishing_delegate.c")
+from tests.edge.accelerator import build_driver, compiled_bundle
 
 
 @pytest.fixture(scope="module")
 def delegate(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The library, built."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("needs a C compiler: apt install gcc libc6-dev")
-    library = tmp_path_factory.mktemp("delegate") / "libvanishing.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE], check=True)
-    return str(library)
+    return str(build_driver(tmp_path_factory.mktemp("delegate")))
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """The shipped bundle with its own model in the place of the compiled one."""
-    target = tmp_path / "bundle"
-    shutil.copytree(DEFAULT_BUNDLE, target)
-    shutil.copyfile(target / MODEL, target / EDGETPU_MODEL)
-    loaded = load_bundle(DEFAULT_BUNDLE)
-    files = {**loaded.manifest.files, EDGETPU_MODEL: loaded.manifest.files[MODEL]}
-    manifest = loaded.manifest.model_copy(update={"files": files})
-    (target / "manifest.json").write_text(manifest.model_dump_json(by_alias=True), encoding="utf-8")
-    return target
+    return compiled_bundle(tmp_path / "bundle")
 
 
 def test_one_that_is_pulled_out_is_an_error_of_the_next_picture(
