@@ -14,6 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers.table import Table  # type: ignore[import-untyped]
 
+from convert.flatbuffer import unpack_model
 from edge.bundle import Precision
 from edge.errors import InvalidDataError
 
@@ -94,7 +95,7 @@ def read_anatomy(model: bytes, origin: Path) -> Anatomy:
     if model[4:8] != b"TFL3":
         raise InvalidDataError(f"{origin} is not a TFLite model: expected a .tflite file")
     try:
-        root = schema.ModelT.InitFromPackedBuf(model)
+        root = unpack_model(model)
         return _anatomy(root)
     except (struct.error, IndexError, TypeError, ValueError) as error:
         raise InvalidDataError(f"{origin} is a damaged TFLite model ({error}): copy it again") from error

@@ -1,4 +1,4 @@
-"""TFLite files packed again after a change, with weights aligned as the schema wants them."""
+"""TFLite files unpacked to be changed, and packed again with weights aligned as the schema wants them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # force_align of Buffer.data in the TFLite schema
+_NO_OFFSET = 1  # 0 and 1 are no offset, after the same schema
+
+
+def unpack_model(content: bytes) -> schema.ModelT:
+    """The model in `content`, with all constants inside it: some files keep them behind, and name their offset."""
+    model = schema.ModelT.InitFromPackedBuf(content)
+    for buffer in model.buffers:
+        if buffer.offset > _NO_OFFSET:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def pack_model(model: schema.ModelT) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from convert.anatomy import METADATA_NAME
-from convert.flatbuffer import pack_model
+from convert.flatbuffer import pack_model, unpack_model
 from convert.rescaling import BYTES, Normalization
 
 LABELS_FILE = "labels.txt"
@@ -44,7 +44,7 @@ class Described:
 
 def with_metadata(model: bytes, described: Described) -> bytes:
     """The same network with metadata and label file; it runs as before, from weights aligned as before."""
-    unpacked = schema.ModelT.InitFromPackedBuf(model)
+    unpacked = unpack_model(model)
     expects = _expects(unpacked)
     unpacked.buffers.append(schema.BufferT(np.frombuffer(_metadata(described, expects), np.uint8)))
     entry = schema.MetadataT()

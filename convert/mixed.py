@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.flatbuffer import pack_model, redirect_ends, rescaling_operator
+from convert.flatbuffer import pack_model, redirect_ends, rescaling_operator, unpack_model
 from convert.rescaling import Normalization
 from convert.tflite import samples
 from convert.twins import step_names, tensor
@@ -127,7 +127,7 @@ def _ranges(plain: bytes, expects: Normalization, representative: Sequence[Image
 
 def _ends(plain: bytes) -> tuple[Set[str], Set[str]]:
     """The tensors that the model gives, and those made by steps that take one of these, or make the last."""
-    model = schema.ModelT.InitFromPackedBuf(plain)
+    model = unpack_model(plain)
     graph = model.subgraphs[0]
     given, taken = set(map(int, graph.outputs)), {int(place) for step in graph.operators for place in step.inputs}
     closing = {int(step.outputs[0]) for step in graph.operators if given & set(map(int, step.inputs))}
@@ -139,7 +139,7 @@ def _ends(plain: bytes) -> tuple[Set[str], Set[str]]:
 
 def _from_bytes(quantized: bytes, *, has_byte_output: bool) -> bytes:
     """The model with camera bytes at its door, where it took int8."""
-    model = schema.ModelT.InitFromPackedBuf(quantized)
+    model = unpack_model(quantized)
     graph = model.subgraphs[0]
     inner = int(graph.inputs[0])
     outer = _as_bytes(model, inner)

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.flatbuffer import pack_model
+from convert.flatbuffer import pack_model, unpack_model
 from edge.errors import InvalidDataError
 from edge.preprocess import Image
 
@@ -124,7 +124,7 @@ def scales(model: schema.ModelT, index: int) -> Floats:
 
 def unpacked(content: bytes) -> schema.ModelT:
     """A model whose steps share no constants, so that one may change without the other."""
-    model = schema.ModelT.InitFromPackedBuf(content)
+    model = unpack_model(content)
     graph, seen = model.subgraphs[0], set[int]()
     for step in graph.operators:
         step.inputs = list(map(int, step.inputs))  # unpacked, it is a view of the file
