@@ -182,13 +182,18 @@ def _checked_input(anatomy: Anatomy, path: Path) -> InputSpec:
 def _checked_output(anatomy: Anatomy, num_labels: int, path: Path) -> int:
     """The place among the outputs of the only one that has a number for each label."""
     given = [anatomy.tensors[index] for index in anatomy.outputs]
-    fitting = [place for place, tensor in enumerate(given) if tensor.shape[-1:] == (num_labels,)]
+    fitting = [place for place, tensor in enumerate(given) if _is_one_row(tensor.shape, num_labels)]
     if len(fitting) != 1:
         raise InvalidDataError(
             f"{path} gives {_shapes(given)}, but there are {num_labels} labels: "
             "expected exactly one output with a score for each"
         )
     return fitting[0]
+
+
+def _is_one_row(shape: tuple[int, ...], num_labels: int) -> bool:
+    """Whether it has a number for each label, once: a segmentation has one for each pixel as well."""
+    return shape[-1:] == (num_labels,) and set(shape[:-1]) <= {1, -1}
 
 
 def _shapes(tensors: Sequence[Tensor]) -> str:

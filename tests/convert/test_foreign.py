@@ -250,6 +250,14 @@ def test_a_network_with_layers_of_its_own_is_refused(labels: Path, tmp_path: Pat
         draft_foreign(tmp_path / "own.keras", settings)
 
 
+def test_a_score_for_each_pixel_is_no_classifier(labels: Path, tmp_path: Path) -> None:
+    segmentation = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3)])
+    (tmp_path / "pixels.tflite").write_bytes(tflite_of(segmentation))
+
+    with pytest.raises(InvalidDataError, match=r"gives float32 \(-1, 6, 6, 3\), but there are 3 labels"):
+        draft_foreign(tmp_path / "pixels.tflite", ForeignSettings(labels=labels, normalization=HALF))
+
+
 def test_a_run_is_not_a_saved_model(finished_run: Path, labels: Path) -> None:
     settings = ForeignSettings(labels=labels, normalization=HALF, precision="float32")
 
