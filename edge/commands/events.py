@@ -37,10 +37,10 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
         return rfc3339(clock.wall(clock.now_s()) - timedelta(**{_UNITS[found[2]]: int(found[1])}))
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        # Without a zone it is the owner's own.
+        return rfc3339(moment.astimezone(UTC))
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r}: expected 30m, 2h, 7d, or a moment such as 2026-11-21T08:00") from None
-    # Without a zone it is the owner's own.
-    return rfc3339(moment.astimezone(UTC))
 
 
 @click.command()

@@ -5,13 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from edge.config.base import Section
 
 _MIB = 1024 * 1024
 
 Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#/\s][^+#\s]{0,99}$")]
+
+
+def _is_host(text: str) -> str:
+    # What the resolver cannot even encode raises in the network's thread, long after.
+    try:
+        is_fit = text.encode("idna") != b"" and not any(sign in text for sign in "/ \t\n")
+    except UnicodeError:
+        is_fit = False
+    if not is_fit:
+        raise ValueError("expected a name or an address alone, such as broker.local or 192.0.2.7")
+    return text
+
+
+Host = Annotated[str, AfterValidator(_is_host)]
 
 
 class MqttSection(Section):
@@ -22,7 +36,7 @@ class MqttSection(Section):
     between attempts to connect. `home_assistant` makes the bin a device there, by discovery.
     """
 
-    host: str = Field(min_length=1)
+    host: Host
     port: int = Field(default=1883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = None

@@ -27,7 +27,7 @@ class Courier:
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._progress = threading.Condition()
-        self._failure: SorterError | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"courier-{outbox.sink}", daemon=True)
 
     def start(self) -> None:
@@ -62,6 +62,9 @@ class Courier:
                     self._news.wait()
         except SorterError as error:
             _log.error("the outbox of %s failed: %s", self._outbox.sink, error)
+            self._failure = error
+        except Exception as error:  # noqa: BLE001 - a thread that ends in silence would tell nobody anything any more
+            _log.error("the courier to %s failed", self._outbox.sink, exc_info=True)
             self._failure = error
 
     def _deliver_pending(self) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -112,7 +113,7 @@ class MqttPublisher:
         self._receipts: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._retained: dict[str, str] = {}
         self._retained_lock = threading.Lock()
-        self._problem: str | None = f"broker {settings.address}: not reached yet"
+        self._problem: str | None = _not_reached(settings)
         self._client = _make_client(settings)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
@@ -226,7 +227,7 @@ class MqttPublisher:
             self._on_command(message.topic.removeprefix(f"{self._settings.prefix}/"), bytes(message.payload))
 
     def _on_connect_fail(self, _client: Client, _data: object) -> None:
-        self._away("cannot be reached; check host, port and network")
+        self._away(_why_unreachable(sys.exception()))  # paho calls from where it has caught it
 
     def _on_disconnect(
         self,
@@ -240,12 +241,32 @@ class MqttPublisher:
         # paho also reports a refusal so, which has said better why.
         if reason.is_failure and self._problem is None:
             self._away(f"connection lost: {reason}")
+        elif reason.is_failure and self._problem == _not_reached(self._settings):
+            self._away(_hung_up(reason))
 
     def _away(self, why: str) -> None:
         problem = f"broker {self._settings.address}: {why}"
         # A broker that is away for a week is worth one warning, not ten thousand.
         _log.log(logging.DEBUG if problem == self._problem else logging.WARNING, "%s", problem)
         self._problem = problem
+
+
+def _not_reached(settings: MqttSettings) -> str:
+    return f"broker {settings.address}: not reached yet"
+
+
+def _hung_up(reason: ReasonCode) -> str:
+    # So does one that wants a certificate and gets none, or another's (TLS 1.3).
+    return f"hung up before it let the bin in ({reason}); check port, certificate_file and key_file"
+
+
+def _why_unreachable(error: BaseException | None) -> str:
+    """What kept a connection from being made, and what to look at."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error}); check ca_file, certificates, host and port"
+    if isinstance(error, OSError):
+        return f"cannot be reached ({error.strerror or error}); check host, port and network"
+    return "cannot be reached; check host, port and network"
 
 
 def _make_client(settings: MqttSettings) -> Client:
@@ -316,7 +337,11 @@ def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
             f"refused: {reason}; check user, password and the broker's access list" if reason.is_failure else None
         )
 
+    def on_disconnect(_client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _: object) -> None:
+        answers.put(_hung_up(reason))
+
     client.on_connect = on_connect
+    client.on_disconnect = on_disconnect
     try:
         client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)
         client.loop_start()
@@ -324,7 +349,7 @@ def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
     except queue.Empty:
         why = f"no answer within {timeout_s:g} s; check that it speaks MQTT"
     except OSError as error:
-        why = f"cannot be reached ({error.strerror or error}); check host, port and network"
+        why = _why_unreachable(error)
     finally:
         client.disconnect()
         client.loop_stop()

@@ -114,12 +114,20 @@ def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContex
     try:
         address = urlsplit(settings.url)
         is_fit = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
-    except ValueError:  # a port that is no number, a bracket that does not close
+        is_fit = is_fit and _is_plain(settings.url) and bool((address.hostname or "").encode("idna"))
+    except ValueError:  # a port that is no number, a bracket that does not close, a name that is none
         is_fit = False
     if not is_fit:
         # Not the address itself: it may hold a secret.
         raise ConfigError("webhook: expected http://host/path or https://host/path, found another address")
+    if settings.token is not None and not _is_plain(settings.token):
+        raise ConfigError("webhook: expected a token of ASCII characters without spaces, found others")
     return address, _tls_context(settings) if address.scheme == "https" else None
+
+
+def _is_plain(text: str) -> bool:
+    """Whether HTTP can carry it as it is."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _path(address: SplitResult) -> str:

@@ -152,7 +152,7 @@ class LivePart:
         return JSONResponse(await self._workers.do(self._state, number(request, "after", 0)))
 
     async def _decisions(self, request: Request) -> Response:
-        limit = min(number(request, "limit", _NUM_DECISIONS), _MAX_DECISIONS)
+        limit = max(0, min(number(request, "limit", _NUM_DECISIONS), _MAX_DECISIONS))  # SQLite takes -1 for all
         before = number(request, "before", 0)
         return JSONResponse({"decisions": await self._workers.do(self._older, before, limit)})
 

@@ -74,7 +74,6 @@ async function read(body, mine) {
 }
 
 function hear(told) {
-  if (told.error) throw new Error(told.error);
   if (told.scores) {
     scores = told.scores;
     rows = told.num_rows;

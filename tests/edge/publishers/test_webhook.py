@@ -139,7 +139,25 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(journal: Jour
         publisher.stop()
 
 
-@pytest.mark.parametrize("url", ["ftp://host/", "host/path", "http://", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host/",
+        "host/path",
+        "http://",
+        "file:///etc/passwd",
+        "http://a..b/",
+        "http://h/a b",
+        "http://h/\u00fc",
+        "http://h/\n",
+    ],
+)
 def test_an_address_that_is_not_http_is_a_mistake_in_the_config(url: str, journal: Journal) -> None:
     with pytest.raises(ConfigError, match="expected http"):
         WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"))
+
+
+def test_a_token_that_http_cannot_carry_is_a_mistake_in_the_config(journal: Journal) -> None:
+    for token in ("two words", "gr\u00fcn", "line\nbreak"):
+        with pytest.raises(ConfigError, match="expected a token"):
+            WebhookPublisher(WebhookSettings("http://host/", token), journal.outbox("webhook"))

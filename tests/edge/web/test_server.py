@@ -59,8 +59,21 @@ def test_a_dropped_picture_is_answered_at_once_and_explained_row_by_row(visitor:
 
 
 def test_what_is_no_picture_is_told_so(visitor: Visitor) -> None:
-    answer = visitor.ask("/api/try", b"no picture", Content_Type="image/jpeg")
-    assert "expected a JPEG" in json.loads(answer.body)["error"]
+    for body, words in ((b"no picture", "expected a JPEG"), (b"", "expected a JPEG"), (PICTURE[:200], "damaged")):
+        answer = visitor.ask("/api/try", body, Content_Type="image/jpeg")
+        assert answer.status == 422
+        assert words in answer.told["error"]
+    assert visitor.ask("/api/try", PICTURE).status == 200, "the next one is served"
+
+
+def test_no_number_in_an_address_asks_for_the_whole_journal(standing: StandingBin, visitor: Visitor) -> None:
+    for _ in range(3):
+        standing.decide()
+    for limit in ("-1", "0", "-999"):
+        assert visitor.ask(f"/api/decisions?before=99&limit={limit}").told["decisions"] == []
+    assert len(visitor.ask("/api/decisions?before=4&limit=999").told["decisions"]) == 3
+    for wrong in ("x", "", "1.5", "--1", "9" * 30):
+        assert visitor.ask(f"/api/decisions?before={wrong}").status == 400
 
 
 def test_a_page_without_a_bin_only_tries(standing: StandingBin) -> None:

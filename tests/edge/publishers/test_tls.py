@@ -1,0 +1,127 @@
+"""A real broker behind TLS: who is trusted, who is not, and whether the owner is told which it was."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from edge.errors import UnavailableError
+from edge.publishers.mqtt import MqttSettings, greet
+from tests.edge.publishers.broker import Broker
+
+# paho leaves the socket of a handshake that failed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Who signs certificates; `ca_file` is its own."""
+
+    folder: Path
+    name: str
+
+    @property
+    def ca_file(self) -> Path:
+        return self.folder / f"{self.name}.pem"
+
+    def begin(self) -> Authority:
+        """Make its key and its own certificate."""
+        self._write(self.name, None)
+        return self
+
+    def sign(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
+        """A certificate for whoever is at `address`, and its key."""
+        return self._write(name, address)
+
+    def _write(self, name: str, address: str | None) -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
+        own_key = _KEYS.setdefault((self.folder, self.name), key)
+        now = datetime.now(UTC)
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
+        builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        builder = builder.add_extension(x509.BasicConstraints(ca=address is None, path_length=None), critical=True)
+        if address is not None:
+            named = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+            builder = builder.add_extension(named, critical=False)
+        certificate, key_file = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        certificate.write_bytes(builder.sign(own_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return certificate, key_file
+
+
+_KEYS: dict[tuple[Path, str], ec.EllipticCurvePrivateKey] = {}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "authority").begin()
+
+
+@pytest.fixture
+def broker(mosquitto: str, tmp_path: Path, authority: Authority) -> Iterator[Broker]:
+    """A broker that shows a certificate, and wants one of whoever comes."""
+    certificate, key = authority.sign("broker")
+    options = f"cafile {authority.ca_file}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\nuser root"
+    broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\n{options}")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+def settings(broker: Broker, authority: Authority, client: tuple[Path, Path] | None) -> MqttSettings:
+    certificate, key = client or (None, None)
+    return MqttSettings(
+        "bin-7", host="127.0.0.1", port=broker.port, ca_file=authority.ca_file, certificate_file=certificate,
+        key_file=key, use_tls=True,
+    )  # fmt: skip
+
+
+def test_whoever_shows_the_right_certificate_is_let_in(broker: Broker, authority: Authority) -> None:
+    greet(settings(broker, authority, authority.sign("bin")))
+
+
+def test_a_broker_of_another_authority_is_not_trusted(broker: Broker, authority: Authority, tmp_path: Path) -> None:
+    stranger = Authority(tmp_path, "stranger").begin()
+    with pytest.raises(UnavailableError, match=r"TLS failed .*; check ca_file"):
+        greet(settings(broker, stranger, authority.sign("bin")))
+
+
+def test_a_broker_with_a_certificate_for_another_address_is_not_trusted(
+    mosquitto: str, authority: Authority, tmp_path: Path
+) -> None:
+    certificate, key = authority.sign("elsewhere", "192.0.2.7")
+    broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\ncertfile {certificate}\nkeyfile {key}\nuser root")
+    broker.start()
+    with pytest.raises(UnavailableError, match="TLS failed"):
+        greet(settings(broker, authority, None))
+    broker.kill()
+
+
+def test_a_broker_that_wants_a_certificate_turns_away_whoever_has_none(
+    broker: Broker, authority: Authority, tmp_path: Path
+) -> None:
+    stranger = Authority(tmp_path, "stranger").begin()
+    for client in (None, stranger.sign("bin")):
+        with pytest.raises(UnavailableError, match="hung up before it let the bin in"):
+            greet(settings(broker, authority, client))
+
+
+def test_a_broker_that_does_not_speak_tls_is_told_from_one_that_is_away(
+    mosquitto: str, authority: Authority, tmp_path: Path
+) -> None:
+    plain = Broker(mosquitto, tmp_path)
+    plain.start()
+    with pytest.raises(UnavailableError, match="check"):
+        greet(settings(plain, authority, None))
+    plain.kill()
