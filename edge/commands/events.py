@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import config_option, json_option, set_option, verbosity_options
+from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.journal import Entry
@@ -77,6 +78,10 @@ def events(
 
     from edge.journal import Filter, JournalReader
 
+    if as_csv and as_json:
+        raise UsageError("expected --csv or --json, found both")
+    if is_unknown and outcome not in (None, "unknown"):
+        raise UsageError(f"expected --unknown or --outcome {outcome}, found both")
     which = Filter(
         since=since,
         label=label,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -15,6 +17,9 @@ from edge.journal import Entry, Outbox
 from edge.publishers.courier import Courier
 from edge.publishers.retry import Retry, RetrySettings
 from edge.records import DecisionRecord
+
+# Connecting, sending, answering.
+_NUM_PIECES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,10 @@ class WebhookPublisher:
         if self._settings.token is not None:
             headers["Authorization"] = f"Bearer {self._settings.token}"
         connection = self._connection()
+        # The connection's own timeout is for each piece: a server that drips its answer would never run into it.
+        alarm = threading.Timer(_NUM_PIECES * self._settings.timeout_s, _hang_up, (connection,))
+        alarm.daemon = True
+        alarm.start()
         try:
             connection.request("POST", _path(self._address), entry.record.encode(), headers)
             status = connection.getresponse().status
@@ -88,6 +97,7 @@ class WebhookPublisher:
                 f"webhook {self._place}: cannot be reached: {error or type(error).__name__}"
             ) from error
         finally:
+            alarm.cancel()
             connection.close()
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
             raise UnavailableError(f"webhook {self._place}: expected an answer of 2xx, found {status}")
@@ -102,6 +112,12 @@ class WebhookPublisher:
         if self._tls is not None:
             return http.client.HTTPSConnection(host, port, timeout=self._settings.timeout_s, context=self._tls)
         return http.client.HTTPConnection(host, port, timeout=self._settings.timeout_s)
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    if (sock := connection.sock) is not None:
+        with contextlib.suppress(OSError):  # it has just ended by itself
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContext | None]:

@@ -153,6 +153,8 @@ def test_decisions_are_listed_explained_and_corrected_while_the_bin_runs_and_eve
 
     listed = [json.loads(line) for line in sorter("events", *at, "--json", "--limit", "100").stdout.splitlines()]
     assert [entry["id"] for entry in listed[:2]] == [decision["id"] for decision in printed]
+    for both in (["--csv", "--json"], ["--unknown", "--outcome", "accepted"]):
+        assert sorter("events", *at, *both).returncode == 2
     table = list(csv.DictReader(sorter("events", *at, "--csv", "--since", "1h").stdout.splitlines()))
     assert table[0]["id"] == printed[0]["id"]
     story = sorter("explain", "1", *at).stdout

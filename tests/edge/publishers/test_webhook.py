@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import socket
@@ -137,6 +138,31 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(journal: Jour
         assert publisher.problem is not None
         assert "timed out" in publisher.problem
         publisher.stop()
+
+
+def test_a_server_that_drips_its_answer_is_given_up_as_well(journal: Journal) -> None:
+    has_failed = threading.Event()
+
+    def wait(stopping: threading.Event, _pause_s: float) -> bool:
+        has_failed.set()
+        return stopping.wait(PATIENCE_S)
+
+    def drip() -> None:
+        connection, _ = dripping.accept()
+        with connection, contextlib.suppress(OSError):
+            while not has_failed.wait(0.01):  # long before any timeout
+                connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        server = threading.Thread(target=drip)
+        server.start()
+        settings = WebhookSettings(f"http://127.0.0.1:{dripping.getsockname()[1]}/", timeout_s=0.1)
+        publisher = WebhookPublisher(settings, journal.outbox("webhook"), wait)
+        publisher.start()
+        _decide(journal, publisher, 1)
+        assert has_failed.wait(PATIENCE_S)
+        publisher.stop()
+        server.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(
