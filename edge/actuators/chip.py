@@ -53,7 +53,5 @@ class ChipLines:
         number = str(name).removeprefix("GPIO")
         if number.isdecimal():
             line = int(number)
-            yield (
-                None,
-                PinInfo(line, f"GPIO{line}", frozenset({line, number, f"GPIO{line}"}), "", 1, line + 1, {"gpio": ""}),
-            )
+            names = frozenset({line, number, f"GPIO{line}"})
+            yield None, PinInfo(line, f"GPIO{line}", names, "", 1, line + 1, frozenset({"gpio"}))
