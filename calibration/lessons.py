@@ -29,6 +29,8 @@ FEW = 5
 
 # The brightest things of fewer kinds need not be white: what is undone then may be their own color.
 MIN_LIT_CLASSES, MIN_LIT_EXAMPLES = 3, 12
+# Where the ground is not one, the place is not told by it, and what is taught would be forgotten on every other ground.
+MIN_GROUND_TOLD = 0.97
 # Cosines of features: of one thing under other light 0.94 to 0.98, of any two things of other classes at most 0.84.
 SAME_THING = 0.92
 
@@ -121,8 +123,8 @@ class Lesson:
 def learn(bundle: Bundle, examples: Sequence[Example], relight: Relight | None = None) -> Lesson:
     """Fit a head for `bundle` to at least one example, and judge it; of each class the last MAX_EXAMPLES count.
 
-    With `relight` the light of the place is undone where that makes the held-out examples likelier. Less than a
-    second for 100 examples without it.
+    With `relight` the light of a place with one ground is undone where that makes the held-out examples likelier.
+    Less than a second for 100 examples without it.
     """
     kept = _newest(examples)
     plain, surprise = _lesson(bundle, kept, kept, PLAIN_LIGHT)
@@ -130,6 +132,8 @@ def learn(bundle: Bundle, examples: Sequence[Example], relight: Relight | None =
     if relight is None or len(counts) < MIN_LIT_CLASSES or len(kept) < MIN_LIT_EXAMPLES:
         return plain
     light = light_of([from_jpeg(example.picture) for example in kept])
+    if light.share_told() < MIN_GROUND_TOLD:
+        return plain
     lit, lit_surprise = _lesson(bundle, kept, relight(kept, light), light)
     return lit if lit_surprise < surprise else plain
 

@@ -44,14 +44,26 @@ class Light:
         """The crop (H, W, 3) as in white light; None where it shows another place."""
         if not len(self.grounds):
             return image
-        change = self.grounds - ground_of(image)
-        brighter = change.mean(axis=1, keepdims=True)
-        is_alike = (np.abs(brighter[:, 0]) < _AS_BRIGHT) & (np.abs(change - brighter).max(axis=1) < _AS_COLORED)
-        if not is_alike.any():
+        if not _is_alike(self.grounds, ground_of(image)).any():
             return None
         levels = np.arange(256, dtype=np.float32)[:, None] * self.gains
         table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(image, table[None]), np.uint8)
+
+    def share_told(self) -> float:
+        """How many of its own grounds, 0..1, would be told from the others: few where the ground is not one."""
+        told = [_is_alike(np.delete(self.grounds, index, axis=0), one).any() for index, one in enumerate(self.grounds)]
+        return float(np.mean(told))
+
+
+def _is_alike(grounds: Floats, ground: Floats) -> NDArray[np.bool_]:
+    """Which of grounds (N, 3) are like one (3,), (N,)."""
+    change = grounds - ground
+    brighter = change.mean(axis=1, keepdims=True)
+    is_alike: NDArray[np.bool_] = (np.abs(brighter[:, 0]) < _AS_BRIGHT) & (
+        np.abs(change - brighter).max(axis=1) < _AS_COLORED
+    )
+    return is_alike
 
 
 # Leaves every picture as it is, wherever it was taken.

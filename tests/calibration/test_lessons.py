@@ -45,10 +45,11 @@ def examples_of(label: str, num: int, seed: int, says: str = "paper", spread: fl
     ]
 
 
-def warm_picture(seed: int) -> Image:
+def warm_picture(seed: int, *, has_one_ground: bool) -> Image:
     """Noise below a warm lamp."""
-    picture = np.random.default_rng(seed).uniform(40, 250, (32, 32, 3)) * (0.9, 0.6, 0.4)
-    return picture.astype(np.uint8)
+    rng = np.random.default_rng(seed)
+    ground = (1.0, 1.0, 1.0) if has_one_ground else rng.uniform(0.3, 1.0, 3)
+    return (rng.uniform(100, 250, (32, 32, 3)) * (0.9, 0.6, 0.4) * ground).astype(np.uint8)
 
 
 def answers(labels: tuple[str, ...], examples: list[Example], asked: list[Example]) -> list[str]:
@@ -101,7 +102,9 @@ class TestLearn:
     def learn(self, examples: list[Example]) -> Lesson:
         return learn(self.bundle, self.widened(examples))
 
-    def learn_in_light(self, labels: tuple[str, ...], num: int, spread: float) -> Lesson:
+    def learn_in_light(
+        self, labels: tuple[str, ...], num: int, spread: float, *, has_one_ground: bool = True
+    ) -> Lesson:
         """Hazy examples below a warm lamp; undoing it shows them as `spread` says."""
 
         def relight(examples: Sequence[Example], light: Light) -> list[Example]:
@@ -114,7 +117,7 @@ class TestLearn:
 
         hazy = self.widened([one for label in labels for one in examples_of(label, num, 1, spread=2.0)])
         shown = [
-            Example(one.label, one.embeddings, one.scores, to_jpeg(warm_picture(index)))
+            Example(one.label, one.embeddings, one.scores, to_jpeg(warm_picture(index, has_one_ground=has_one_ground)))
             for index, one in enumerate(hazy)
         ]
         return learn(self.bundle, shown, relight)
@@ -126,6 +129,9 @@ class TestLearn:
         again = decode_head(encode_head(lesson.head), len(lesson.labels), lesson.head.weights.shape[0])
         np.testing.assert_array_equal(again.light.gains, lesson.head.light.gains)
         np.testing.assert_array_equal(again.light.grounds, lesson.head.light.grounds)
+
+    def test_where_the_ground_is_not_one_the_light_stays(self) -> None:
+        assert not self.learn_in_light(("glass", "metal", "paper"), 6, 0.1, has_one_ground=False).undoes_light
 
     def test_one_or_two_kinds_of_things_do_not_tell_what_is_white(self) -> None:
         assert not self.learn_in_light(("glass", "metal"), 10, 0.1).undoes_light

@@ -41,6 +41,13 @@ def test_a_picture_of_another_place_is_told_by_its_ground(elsewhere: Image) -> N
     assert light.undo(elsewhere) is None
 
 
+def test_grounds_of_one_place_are_told_from_each_other_and_odd_ones_are_not() -> None:
+    one_place = [a_crop(seed, WARM) for seed in range(8)]
+    assert light_of(one_place).share_told() == 1
+    odd = [a_crop(9, WARM, ground=20), a_crop(9, np.ones(3), ground=220)]
+    assert light_of([*one_place, *odd]).share_told() == pytest.approx(0.8)
+
+
 def test_in_the_dark_noise_is_not_raised_without_end() -> None:
     light = light_of([np.zeros((32, 32, 3), np.uint8)])
     assert light.gains.max() <= 6
