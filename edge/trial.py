@@ -86,7 +86,7 @@ class Trial(BaseModel):
             return None
         allowed = min(1.0, self.baseline.unknown + _MARGIN_UNKNOWN)
         if _at_least(self.num_unknown, self.num_items, allowed) < _CHANCE:
-            return f"{self.num_unknown} of {self.num_items} items unknown, it were {self.baseline.unknown:.0%} before"
+            return f"{self.num_unknown} of {self.num_items} items unknown, before it was {self.baseline.unknown:.0%}"
         num_accepted = self.num_items - self.num_unknown
         if num_accepted < MIN_ITEMS:
             return None

@@ -29,7 +29,7 @@ _MARKS = {
     "archive",
     type=click.Path(path_type=Path),
     metavar="FILE.tar.gz",
-    help="Pack the report, the settings without passwords and the log, to send when you ask for help.",
+    help="Pack report, settings and log, without passwords, tokens and names, to send when you ask for help.",
 )
 @json_option
 @verbosity_options
@@ -39,20 +39,26 @@ def doctor(config_path: Path | None, overrides: tuple[str, ...], archive: Path |
     It opens the camera, so a running bin should be stopped first. The exit code is 1 when something keeps
     the bin from sorting.
     """
-    from edge.config import find_config, load_config, with_site
-    from edge.doctor.report import examinations, pack, to_json
+    from edge.config import Config, find_config, load_config, with_site
+    from edge.doctor.report import examinations, pack, to_json, without_configuration
+    from edge.errors import ConfigError
 
     path = find_config(config_path)
-    settings = with_site(load_config(path, overrides))
+    try:
+        settings = with_site(load_config(path, overrides))
+    except ConfigError as error:
+        settings, examined = Config(), without_configuration(error)
+    else:
+        examined = examinations(settings, path)
     findings = []
-    for finding in examinations(settings, path):
+    for finding in examined:
         findings.append(finding)
         if not as_json:
             click.echo(_line(finding))
     if as_json:
         click.echo(json.dumps(to_json(findings), indent=2))
     if archive is not None:
-        pack(archive, findings, settings.model_dump_json(indent=2, by_alias=True, exclude={"mqtt": {"password"}}))
+        pack(archive, findings, settings)
         click.echo(f"packed {archive}", err=True)
     if num_failed := sum(finding.level == "failure" for finding in findings):
         raise CheckFailedError(f"{num_failed} of {len(findings)} findings keep the bin from sorting; see FAILURE above")

@@ -11,9 +11,10 @@ from pathlib import Path
 from edge.assembly.places import journal_path
 from edge.config import Config
 from edge.doctor import bin as the_bin
-from edge.doctor.finding import Finding, examine
+from edge.doctor.finding import Finding, examine, failure
 from edge.doctor.machine import UNIT, Machine, ask
-from edge.errors import StorageError
+from edge.doctor.redaction import hide
+from edge.errors import SorterError, StorageError
 
 _LOG_LINES = 2000
 
@@ -41,28 +42,39 @@ def examinations(config: Config, path: Path | None) -> Iterator[Finding]:
     yield from examine("camera", lambda: the_bin.camera(config))
 
 
+def without_configuration(error: SorterError) -> Iterator[Finding]:
+    """What can be said of a bin whose configuration cannot be read: all about the machine, and why."""
+    machine = Machine()
+    yield from examine("software", the_bin.software)
+    checks = (machine.clock, machine.temperature, machine.power, machine.memory, machine.writes, machine.wear)
+    for check in (*checks, machine.service):
+        yield from examine(check.__name__, check)
+    yield from examine("accelerator", the_bin.accelerator)
+    yield failure("config", str(error), "sorter config validate names every mistake; mend it, then ask again")
+
+
 def to_json(findings: Sequence[Finding]) -> dict[str, object]:
     """The object that `doctor --json` prints."""
     return {"schema": 1, "findings": [finding.to_json() for finding in findings]}
 
 
-def pack(target: Path, findings: Sequence[Finding], settings: str) -> None:
-    """Write a .tar.gz of the report, the redacted settings (JSON) and the service's last lines of log.
+def pack(target: Path, findings: Sequence[Finding], config: Config) -> None:
+    """Write a .tar.gz of the report, the settings (JSON) and the service's last lines of log, without their secrets.
 
-    No picture is packed, and no password: whoever sends it shows nobody's waste.
+    No picture is packed, no password and no name: whoever sends it shows nobody's waste.
 
     Raises:
         StorageError: it cannot be written.
     """
     parts = {
         "doctor.json": json.dumps(to_json(findings), indent=2),
-        "config.json": settings,
+        "config.json": config.model_dump_json(indent=2, by_alias=True),
         "journal.txt": _log_of_service(),
     }
     try:
         with tarfile.open(target, "w:gz") as archive:
             for name, text in parts.items():
-                content = text.encode()
+                content = hide(text, config).encode()
                 entry = tarfile.TarInfo(f"sorter-doctor/{name}")
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
@@ -71,4 +83,4 @@ def pack(target: Path, findings: Sequence[Finding], settings: str) -> None:
 
 
 def _log_of_service() -> str:
-    return ask("journalctl", "-u", UNIT, "-n", str(_LOG_LINES), "--no-pager", "-o", "short-iso")
+    return ask("journalctl", "-u", UNIT, "-n", str(_LOG_LINES), "--no-pager", "--no-hostname", "-o", "short-iso")

@@ -136,6 +136,18 @@ def test_the_archive_holds_no_password(tmp_path: Path) -> None:
         contents = {name: archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
     assert set(contents) == {f"sorter-doctor/{name}" for name in ("doctor.json", "config.json", "journal.txt")}
     assert not any(b"hunter2" in content for content in contents.values())
+    assert json.loads(contents["sorter-doctor/config.json"])["mqtt"]["host"] == "127.0.0.1"
+    assert json.loads(contents["sorter-doctor/doctor.json"])["findings"]
+
+
+def test_a_broken_configuration_is_a_finding_among_those_of_the_machine(tmp_path: Path) -> None:
+    path = tmp_path / "sorter.toml"
+    path.write_text("[camera]\nbackend = 'nonsense'\n", encoding="utf-8")
+    code, found = findings_of("--config", str(path))
+    assert code == 1
+    assert found["config"]["level"] == "failure"
+    assert "nonsense" in found["config"]["found"]
+    assert {"software", "clock"} <= set(found)
 
 
 def test_a_coral_in_a_slow_port(tmp_path: Path) -> None:
