@@ -21,6 +21,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.cameras.simulated import SCENES, load_stage
+from tests.edge.cameras.test_stream import MjpegServer
 
 Sorter = Callable[..., CompletedProcess[str]]
 
@@ -153,6 +154,15 @@ class Listener:
             assert self._news.wait_for(lambda: len(self.heard.get(topic, ())) >= count, 60), self.heard
         return self.heard[topic]
 
+    def wait_until(self, topic: str, begins: str) -> str:
+        """The first message on a topic, of those not waited for yet, that begins like this."""
+        with self._news:
+            heard = self.heard.setdefault(topic, [])
+            assert self._news.wait_for(lambda: any(one.startswith(begins) for one in heard), 60), self.heard
+            while not (message := heard.pop(0)).startswith(begins):
+                pass
+            return message
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -198,3 +208,34 @@ def test_a_running_bin_journals_and_publishes_each_decision_and_stops_on_sigterm
     assert [record["seq"] for record in said] == list(range(1, len(said) + 1))
     assert [record["id"] for record in published[:2]] == [record["id"] for record in said[:2]]
     assert all(record["bin"] in ("recycling", "paper", "rest") for record in said if record["outcome"] == "accepted")
+
+
+def test_a_network_camera_that_dies_is_a_problem_on_the_broker_until_it_is_back(broker: int, tmp_path: Path) -> None:
+    server = MjpegServer()
+    listener = Listener(broker)
+    settings = {
+        "device.id": "hall",
+        "camera.backend": "stream",
+        "camera.url": server.url,
+        "mqtt.host": "127.0.0.1",
+        "mqtt.port": str(broker),
+        "journal.path": str(tmp_path / "journal.sqlite"),
+    }
+    config = tmp_path / "sorter.toml"
+    config.touch()
+    overrides = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    command = [Path(sys.executable).with_name("sorter"), "run", "--config", config, *overrides]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    listener.wait_for("sorter/hall/state", 1)  # told after a whole tick: frames flow
+    server.die()
+    assert "stopped sending" in listener.wait_until("sorter/hall/problem", "camera stalled")
+    assert "is the camera on" in listener.wait_until("sorter/hall/problem", "camera unplugged")
+    reborn = MjpegServer(server.port)
+    listener.wait_until("sorter/hall/problem", "none")
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=20)
+    reborn.die()
+    listener.close()
+    assert process.returncode == 0, complaints
+    logged = [line.partition(" camera ")[2].split()[0] for line in complaints.splitlines()]
+    assert logged == ["stalled:", "unplugged:", "works"]
