@@ -1,11 +1,12 @@
 """Pictures of real cameras as a bin would see them: through presence and crop, beside the whole pictures.
 
-python -m tests.bench.cameras --bins ../shared/data/bins [--bundle BUNDLE] [--boxes FOLDER]
+python -m tests.bench.cameras --bins ../shared/data/bins [--bundle BUNDLE] [--boxes FOLDER] [--only SET ...]
 
 Each picture lies still for half a second before a detector that knows the empty scene; what it finds is cropped and
 classified, as the loop does. The empty scene is a picture of it where there is one, the median of a set whose items
 lie in other places from picture to picture, or a smooth surface fitted to the rim where the ground is plain; sets
-that allow none of these are classified whole only. `--boxes` keeps pictures of what was found, to look at.
+that allow none of these are classified whole only. `--boxes` keeps pictures of what was found, to look at;
+`--only duenng_ymd` is eight pictures, to see that it runs.
 """
 
 from __future__ import annotations
