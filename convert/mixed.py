@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from convert.flatbuffer import pack_model, redirect_ends, rescaling_operator, unpack_model
 from convert.rescaling import Normalization
 from convert.tflite import samples
-from convert.twins import step_names, tensor
+from convert.twins import activation_names, step_names, tensor
 from edge.errors import MissingLibraryError
 from edge.native import native_stderr_logged
 from edge.preprocess import Image
@@ -106,13 +106,17 @@ def _keep(quantizer: Quantizer, scope: str, kind: str, wide: Wide) -> None:
 
 
 def _ranges(plain: bytes, expects: Normalization, representative: Sequence[Image]) -> _Ranges:
-    """The extremes of each tensor, as the converter takes them; the quantizer itself would take moving averages."""
+    """The extremes of each activation, as the converter takes them; the quantizer itself would take moving averages.
+
+    None of a constant: the quantizer would give it a single scale for all channels.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that looking inside costs memory
         interpreter = Interpreter(model_content=plain, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
     taken = interpreter.get_input_details()[0]["index"]
-    told = [details for details in interpreter.get_tensor_details() if details["dtype"] is np.float32]
+    names = activation_names(plain)
+    told = [details for details in interpreter.get_tensor_details() if details["name"] in names]
     lowest, highest = np.full(len(told), np.inf, np.float32), np.full(len(told), -np.inf, np.float32)
     for (sample,) in samples(representative, expects):
         interpreter.set_tensor(taken, sample)

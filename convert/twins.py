@@ -92,6 +92,13 @@ def step_names(plain: bytes) -> list[str]:
     return [tensor(model, int(step.outputs[0])).name.decode() for step in _rescaling(model)]
 
 
+def activation_names(plain: bytes) -> frozenset[str]:
+    """The names of a float model's tensors that depend on the picture."""
+    model = unpack_model(plain)
+    tensors = model.subgraphs[0].tensors
+    return frozenset(found.name.decode() for found in tensors if model.buffers[found.buffer].data is None)
+
+
 def with_takers(plain: bytes, places: Collection[int]) -> frozenset[int]:
     """The steps of these places, and those that take what they make."""
     model = unpacked(plain)

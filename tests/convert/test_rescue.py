@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convert.anatomy import read_anatomy
 from convert.correction import corrected
+from convert.flatbuffer import unpack_model
 from convert.mixed import MixedQuantizer, Wide, open_mixed_quantizer
 from convert.network import load_network
 from convert.rescaling import inside_rescaling
@@ -152,6 +153,16 @@ def test_the_quantizer_of_litert_keeps_the_named_layers_and_takes_bytes(
     assert names(model) == ["QUANTIZE", *expected]
     assert (taken["dtype"], taken["quantization"]) == (np.uint8, (1 / 128, 127))
     assert model == quantizer.quantize(places, wide)
+
+
+def test_the_quantizer_of_litert_gives_each_filter_a_scale_of_its_own(quantizer: MixedQuantizer) -> None:
+    tensors = unpack_model(quantizer.quantize([], "float")).subgraphs[0].tensors
+    filters = [
+        tensor for tensor in tensors if tensor.shape is not None and len(tensor.shape) == 4 and tensor.shape[0] > 1
+    ]
+
+    assert [len(tensor.quantization.scale) for tensor in filters] == [tensor.shape[0] for tensor in filters]
+    assert len(filters) == 3
 
 
 @pytest.mark.parametrize("wide", ["float", "int16"])
