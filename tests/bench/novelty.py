@@ -5,7 +5,7 @@ python -m tests.bench.novelty --trashnet ../shared/data/trashnet --bins ../share
 
 Every measure is fitted on TrashNet's training pictures, and its limit lets 98 % of the held-out ones pass. Strangers
 are hands, empty scenes and fruit; what is refused of sure answers on cameras that no training has seen is the price.
-One inference a picture, some 4,000 of them; `--every 20` takes one in twenty, to see that it runs.
+One inference a picture, some 4,000 of them; `--every 10` takes one in ten, to see that it runs.
 """
 
 from __future__ import annotations
