@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -181,6 +182,19 @@ def lines(config: Config) -> Iterator[Finding]:
         for pin, name in sorted(pins.items()):
             with line_errors(pin), closing(factory.pin(pin)):
                 yield ok("gpio", f"line {pin} of {name} is free")
+
+
+def page(config: Config) -> Iterator[Finding]:
+    """Is the page's port free?"""
+    if config.web is None:
+        return
+    try:
+        socket.create_server((config.web.host, config.web.port)).close()
+    except OSError as error:
+        found = f"port {config.web.port} at {config.web.host} cannot be opened ({error.strerror})"
+        yield warning("page", found, "well so where the bin runs now; else set web.port to another, or web.host")
+    else:
+        yield ok("page", f"port {config.web.port} at {config.web.host} is free")
 
 
 def broker(config: Config) -> Iterator[Finding]:

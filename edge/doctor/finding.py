@@ -55,7 +55,8 @@ def examine(topic: str, check: Check) -> Iterator[Finding]:
     try:
         yield from check()
     except SorterError as error:
-        found, _, advice = str(error).partition(": ")
+        message = str(error)
+        found, _, advice = message.partition(": " if ": " in message else "; ")
         yield failure(topic, found, advice or "see the line before")
     except OSError as error:
         yield failure(topic, f"{error.filename or topic}: {error.strerror}", "see that this user may read it")

@@ -39,6 +39,7 @@ def examinations(config: Config, path: Path | None) -> Iterator[Finding]:
     yield from examine("model", lambda: the_bin.model(config))
     yield from examine("gpio", lambda: the_bin.lines(config))
     yield from examine("broker", lambda: the_bin.broker(config))
+    yield from examine("page", lambda: the_bin.page(config))
     yield from examine("camera", lambda: the_bin.camera(config))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,8 +16,11 @@ from click.testing import CliRunner
 
 from calibration.site_file import SiteFolder
 from edge.commands.doctor import doctor
-from edge.doctor.bin import accelerator
+from edge.config import load_config
+from edge.doctor.bin import accelerator, page
+from edge.doctor.finding import Finding, examine
 from edge.drift import fingerprint
+from edge.errors import UnavailableError
 from edge.messages import Image
 from edge.site import BackgroundStep, part_name
 
@@ -118,6 +122,24 @@ def test_a_broker_that_is_away_is_a_failure() -> None:
         "camera.rate_hz=120",
     )
     assert found["broker"]["level"] == "failure"
+
+
+def test_a_port_that_another_program_has_is_a_warning() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (found,) = page(load_config(None, [f"web.port={port}"], {}))
+    assert (found.topic, found.level) == ("page", "warning")
+    assert str(port) in found.found
+    (found,) = page(load_config(None, [f"web.port={port}"], {}))
+    assert found.level == "ok"
+
+
+def test_what_an_error_says_to_do_is_the_advice() -> None:
+    def check() -> list[Finding]:
+        raise UnavailableError("GPIO expected a Raspberry Pi, found none; name the chip")
+
+    (found,) = examine("gpio", check)
+    assert found.advice == "name the chip"
 
 
 def test_the_archive_holds_no_password(tmp_path: Path) -> None:
