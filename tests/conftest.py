@@ -20,8 +20,9 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the Debian of tests/box is."""
+    """Where the Debian of tests/box and the virtual machine of tests/guest are."""
     parser.addoption("--box", help="the folder that `python3 -m tests.box.build FOLDER` made")
+    parser.addoption("--guest", help="the folder that `python3 -m tests.guest.build FOLDER` made")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,76 @@
+"""The bin that runs in the guest: what it watches, what it moves, and what it must have written down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.box.box import CONFIG, SORTER
+from tests.guest.guest import Guest
+
+# Python and the model, on a processor that is only emulated.
+READY_S = 900.0
+# Each bin has a line of its own.
+PINS = {"recycling": 17, "paper": 27, "rest": 22}
+
+# vivid draws a scene with a counter in its corner, and a square in its middle when it is told to: the item.
+# Small and slow, for the sake of machines that must emulate it.
+WATCHING = """
+[camera]
+backend = "usb"
+device = "/dev/video0"
+width_px = 320
+height_px = 180
+rate_hz = 5
+[presence]
+region = { top = 0.25 }
+[gpio]
+chip = 0
+[movements]
+# However slow the guest is, what it decided it moves.
+max_age_s = 60.0
+[bins.recycling]
+labels = ["glass", "metal", "plastic"]
+actuator = { kind = "gpio", pin = 17, pulse_s = 0.3 }
+[bins.paper]
+labels = ["cardboard", "paper"]
+actuator = { kind = "gpio", pin = 27, pulse_s = 0.3 }
+[bins.rest]
+labels = ["trash"]
+takes_unknown = true
+actuator = { kind = "gpio", pin = 22, pulse_s = 0.3 }
+"""
+GRAY_RAMP, COUNTER_ONLY = 20, 1
+
+
+def configure(guest: Guest, config: str) -> None:
+    """Write the configuration as an owner has it."""
+    guest.write(CONFIG, config)
+    guest("sh", "-c", f"chgrp sorter {CONFIG}; chmod 640 {CONFIG}")
+
+
+def set_scene(guest: Guest, **controls: int) -> None:
+    """Set the camera's own controls, which draw the scene."""
+    for name, value in controls.items():
+        guest("v4l2-ctl", "-c", f"{name}={value}")
+
+
+def moved(guest: Guest) -> list[int]:
+    """The lines that went on, in order, over all boots."""
+    return [change.line for change in guest.lines.changes() if change.is_on]
+
+
+def decisions(guest: Guest) -> list[dict[str, Any]]:
+    """All that the journal holds, the oldest first."""
+    lines = guest(SORTER, "events", "--json", "--limit", "100000").splitlines()
+    return sorted((json.loads(line) for line in lines), key=lambda decision: int(decision["seq"]))
+
+
+def check_decisions(guest: Guest) -> None:
+    """They count without a gap, and hold each movement that the world saw, in its order and once."""
+    seen, decided = moved(guest), decisions(guest)
+    assert [decision["seq"] for decision in decided] == list(range(1, len(decided) + 1))
+    assert len({decision["id"] for decision in decided}) == len(decided)
+    commanded = [PINS[decision["bin"]] for decision in decided if decision["commanded"]]
+    left = iter(commanded)
+    assert all(line in left for line in seen), f"moved {seen}, written down {commanded}"
