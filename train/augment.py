@@ -56,7 +56,8 @@ def plain_ranges(ranges: Augment) -> Augment:
     """The ranges for a picture as its photographer took it: whole, its own ground, nearly its own light."""
     light = ("white_balance", "exposure_stops", "contrast", "gamma", "saturation")
     milder = {name: _PLAIN_LIGHT * getattr(ranges, name) for name in light}
-    return ranges.model_copy(update={**milder, "square_share": 0.0, "aspect": 0.0, "shadow_share": 0.0})
+    absent = dict.fromkeys(("square_share", "aspect", "shadow_share", "dim_share"), 0.0)
+    return ranges.model_copy(update={**milder, **absent})
 
 
 def lay_on(image: Image, mask: Mask, ground: Image, source: Source, ranges: Augment, rng: Rng) -> Image:
@@ -195,9 +196,12 @@ def warp_mask(source: Source, matrix: NDArray[np.float64], size_px: int) -> Mask
 
 
 def relight(image: Image, ranges: Augment, rng: Rng) -> Image:
-    """Another lamp: white balance, exposure, gamma, contrast, saturation, and now and then a shadow."""
+    """Another lamp: white balance, exposure, gamma, contrast, saturation; now and then a dim one, or a shadow."""
     gains = np.exp(rng.uniform(-ranges.white_balance, ranges.white_balance, 3))
-    gains *= 2 ** rng.uniform(-ranges.exposure_stops, ranges.exposure_stops) / gains.mean()
+    stops = rng.uniform(-ranges.exposure_stops, ranges.exposure_stops)
+    if ranges.dim_share and _chance(rng, ranges.dim_share):
+        stops -= rng.uniform(0, ranges.dim_stops)
+    gains *= 2**stops / gains.mean()
     levels = np.linspace(0, 1, 256)[:, np.newaxis] ** np.exp(rng.uniform(-ranges.gamma, ranges.gamma))
     levels = 0.5 + (levels * gains - 0.5) * np.exp(rng.uniform(-ranges.contrast, ranges.contrast))
     if ranges.channel_shift:

@@ -131,6 +131,8 @@ class Augment(_Section):
     clear_labels: tuple[str, ...] = ()
     white_balance: NotNegative = 0.0
     exposure_stops: NotNegative = 0.0
+    dim_share: Share = 0.0
+    dim_stops: NotNegative = 0.0
     channel_shift: NotNegative = 0.0
     contrast: NotNegative = 0.0
     gamma: NotNegative = 0.0
