@@ -10,7 +10,7 @@ from edge.cameras.csi import CsiSettings, csi_camera
 from edge.cameras.film import FilmCamera
 from edge.cameras.recover import CameraHealth, ReopeningCamera
 from edge.cameras.replay import film_of
-from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.cameras.stream import StreamSettings, stream_camera
 from edge.cameras.usb import UsbSettings, usb_camera
 from edge.clock import Clock, PacedClock
@@ -41,7 +41,7 @@ def open_camera(
             film_of(section.source, section.rate_hz, is_leisurely=is_patient), clock, is_patient=is_patient
         )
     if isinstance(section, SimulatedCameraSection):
-        film = SimulatedFilm(load_stage(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
+        film = SimulatedFilm(load_scenes(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
         return FilmCamera(film, clock, is_patient=is_patient)
     return ReopeningCamera(_live_camera(section, clock), clock, on_change)
 

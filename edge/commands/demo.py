@@ -18,29 +18,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--items", "num_items", type=click.IntRange(1, 1000), help="How many come; 12, with --web 1000.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another day.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another light.")
 @click.option("--fast", is_flag=True, help="As fast as this machine can, not at the scene's own pace.")
 @click.option("--web", "has_page", is_flag=True, help="Open the page, and go on until Ctrl-C.")
 @bundle_option
 @json_option
 @verbosity_options
 def demo(num_items: int | None, seed: int, *, fast: bool, has_page: bool, bundle: Path | None, as_json: bool) -> None:
-    """Play rendered items before a simulated camera and print each decision as it falls."""
-    from edge.cameras.simulated import SimulatedFilm, load_stage
+    """Play a film of rendered items that fall into a bin, and print each decision as it falls."""
+    from edge.cameras.simulated import SimulatedFilm, load_scenes
     from edge.clock import ReplayClock, SystemClock
     from edge.config import Config, with_choices
     from edge.config.sections import SimulatedCameraSection
     from edge.config.web import WebSection
-    from edge.scoring import Truth, score
+    from edge.scoring import score
     from edge.service import open_rehearsal
 
     num_items = num_items or (1000 if has_page else 12)
     section = SimulatedCameraSection(num_items=num_items, seed=seed)
-    film = SimulatedFilm(load_stage(), num_items, rate_hz=section.rate_hz, seed=seed)
-    truth = Truth.model_validate({"events": [visit.truth() for visit in film.visits]})
+    film = SimulatedFilm(load_scenes(), num_items, rate_hz=section.rate_hz, seed=seed)
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []
-    shown.say(f"{num_items} rendered items come before a simulated camera; nothing real moves.\n")
+    shown.say(f"{num_items} rendered items fall into a simulated bin; nothing real moves.\n")
     settings = with_choices(Config(camera=section, web=WebSection() if has_page else None), bundle, None)
     clock = ReplayClock() if fast else SystemClock()
     with ExitStack() as stack:
@@ -50,7 +49,7 @@ def demo(num_items: int | None, seed: int, *, fast: bool, has_page: bool, bundle
         observers = [] if view is None else [view.saw]
         loop = stack.enter_context(open_rehearsal(settings, clock, listeners, announce=show_page, observers=observers))
         loop.run_to_end()
-    shown.score(score(decisions, truth))
+    shown.score(score(decisions, film.truth()))
 
 
 def _live_view(stack: ExitStack, bundle: Path | None, title: str) -> LiveView | None:

@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from edge.cameras.film import FilmCamera
-from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.clock import ReplayClock
 from edge.config import Config
 from edge.messages import Image
@@ -27,7 +27,7 @@ class EndlessFilm:
 
     def __init__(self, num_frames: int) -> None:
         self.num_frames = num_frames
-        self._pictures = [image for _, image in SimulatedFilm(load_stage(), 8).play()]
+        self._pictures = [image for _, image in SimulatedFilm(load_scenes(), 8).play()]
 
     def play(self) -> Generator[tuple[float, Image], None, None]:
         for index in range(self.num_frames):

@@ -26,7 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.web import WebSection
@@ -68,7 +68,7 @@ class EndlessCamera:
 def render(num_items: int) -> list[Image]:
     """Items that come and go, 1280 x 720."""
     wide = []
-    for _, image in SimulatedFilm(load_stage(), num_items).play():
+    for _, image in SimulatedFilm(load_scenes(), num_items).play():
         frame: Image = cv2.resize(image[60:420], SIZE, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         frame.setflags(write=False)
         wide.append(frame)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import cv2
 
-from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.clock import ReplayClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection
@@ -32,7 +32,7 @@ SIZE = (1280, 720)
 
 def write_clip(path: Path, num_items: int) -> int:
     """The simulated bin at 1280x720, as H.264's older cousin in MP4; the number of frames."""
-    film = SimulatedFilm(load_stage(), num_items)
+    film = SimulatedFilm(load_scenes(), num_items)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 12.0, SIZE)
     num_frames = 0
     for _, image in film.play():

@@ -13,7 +13,6 @@ from calibration.emptiness import suspects
 from calibration.site_file import SiteFolder
 from calibration.talk import Desk, Talk
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.cameras.simulated import load_stage
 from edge.config import Config
 from edge.errors import CameraLostError, CheckFailedError
 from edge.messages import Frame, Image, Phase
@@ -21,6 +20,7 @@ from edge.presence import PresenceDetector
 from edge.presence.planes import Floats
 from edge.presence.settings import PresenceSettings, Region
 from edge.site import load_site
+from tests.scenes.pictures import load_stage
 
 SETTINGS = PresenceSettings()
 RATE_HZ = 10.0

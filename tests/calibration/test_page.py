@@ -10,10 +10,10 @@ import pytest
 from calibration.page import PageTeacher
 from edge.assembly.page import TEACHERS, ReloadingTeacher
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.cameras.simulated import load_stage
 from edge.errors import UsageError
 from edge.site import load_site
 from tests.calibration.test_teach import variants
+from tests.scenes.pictures import load_stage
 
 
 def test_what_was_looked_at_is_in_the_site_file_and_the_bin_is_asked_to_read_it(tmp_path: Path) -> None:

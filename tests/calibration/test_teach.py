@@ -17,7 +17,6 @@ from calibration.teach import Teaching
 from calibration.teach_cli import teach
 from edge.assembly.parts import load_parts
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.cameras.simulated import StagedItem, load_stage
 from edge.clock import ReplayClock
 from edge.config import Config, load_config
 from edge.config.cameras import SimulatedCameraSection
@@ -28,6 +27,7 @@ from edge.presence import PresenceSettings
 from edge.service import open_rehearsal
 from edge.site import SITE, load_site
 from edge.stills import StillFinder
+from tests.scenes.pictures import StagedItem, load_stage
 from train.cli import evaluate
 
 BUNDLE = load_bundle(DEFAULT_BUNDLE)

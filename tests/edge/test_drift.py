@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cameras.simulated import load_stage
 from edge.drift import DriftWatch, fingerprint, measure, sentences, sharpness
 from edge.messages import Frame, Image, Phase, Presence, Sight
 from edge.preprocess import load_picture
+from tests.scenes.pictures import load_stage
 
 Change = Callable[[Image], Image]
 

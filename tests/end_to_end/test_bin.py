@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -16,12 +15,13 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import cv2
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.cameras.simulated import SCENES, load_stage
 from tests.edge.cameras.test_stream import MjpegServer
+from tests.scenes.pictures import load_stage
 
 Sorter = Callable[..., CompletedProcess[str]]
 
@@ -98,16 +98,18 @@ def test_a_recording_replays_what_the_camera_saw(sorter: Sorter, tmp_path: Path)
 
 def test_a_simulated_clip_is_decided_as_its_truth_says(sorter: Sorter, tmp_path: Path) -> None:
     photographs = tmp_path / "photographs"
-    for item in load_stage().items:
+    stage, empty = load_stage(), tmp_path / "empty.png"
+    cv2.imwrite(str(empty), stage.empty[..., ::-1])
+    for item in stage.items:
         (photographs / item.label).mkdir(parents=True, exist_ok=True)
-        shutil.copy(SCENES / item.file, photographs / item.label / item.file)
+        cv2.imwrite(str(photographs / item.label / f"{item.source}.png"), item.picture[..., ::-1])
     clip = tmp_path / "clip.avi"
     built = sorter(
         "simulate",
         "--items",
         str(photographs),
         "--background",
-        str(SCENES / "empty.jpg"),
+        str(empty),
         "--out",
         str(clip),
         "--limit",

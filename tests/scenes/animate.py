@@ -1,4 +1,4 @@
-"""The manual's small animation: the demo's rendered items through the real loop, with what it sees and decides.
+"""The manual's small animation: the demo's film through the real loop, with what it sees and decides.
 
 python3 -m tests.scenes.animate OUT.webp [--items N] [--seed N]
 """

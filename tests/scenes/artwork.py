@@ -107,38 +107,6 @@ def newspaper(rng: np.random.Generator) -> Picture:
     return np.asarray(image)
 
 
-def letter(rng: np.random.Generator) -> Picture:
-    """A printed office page."""
-    image = Image.new("RGB", (1000, 1400), "#f2f1ec")
-    draw = ImageDraw.Draw(image)
-    _text(draw, (330, 120), "Notice of delivery", 56, "#20242c", 1)
-    for top in (220, 520, 860):
-        _lines(draw, rng, (110, top, 890, top + 250), 24, "#2c2f36")
-    draw.rectangle((110, 1180, 890, 1290), outline="#2c2f36", width=4)
-    return np.asarray(image)
-
-
-def packet(
-    rng: np.random.Generator, ground: str, accent: str, light: str, brand: str, size: tuple[int, int] = (1200, 800)
-) -> Picture:
-    """The front of a snack packet."""
-    width, height = size
-    image = Image.new("RGB", size, ground)
-    draw = ImageDraw.Draw(image)
-    for i in range(12):
-        x = width * i / 11
-        draw.polygon([(x - 30, 0), (x + 30, 0), (width / 2, height / 2)], fill=accent)
-    draw.ellipse((width * 0.14, height * 0.16, width * 0.86, height * 0.7), fill=light, outline=accent, width=16)
-    _text(draw, (width / 2, height * 0.42), brand, round(height * 0.24), ground, 8)
-    _text(draw, (width / 2, height * 0.6), "salted crunch", round(height * 0.075), accent, 2)
-    for _ in range(14):
-        x, y, r = rng.uniform(0.1, 0.9) * width, rng.uniform(0.76, 0.9) * height, rng.uniform(30, 60)
-        draw.ellipse((x - r, y - r * 0.7, x + r, y + r * 0.7), fill="#e2b04a", outline="#a8742a", width=6)
-    draw.rectangle((0, 0, width, 24), fill=light)
-    draw.rectangle((0, height - 24, width, height), fill=light)
-    return np.asarray(image)
-
-
 def shipping_label(rng: np.random.Generator) -> Picture:
     """A white address label with barcode."""
     image = Image.new("RGB", (600, 400), "#f6f5f1")
@@ -146,4 +114,24 @@ def shipping_label(rng: np.random.Generator) -> Picture:
     _lines(draw, rng, (30, 30, 330, 190), 26, "#1c1c1c")
     _text(draw, (480, 100), "X7", 110, "#1c1c1c", 4)
     _barcode(draw, rng, (30, 220, 570, 370))
+    return np.asarray(image)
+
+
+def snack_bag(rng: np.random.Generator) -> Picture:
+    """The front of a bag of corn rings: yellow, a green brand over a bowl, a table and small print."""
+    image = Image.new("RGB", (1000, 1300), "#e3c21c")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 1000, 90), fill="#c9a70f")
+    draw.rectangle((0, 1210, 1000, 1300), fill="#c9a70f")
+    draw.ellipse((140, 470, 860, 1110), fill="#7c3a12", outline="#2f6b2c", width=26)
+    for _ in range(60):
+        angle, reach = rng.uniform(0, 2 * np.pi), np.sqrt(rng.uniform(0, 1)) * 250
+        x, y, r = 500 + reach * np.cos(angle), 790 + reach * 0.85 * np.sin(angle), rng.uniform(44, 66)
+        draw.ellipse((x - r, y - r, x + r, y + r), outline=str(rng.choice(["#e0a53c", "#cf8a24", "#efc268"])), width=24)
+    draw.polygon([(60, 180), (940, 120), (900, 400), (100, 430)], fill="#2f6b2c")
+    _text(draw, (500, 285), "ONYO", 230, "#f7edc4", 14)
+    _text(draw, (500, 440), "onion flavored rings", 62, "#2f3a12", 2)
+    draw.rectangle((650, 1020, 940, 1180), fill="#b5202a")
+    _text(draw, (795, 1100), "NET 35 g", 62, "#f7edc4", 3)
+    _lines(draw, rng, (60, 1130, 600, 1200), 22, "#3a3208")
     return np.asarray(image)

@@ -76,22 +76,6 @@ def _can_parts(print_: artwork.Picture, deform: object = None) -> list[Part]:
     return [Part(part.grid.mapped(deform), part.material, 0.5) for part in parts]  # type: ignore[arg-type]
 
 
-def drink_can(rng: np.random.Generator) -> Item:
-    """A printed can on its side, with a few dents."""
-    print_ = artwork.can_print(rng, "#c4c7cd", "#1d4f9e", "#b3131f", "RIVO")
-    dents = np.random.default_rng(int(rng.integers(1 << 30)))
-    parts = _can_parts(print_)
-    body = parts[0].grid.mapped(lambda points: dented(points, dents, 7, 1.5, 0.35))
-    return Item("metal", [Part(body, parts[0].material), *parts[1:]], rolled(rng.uniform(-0.5, 0.5)))
-
-
-def standing_can(rng: np.random.Generator) -> Item:
-    """An opened can that stands, seen on its lid."""
-    return Item(
-        "metal", _can_parts(artwork.can_print(rng, "#c9a227", "#5b3b12", "#f6efd8", "ALBA")), rotation((0, 0, 1), 0.4)
-    )
-
-
 def crushed_can(rng: np.random.Generator) -> Item:
     """A can squeezed flat in the middle and bent, with sharp creases."""
 
@@ -195,18 +179,6 @@ SODA = [
     (1.5, 19.3),
     (1.3, 19.5),
 ]
-JAR = [
-    (0.0, 0.4),
-    (3.2, 0.0),
-    (3.9, 0.4),
-    (3.9, 9.2),
-    (3.2, 10.6),
-    (3.1, 11.2),
-    (3.3, 11.3),
-    (3.3, 11.6),
-    (3.1, 11.7),
-    (3.1, 12.4),
-]
 
 
 def brown_bottle(rng: np.random.Generator) -> Item:
@@ -233,14 +205,6 @@ def clear_bottle(rng: np.random.Generator) -> Item:
         [Part(_bottle_shell(SODA, 0.8, 0.32), materials.glass("#fbfdfc", body="#cfe6da"))],
         rolled(rng.uniform(0, 6)),
     )
-
-
-def jar(rng: np.random.Generator) -> Item:
-    """A jam jar with label, the lid gone."""
-    label = artwork.bottle_label(rng, "#f5e7b8", "#8c2e16", "#55803a", "APRICOT")
-    parts = [Part(_bottle_shell(JAR, 0.7, 0.3), materials.glass("#fbfdfc", body="#c4dfd2"))]
-    parts.append(Part(arc_band(3.925, 1.8, 7.6, 3.2), materials.printed(label, roughness=0.45)))
-    return Item("glass", parts, rolled(rng.uniform(-0.3, 0.3)))
 
 
 def _cap(radius: float, bottom: float, height: float, color: str) -> Part:
@@ -295,12 +259,6 @@ def water_bottle(rng: np.random.Generator) -> Item:
     return _pet(rng, "#f9fbfc", "#2b6fc2", label, 21.0, 3.1)
 
 
-def soda_bottle(rng: np.random.Generator) -> Item:
-    """A PET bottle of pale green with an orange cap."""
-    label = artwork.bottle_label(rng, "#f3b229", "#1d5d34", "#1d5d34", "LIMA", (1800, 420))
-    return _pet(rng, "#d3efd8", "#d8541e", label, 20.0, 3.3)
-
-
 def milk_bottle(rng: np.random.Generator) -> Item:
     """A milky HDPE bottle with a square body, a colored cap and a label."""
     corners = rounded([(0.0, 0.0), (4.0, 0.0), (4.0, 10.5), (3.0, 14.0), (1.5, 16.0), (1.5, 17.5)], 0.9, 8)
@@ -331,20 +289,3 @@ def _wrap_on(points: Points, shape: object, radius: float) -> Points:
     around = np.stack([radius * np.cos(turn), radius * np.sin(turn), points[:, 2]], axis=1)
     shaped: Points = shape(around)  # type: ignore[operator]
     return shaped * (1.004, 1.008, 1.0)
-
-
-def paper_cup(rng: np.random.Generator) -> Item:
-    """A coffee cup, coated and so not for the paper bin, on its side."""
-    outside = [(0.0, 0.3), (2.6, 0.3), (2.65, 0.0), (2.75, 0.0), (4.0, 10.6)]
-    lip = [(4.2 + 0.14 * np.cos(a), 10.7 + 0.14 * np.sin(a)) for a in np.linspace(-2.0, 3.0, 10)]
-    inside = [(3.85, 10.5), (2.6, 0.5), (0.0, 0.5)]
-    white = materials.plastic("#e9e5db", roughness=0.5, glow=0.1)
-    sleeve_print = artwork.bottle_label(rng, "#6b4a2f", "#f0e6d2", "#3f2a1a", "MOKA", (1400, 420))
-    z = np.linspace(2.6, 8.0, 20)
-    sleeve = lathe([(2.75 + 1.25 * h / 10.6 + 0.05, float(h)) for h in z], 96)
-    parts = [
-        Part(lathe([*outside, *lip, *inside], 128), white, 0.6),
-        Part(sleeve, materials.printed(sleeve_print, roughness=0.7)),
-    ]
-    tilt = np.arctan2(1.25, 10.6)
-    return Item("trash", parts, rotation((1, 0, 0), np.pi / 2 - tilt) @ rotation((0, 0, 1), rng.uniform(-0.5, 0.5)))

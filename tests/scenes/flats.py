@@ -39,30 +39,6 @@ def open_box(rng: np.random.Generator) -> Item:
     return Item("cardboard", parts)
 
 
-def closed_box(rng: np.random.Generator) -> Item:
-    """A closed box with tape over the seam."""
-    kraft = materials.kraft("#b08a5e")
-    width, depth, height = 14.0, 10.0, 5.0
-    top: list[Part] = []
-    for sign in (1.0, -1.0):
-        half = sheet(width, depth / 2 - 0.06, 0.3).mapped(lambda p: ripple(p, rng, 0.03, 5.0))
-        half = half.shifted(0.0, sign * (depth / 4 + 0.03), height)
-        top += [Part(grid, kraft, 0.5) for grid in slab(half, BOARD)]
-    for side in range(4):
-        about = rotation((0, 0, 1), side * np.pi / 2)
-        long, reach = (width, depth / 2) if side % 2 == 0 else (depth, width / 2)
-        top += _panel(
-            long, height - 0.05, about @ rotation((1, 0, 0), np.pi / 2), tuple(about @ (0.0, reach, 0.0)), kraft
-        )
-    tape = materials.plastic("#b3905f", roughness=0.16, glow=0.0)
-    strip = sheet(width + 0.1, 3.2, 0.3).mapped(lambda p: ripple(p, rng, 0.012, 2.0)).shifted(0.0, 0.0, height + 0.03)
-    label = sheet(4.6, 3.1, 0.5).shifted(3.6, -2.9, height + 0.05)
-    return Item(
-        "cardboard",
-        [*top, Part(strip, tape), Part(label, materials.printed(artwork.shipping_label(rng), roughness=0.5))],
-    )
-
-
 def flat_box(rng: np.random.Generator) -> Item:
     """A box slit open and pressed nearly flat: three panels in a strip, with flaps, one of them torn short."""
     kraft = materials.kraft("#ad8557", flutes=0.02)
@@ -105,35 +81,18 @@ def paper_ball(rng: np.random.Generator) -> Item:
     return Item("paper", [Part(ball, materials.paper("#f0efeb", speckle=0.01), 0.9)])
 
 
-def crumpled_page(rng: np.random.Generator) -> Item:
-    """A printed letter crumpled and opened again."""
-    page = _crumpled(rng, (19.0, 25.0), 9.0, 0.03, num_creases=22, steepness=0.9)
-    return Item("paper", [Part(page, materials.printed(artwork.letter(rng), roughness=0.75, wrinkle=0.03), 0.9)])
-
-
 def newspaper(rng: np.random.Generator) -> Item:
     """A printed page, one corner folded over, nearly flat."""
     page = sheet(14.0, 17.5, 0.12).mapped(lambda p: creased(ripple(p, rng, 0.15, 9.0), rng, 5, 0.03, 0.3))
     return Item("paper", [Part(page, materials.printed(artwork.newspaper(rng), roughness=0.7), 0.9)])
 
 
-def napkin(rng: np.random.Generator) -> Item:
-    """A used brown paper napkin."""
-    cloth = _crumpled(rng, (30.0, 30.0), 7.4, 0.06, num_creases=24, steepness=0.9)
-    return Item("trash", [Part(cloth, materials.paper("#c9af90", speckle=0.03, grain=0.06), 1.5)])
-
-
-def white_tissue(rng: np.random.Generator) -> Item:
-    """A used white tissue, thin and soft."""
-    cloth = _crumpled(rng, (26.0, 26.0), 7.5, 0.08, num_creases=18, steepness=1.0)
-    return Item("trash", [Part(cloth, materials.paper("#e8e4da", speckle=0.02, grain=0.05), 1.5)])
-
-
 def _packet(
     rng: np.random.Generator, size: tuple[float, float], height: float, num_folds: int = 14
 ) -> tuple[Grid, Grid]:
-    """Front and back of a sealed packet with crimped ends, a little crushed."""
+    """Front and back of a sealed packet with crimped, toothed ends, a little crushed."""
     width, depth = size
+    tooth = 0.35
 
     def puff(points: Points, sign: float) -> Points:
         u, v = np.abs(points[:, 0]) / (width / 2), np.abs(points[:, 1]) / (depth / 2)
@@ -146,8 +105,10 @@ def _packet(
             * belly**0.3
         )
         lifted = points.copy()
-        lifted[:, 2] = sign * (height * belly) + pleats + crimp
+        lifted[:, 2] = sign * (height * belly + 0.02) + pleats + crimp
         lifted[:, 1] *= 1 - 0.10 * (1 - u**2)
+        teeth = np.abs((points[:, 1] / tooth) % 1 - 0.5) * tooth  # cut in zigzag
+        lifted[:, 0] += np.sign(points[:, 0]) * teeth * (u > 0.97)
         return lifted
 
     crush_rng = np.random.default_rng(int(rng.integers(1 << 30)))
@@ -167,26 +128,16 @@ def _packet(
 
 
 def _wrapper(
-    rng: np.random.Generator, print_: artwork.Picture, size: tuple[float, float], height: float, roughness: float
+    rng: np.random.Generator, print_: artwork.Picture, size: tuple[float, float], height: float, num_folds: int
 ) -> Item:
-    front, back = _packet(rng, size, height)
-    foil = materials.printed(print_, roughness=roughness, metallic=0.55, wrinkle=0.03)
+    """A printed packet of plastic film, silvery inside."""
+    front, back = _packet(rng, size, height, num_folds)
+    film = materials.printed(print_, roughness=0.2, metallic=0.35, wrinkle=0.06)
     silver = materials.metal("#cfd0d2", roughness=0.25)
-    return Item("trash", [Part(front, foil, 1.0), Part(back, silver, 1.0)])
+    return Item("trash", [Part(front, film, 1.0), Part(back, silver, 1.0)])
 
 
 def chips_bag(rng: np.random.Generator) -> Item:
-    """An empty chips bag, crushed."""
-    return _wrapper(rng, artwork.packet(rng, "#d8b416", "#b3261e", "#f7efcf", "KRAX"), (15.0, 11.0), 1.3, 0.24)
-
-
-def candy_wrapper(rng: np.random.Generator) -> Item:
-    """The wrapper of a candy bar."""
-    print_ = artwork.packet(rng, "#5a2413", "#c98a2b", "#a3231f", "BOMBO", (1500, 500))
-    return _wrapper(rng, print_, (13.0, 4.6), 0.8, 0.2)
-
-
-def clear_film(rng: np.random.Generator) -> Item:
-    """A crumpled clear plastic wrap."""
-    wrap = _crumpled(rng, (28.0, 26.0), 8.0, 0.04, num_creases=20, steepness=1.0)
-    return Item("trash", [Part(wrap, materials.film("#e8ecee"), 1.0)])
+    """An empty bag of snacks, a little crushed."""
+    print_ = np.ascontiguousarray(np.rot90(artwork.snack_bag(rng)))
+    return _wrapper(rng, print_, (17.0, 13.0), 1.4, 13)

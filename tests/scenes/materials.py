@@ -154,16 +154,6 @@ def plastic(color: str, *, roughness: float = 0.35, glow: float = 0.15) -> bpy.t
     return tree.finish(shader.outputs[0])
 
 
-def film(color: str, *, haze: float = 0.12) -> bpy.types.Material:
-    """A clear thin film: mirror at grazing angles, otherwise a faint veil."""
-    tree = Tree("film")
-    veil = tree.add("BsdfPrincipled", Base_Color=linear(color), Roughness=0.12, Coat_Weight=1.0, Coat_Roughness=0.05)
-    clear = tree.add("BsdfTransparent", Color=linear("#f4f6f6")).outputs[0]
-    facing = tree.add("LayerWeight", Blend=0.35).outputs["Facing"]
-    cover = tree.add("MapRange", Value=facing, To_Min=haze, To_Max=0.85).outputs[0]
-    return tree.finish(tree.blend(cover, clear, veil.outputs[0]))
-
-
 def paper(color: str, *, grain: float = 0.02, speckle: float = 0.06) -> bpy.types.Material:
     """Uncoated paper and tissue: matte, a little light shines through, fibers in the color."""
     tree = Tree("paper")
@@ -192,12 +182,25 @@ def kraft(color: str = "#b58d60", *, flutes: float = 0.012) -> bpy.types.Materia
     return tree.finish(tree.add("BsdfPrincipled", Base_Color=tone, Roughness=0.85, Normal=grained).outputs[0])
 
 
+def worn(color: str) -> bpy.types.Material:
+    """The bin's own plastic: grained, with scuffs and pale smears."""
+    tree = Tree("worn")
+    smear = tree.add("MapRange", Value=tree.noise(0.25, 6.0), From_Min=0.5, From_Max=0.8, To_Max=0.35).outputs[0]
+    pale = tuple(min(1.0, 1.5 * channel + 0.03) for channel in linear(color)[:3])
+    scuff = tree.add(
+        "MapRange", Value=tree.noise(0.9, 4.0, stretch=(0.2, 0.2, 3.0)), From_Min=0.62, From_Max=0.75, To_Max=0.4
+    )
+    tone = tree.mix(scuff.outputs[0], tree.mix(smear, linear(color), (*pale, 1.0)), (*pale, 1.0))
+    normal = tree.bump(tree.noise(14.0, 3.0), 0.02)
+    return tree.finish(tree.add("BsdfPrincipled", Base_Color=tone, Roughness=0.5, Normal=normal).outputs[0])
+
+
 def board(color: str, dirt: str) -> bpy.types.Material:
     """The tray: pale matte plastic with faint stains and scratches."""
     tree = Tree("board")
-    stains = tree.add("MapRange", Value=tree.noise(0.12, 5.0), From_Min=0.46, From_Max=0.78, To_Max=0.5).outputs[0]
+    stains = tree.add("MapRange", Value=tree.noise(0.12, 5.0), From_Min=0.44, From_Max=0.74, To_Max=0.55).outputs[0]
     scratch = tree.add(
-        "MapRange", Value=tree.noise(1.5, 3.0, stretch=(0.15, 4.0, 1.0)), From_Min=0.60, From_Max=0.75, To_Max=0.35
+        "MapRange", Value=tree.noise(1.5, 3.0, stretch=(0.15, 4.0, 1.0)), From_Min=0.58, From_Max=0.72, To_Max=0.45
     )
     tone = tree.mix(scratch.outputs[0], tree.mix(stains, linear(color), linear(dirt)), linear(dirt))
     normal = tree.bump(tree.noise(18.0, 3.0), 0.006)

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cameras.simulated import load_stage
 from edge.errors import PictureError
 from edge.messages import Image
 from edge.preprocess import crop, square_around
 from edge.web.folding import MAX_DISTANCE, NUM_BITS, fingerprint, fold
 from edge.web.jpeg import small_jpeg
+from tests.scenes.pictures import load_stage
 
 ITEMS = [
     crop(item.picture, square_around(item.box, item.picture.shape[1], item.picture.shape[0]))
