@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 
 from edge.benchmark.device import memory_mb
-from edge.cameras.simulated import SimulatedFilm, load_stage
+from edge.cameras.simulated import SimulatedFilm, load_scenes
 from tests.edge.publishers.broker import Broker, Listener
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -32,7 +32,7 @@ def render(path: Path, num_items: int) -> None:
     """A film of the shipped items, in the middle of a frame of this size."""
     fourcc = cv2.VideoWriter.fourcc(*"MJPG")
     writer = cv2.VideoWriter(str(path), fourcc, RATE_HZ, (WIDTH_PX, HEIGHT_PX))
-    for _, image in SimulatedFilm(load_stage(), num_items, rate_hz=RATE_HZ).play():
+    for _, image in SimulatedFilm(load_scenes(), num_items, rate_hz=RATE_HZ).play():
         side = round((WIDTH_PX - HEIGHT_PX) / 2)
         square = cv2.resize(image, (HEIGHT_PX, HEIGHT_PX))
         wide = cv2.copyMakeBorder(square, 0, 0, side, side, cv2.BORDER_REPLICATE)

@@ -20,10 +20,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge.bundle import DEFAULT_BUNDLE
-from edge.cameras.simulated import SCENES, load_stage
 from edge.cli import gather, sorter
+from edge.messages import Image
 from edge.simulation import Conditions, Plan, Scene, cut_out, write_clip
 from tests.end_to_end.test_readme import CHECKOUT, shell_lines
+from tests.scenes.pictures import load_stage
 
 CONFIG = """
 [camera]
@@ -110,23 +111,27 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _lay_out(folder: Path) -> None:
     (folder / "sorter.toml").write_text(CONFIG, encoding="utf-8")
-    shutil.copy(SCENES / "drink_can.jpg", folder / "can.jpg")
-    shutil.copy(SCENES / "green_bottle.jpg", folder / "bottle.jpg")
     stage = load_stage()
+    pictures = {item.source: item.picture for item in stage.items}
+    _write(folder / "can.jpg", pictures["crushed_can"])
+    _write(folder / "bottle.jpg", pictures["green_bottle"])
     for number, item in enumerate((*stage.items, *stage.items)):
         (folder / "photos" / item.label).mkdir(parents=True, exist_ok=True)
-        shutil.copy(SCENES / item.file, folder / "photos" / item.label / f"{number}.jpg")
+        _write(folder / "photos" / item.label / f"{number}.jpg", item.picture)
     for name in ("batteries", "empty"):
         (folder / name).mkdir()
     for number in range(3):
-        shutil.copy(SCENES / "empty.jpg", folder / "empty" / f"{number}.jpg")
-        turned = cv2.rotate(cv2.imread(str(SCENES / "tin_can.jpg")), number)
-        cv2.imwrite(str(folder / "batteries" / f"{number}.jpg"), turned)
+        _write(folder / "empty" / f"{number}.jpg", stage.empty)
+        _write(folder / "batteries" / f"{number}.jpg", cv2.rotate(pictures["tin_can"], number))
     plan = Plan(hand_only_share=0, rest_s=(1.0, 1.2), lead_s=1.0)
-    items = [cut_out(item.picture, item.label, item.file) for item in stage.items[:2]]
+    items = [cut_out(item.picture, item.label, item.source) for item in stage.items[:2]]
     write_clip(Scene(items, stage.empty, plan, Conditions(), seed=1), folder / "clip.mp4")
     shutil.copytree(DEFAULT_BUNDLE, folder / "my-bundle")
     shutil.make_archive(str(folder / "model"), "zip", DEFAULT_BUNDLE)
+
+
+def _write(path: Path, picture: Image) -> None:
+    cv2.imwrite(str(path), picture[..., ::-1])
 
 
 def _where(line: str) -> str | None:
