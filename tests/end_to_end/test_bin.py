@@ -141,10 +141,13 @@ class Listener:
         self.heard: dict[str, list[str]] = {}
         self._news = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe("sorter/#", 1)
+        self._client.on_subscribe = lambda *_: subscribed.set()
         self._client.on_message = self._hear
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
+        assert subscribed.wait(60)
 
     def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         with self._news:

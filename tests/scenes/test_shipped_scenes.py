@@ -49,15 +49,18 @@ def test_an_item_changes_its_box_and_leaves_the_far_corners_of_the_bin_alone(sta
         assert (corners > 20).mean() < 0.01, item.source
 
 
-def test_what_an_item_changes_lies_in_its_box_and_the_shadow_beside_it(stage: Stage) -> None:
+def test_beside_an_item_and_its_shadow_the_bin_is_as_it_was(stage: Stage) -> None:
     for item in stage.items:
         difference = cv2.GaussianBlur(relit_difference(stage, item.picture), (5, 5), 0)
-        rows, columns = np.nonzero(difference > 20)
         # A lamp at 60 degrees above the tray throws shadows of about half an item's height.
-        reach = 0.25 * max(item.box.width, item.box.height)
-        near = (rows >= item.box.y - reach) & (rows <= item.box.y + item.box.height + reach)
-        near &= (columns >= item.box.x - reach) & (columns <= item.box.x + item.box.width + reach)
-        assert near.mean() > 0.98, item.source
+        reach = round(0.25 * max(item.box.width, item.box.height))
+        beside = np.ones(difference.shape, bool)
+        beside[
+            max(0, item.box.y - reach) : item.box.y + item.box.height + reach,
+            max(0, item.box.x - reach) : item.box.x + item.box.width + reach,
+        ] = False
+        # Somebody's shadow passes while the paper ball lies there: smooth, and gone at once.
+        assert np.percentile(difference[beside], 98) < 20, item.source
 
 
 def relit_difference(stage: Stage, picture: np.ndarray) -> np.ndarray:
