@@ -14,6 +14,7 @@ import click
 
 from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
 from edge.errors import CheckFailedError, UsageError
+from edge.native import native_stderr_logged
 
 if TYPE_CHECKING:
     from convert.draft import Draft
@@ -172,8 +173,9 @@ def _refusal(draft: Draft, *, was_rescued: bool) -> str:
 
 
 def _draft_of_run(run: Path, limits: Limits, how: _How, *, accepts_loss: bool, has_plain_classifier: bool) -> Draft:
-    from convert.export import draft_bundle
-    from convert.source import ConvertSettings
+    with native_stderr_logged():
+        from convert.export import draft_bundle
+        from convert.source import ConvertSettings
 
     settings = ConvertSettings(
         precision=how["precision"],
@@ -191,8 +193,9 @@ def _draft_of_run(run: Path, limits: Limits, how: _How, *, accepts_loss: bool, h
 
 
 def _draft_of_foreign(path: Path, how: _How) -> Draft:
-    from convert.foreign import ForeignSettings, draft_foreign
-    from convert.rescaling import Normalization
+    with native_stderr_logged():
+        from convert.foreign import ForeignSettings, draft_foreign
+        from convert.rescaling import Normalization
 
     mean, std = how["mean"], how["std"]
     if (mean is None) != (std is None):

@@ -34,6 +34,8 @@ FILM, INDEX = "film.mp4", "film.json"
 STEADY = Conditions(
     exposure_drift=0.03, drift_period_s=40.0, cast=0.01, flicker=0.003, jitter_px=0.0, blur_px=0.0, jpeg_quality=88
 )
+# The bin is empty for so long before the film begins: time to look at the empty scene, as a person would leave.
+LEAD_S = 3.0
 # Sums of frame times are a little less than what they stand for; frames.
 _ROUNDING = 1e-6
 
@@ -124,7 +126,7 @@ class SimulatedFilm:
         num_read, picture = 0, np.empty((0, 0, 3), np.uint8)
         for frame_index in range(self.num_frames):
             at_s = frame_index / self._rate_hz
-            while num_read <= int(at_s * self._scenes.reel.rate_hz + _ROUNDING):
+            while num_read <= int(max(0.0, at_s - LEAD_S) * self._scenes.reel.rate_hz + _ROUNDING):
                 picture, num_read = next(looped), num_read + 1
             image = lens.photograph(picture.astype(np.float32), at_s)
             image.setflags(write=False)
@@ -139,6 +141,6 @@ class SimulatedFilm:
 def _visit(reel: Reel, index: int) -> FilmedItem:
     """The visit of that number, counted on through all the showings."""
     num_shown, event_index = divmod(index, len(reel.events))
-    event, later_s = reel.events[event_index], num_shown * reel.seconds
+    event, later_s = reel.events[event_index], LEAD_S + num_shown * reel.seconds
     moments = {name: round(getattr(event, name) + later_s, 3) for name in ("enters", "settled", "leaves", "gone")}
     return event.model_copy(update=moments)

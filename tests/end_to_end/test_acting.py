@@ -109,9 +109,9 @@ def test_actuators_are_listed_and_tried(sorter: Sorter, tmp_path: Path) -> None:
     good = sorter("actuators", "test", "recycling", "paper", "--config", str(config), "-v")
     assert (good.returncode, good.stdout) == (0, "recycling: moved\npaper: moved\n")
     assert states(good.stderr)[17] == ["1", "0"]
-    bad = sorter("actuators", "test", "--config", str(config))
-    assert bad.returncode == 1
-    assert "rest: the movement was not confirmed" in bad.stderr
+    # A simulated switch sees what moves; a jam is made in tests/edge/actuators, where a switch can stay open.
+    whole = sorter("actuators", "test", "--config", str(config))
+    assert (whole.returncode, whole.stdout) == (0, "recycling: moved\npaper: moved\nrest: confirmed\n")
     assert sorter("actuators", "test", "attic", "--config", str(config)).returncode == 2
 
 
@@ -128,9 +128,9 @@ def test_a_command_over_mqtt_switches_movements_off_and_the_state_says_so(
     assert (outcome["seq"], outcome["bin"], outcome["commanded"]) == (first["seq"], first["bin"], True)
 
     states_told.say("sorter/hall/enabled/set", b"OFF")
-    states_told.say("sorter/hall/unknown_threshold/set", b"0.99")
+    states_told.say("sorter/hall/unknown_threshold/set", b"1")
     states_told.say("sorter/hall/cmd/mark_wrong", b"trash")
-    while json.loads(states_told.next().payload)["unknown_threshold"] != 0.99:
+    while json.loads(states_told.next().payload)["unknown_threshold"] != 1:
         pass
     later = [running.decision() for _ in range(2)][-1]
     assert not later["commanded"]

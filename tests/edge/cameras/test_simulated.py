@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.film import FilmCamera
-from edge.cameras.simulated import Scenes, SimulatedFilm, load_scenes
+from edge.cameras.simulated import LEAD_S, Scenes, SimulatedFilm, load_scenes
 from edge.clock import ReplayClock
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Image
@@ -69,7 +69,7 @@ def test_another_seed_is_another_light(scenes: Scenes) -> None:
 def test_more_items_than_the_film_has_come_from_its_beginning_again(scenes: Scenes) -> None:
     visits = SimulatedFilm(scenes, 5).visits
     assert [visit.source for visit in visits] == ["can", "note", "can", "note", "can"]
-    assert [visit.enters for visit in visits] == [1.0, 4.0, 7.0, 10.0, 13.0]
+    assert [visit.enters for visit in visits] == [LEAD_S + begin for begin in (1.0, 4.0, 7.0, 10.0, 13.0)]
 
 
 @pytest.mark.parametrize("rate_hz", [5.0, 10.0, 12.0, 60.0])
@@ -90,7 +90,7 @@ def test_the_pictures_show_what_the_truth_says_at_any_rate(scenes: Scenes, rate_
 def test_the_film_ends_when_the_next_item_would_come(scenes: Scenes) -> None:
     film = SimulatedFilm(scenes, 1, rate_hz=10.0)
     frames = played(film)
-    assert len(frames) == film.num_frames == 40
+    assert len(frames) == film.num_frames == 40 + 10 * LEAD_S
     assert abs(middle(frames[-1][1]) / GRAY["empty"] - 1) < 0.1
 
 
@@ -110,7 +110,7 @@ def test_the_index_is_a_truth_file(scenes: Scenes) -> None:
 
 
 def test_a_film_without_items_is_an_empty_scene(scenes: Scenes) -> None:
-    assert len(played(SimulatedFilm(scenes, 0))) == 12
+    assert len(played(SimulatedFilm(scenes, 0))) == 12 * (1 + LEAD_S)
 
 
 @pytest.mark.parametrize("missing", ["film.json", "film.mp4"])
