@@ -52,7 +52,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_the_room_offers_its_commands() -> None:
-    assert [command.name for command in COMMANDS] == ["train", "evaluate", "report", "compare", "data"]
+    assert [command.name for command in COMMANDS] == ["train", "average", "evaluate", "report", "compare", "data"]
 
 
 def test_train_lists_its_recipes() -> None:
