@@ -77,7 +77,7 @@ def test_a_picture_is_classified_in_text_and_json(sorter: Sorter, shared_data: P
 
 
 def test_a_recording_replays_what_the_camera_saw(sorter: Sorter, tmp_path: Path) -> None:
-    kept = sorter("record", str(tmp_path / "morning"), "--seconds", "4")
+    kept = sorter("record", str(tmp_path / "morning"), "--seconds", "6")
     assert kept.returncode == 0, kept.stderr
     num_frames = len(list((tmp_path / "morning" / "frames").iterdir()))
     assert f": {num_frames} frames; next: sorter replay" in kept.stdout
