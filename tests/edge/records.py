@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.clock import ReplayClock
+from edge.journal import Journal
 from edge.messages import Decision, Outcome
 from edge.records import DecisionRecord, Recorder, ReplayedIds
 
@@ -30,3 +31,9 @@ def a_decision(
 def a_record(seq: int, *, bin_name: str | None = "recycling", commanded: bool = False, seed: int = 0) -> DecisionRecord:
     recorder = Recorder(ReplayClock(), ReplayedIds(seed=1000 * seed + seq), "trashnet-lite0@3f2a", "9c1e")
     return recorder.record(a_decision(seq, bin_name=bin_name), seq, commanded=commanded)
+
+
+def fill(journal: Journal, num_decisions: int, **record: bool) -> None:
+    """Append so many decisions, numbered on."""
+    for _ in range(num_decisions):
+        journal.append(a_record(journal.next_seq, **record))

@@ -14,7 +14,7 @@ from edge.errors import (
     UsageError,
 )
 from edge.journal import Filter, Journal, correct
-from tests.edge.records import a_record
+from tests.edge.records import a_record, fill
 
 
 @pytest.fixture
@@ -29,13 +29,8 @@ def journal(path: Path) -> Iterator[Journal]:
     journal.close()
 
 
-def _filled(journal: Journal, num_decisions: int, **record: bool) -> None:
-    for _ in range(num_decisions):
-        journal.append(a_record(journal.next_seq, **record))
-
-
 def test_a_person_may_correct_confirm_or_call_wrong_and_the_last_word_counts(journal: Journal) -> None:
-    _filled(journal, 3)
+    fill(journal, 3)
     assert journal.decisions(Filter(is_wrong=True)) == []
 
     corrected = journal.correct("1", "glass")
@@ -56,9 +51,9 @@ def test_a_person_may_correct_confirm_or_call_wrong_and_the_last_word_counts(jou
 
 def test_a_correction_goes_with_its_decision(path: Path) -> None:
     journal = Journal(path, ReplayClock(), keep=1)
-    _filled(journal, 1)
+    fill(journal, 1)
     journal.correct("1", "glass")
-    _filled(journal, 1)
+    fill(journal, 1)
     journal.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM corrections").fetchone() == (0,)
@@ -66,7 +61,7 @@ def test_a_correction_goes_with_its_decision(path: Path) -> None:
 
 
 def test_a_person_corrects_while_the_bin_has_it_open(journal: Journal, path: Path) -> None:
-    _filled(journal, 2)
+    fill(journal, 2)
 
     assert correct(path, "2", "glass").is_wrong
     assert not correct(path, "1", "metal").is_wrong
@@ -74,7 +69,7 @@ def test_a_person_corrects_while_the_bin_has_it_open(journal: Journal, path: Pat
         correct(path, "9", "glass")
 
     assert [entry.seq for entry in journal.decisions(Filter(is_wrong=True))] == [2]
-    _filled(journal, 1)
+    fill(journal, 1)
 
 
 @pytest.mark.parametrize("label", ["../../evil", "a/b", "two\nlines", "", ".hidden"])

@@ -19,7 +19,7 @@ from edge.errors import (
 )
 from edge.journal import IN_MEMORY, Filter, Journal, JournalReader
 from edge.messages import Actuation
-from tests.edge.records import a_record
+from tests.edge.records import a_record, fill
 
 
 @pytest.fixture
@@ -32,11 +32,6 @@ def journal(path: Path) -> Iterator[Journal]:
     journal = Journal(path, ReplayClock())
     yield journal
     journal.close()
-
-
-def _filled(journal: Journal, num_decisions: int, **record: bool) -> None:
-    for _ in range(num_decisions):
-        journal.append(a_record(journal.next_seq, **record))
 
 
 def test_a_decision_reads_back_as_it_was_written(journal: Journal) -> None:
@@ -54,7 +49,7 @@ def test_a_decision_reads_back_as_it_was_written(journal: Journal) -> None:
 def test_seq_goes_on_without_a_gap_after_closing(path: Path) -> None:
     for _ in range(3):
         journal = Journal(path, ReplayClock())
-        _filled(journal, 2)
+        fill(journal, 2)
         journal.close()
 
     reader = JournalReader(path)
@@ -123,7 +118,7 @@ def test_filters_and_limits_choose_decisions(journal: Journal) -> None:
 
 def test_a_journal_of_the_first_version_grows_when_its_bin_opens_it(path: Path) -> None:
     journal = Journal(path, ReplayClock())
-    _filled(journal, 1)
+    fill(journal, 1)
     journal.close()
     with sqlite3.connect(path) as connection:
         connection.executescript(
@@ -141,7 +136,7 @@ def test_a_journal_of_the_first_version_grows_when_its_bin_opens_it(path: Path) 
 
 def test_the_newest_decision_has_a_name(journal: Journal) -> None:
     assert journal.find("last") is None
-    _filled(journal, 3)
+    fill(journal, 3)
     newest = journal.find("last")
     assert newest is not None
     assert newest.seq == 3
@@ -158,7 +153,7 @@ def test_what_was_set_while_the_bin_ran_is_remembered(path: Path) -> None:
 
 
 def test_what_went_wrong_with_a_movement_is_kept(journal: Journal) -> None:
-    _filled(journal, 1, commanded=True)
+    fill(journal, 1, commanded=True)
     journal.actuated(
         1, Actuation("recycling", commanded=True, is_confirmed=False, started_at_s=1, finished_at_s=2), "jam"
     )
@@ -184,7 +179,7 @@ def test_counts_grow_for_each_bin_survive_closing_and_start_again_on_reset(path:
 def test_an_outbox_gives_everything_in_order_until_it_is_acknowledged(where: str, path: Path) -> None:
     journal = Journal(IN_MEMORY if where == "memory" else path, ReplayClock())
     outbox = journal.outbox("mqtt")
-    _filled(journal, 5)
+    fill(journal, 5)
 
     assert [entry.seq for entry in outbox.pending(3)] == [1, 2, 3]
     assert [entry.seq for entry in outbox.pending(3)] == [1, 2, 3]
@@ -198,9 +193,9 @@ def test_an_outbox_gives_everything_in_order_until_it_is_acknowledged(where: str
 def test_each_sink_has_its_own_position_and_a_new_one_begins_now(path: Path) -> None:
     journal = Journal(path, ReplayClock())
     journal.outbox("mqtt")
-    _filled(journal, 2)
+    fill(journal, 2)
     journal.outbox("webhook")
-    _filled(journal, 1)
+    fill(journal, 1)
     journal.close()
 
     journal = Journal(path, ReplayClock())
@@ -213,7 +208,7 @@ def test_each_sink_has_its_own_position_and_a_new_one_begins_now(path: Path) -> 
 def test_no_decision_is_ever_skipped_by_acknowledging(acknowledged: list[int], num_decisions: int) -> None:
     journal = Journal(IN_MEMORY, ReplayClock())
     outbox = journal.outbox("mqtt")
-    _filled(journal, num_decisions)
+    fill(journal, num_decisions)
 
     for seq in acknowledged:
         outbox.acknowledge(seq)
@@ -225,7 +220,7 @@ def test_no_decision_is_ever_skipped_by_acknowledging(acknowledged: list[int], n
 
 def test_only_the_newest_decisions_are_kept_and_seq_goes_on(path: Path) -> None:
     journal = Journal(path, ReplayClock(), keep=10)
-    _filled(journal, 25, commanded=True)
+    fill(journal, 25, commanded=True)
 
     assert [entry.seq for entry in journal.decisions()] == list(range(16, 26))
     assert journal.counts() == {"recycling": 25}

@@ -20,7 +20,7 @@ from edge.errors import (
     TryAgainError,
 )
 from edge.journal import JOURNAL_VERSION, Journal, JournalReader
-from tests.edge.records import a_record
+from tests.edge.records import a_record, fill
 
 
 @pytest.fixture
@@ -35,19 +35,14 @@ def journal(path: Path) -> Iterator[Journal]:
     journal.close()
 
 
-def _filled(journal: Journal, num_decisions: int, **record: bool) -> None:
-    for _ in range(num_decisions):
-        journal.append(a_record(journal.next_seq, **record))
-
-
 def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it_held(path: Path) -> None:
     journal = Journal(path, ReplayClock())
     outbox, view = journal.outbox("mqtt"), journal.view()
-    _filled(journal, 3)
+    fill(journal, 3)
     outbox.acknowledge(2)
     shutil.rmtree(path.parent)
 
-    _filled(journal, 2)
+    fill(journal, 2)
 
     assert [entry.seq for entry in outbox.pending(9)] == [3, 4, 5]
     assert [entry.seq for entry in view.decisions()] == [1, 2, 3, 4, 5]
@@ -63,11 +58,11 @@ def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it
 @pytest.mark.parametrize("deleted", [("",), ("", "-wal"), ("", "-shm")])
 def test_what_a_deletion_left_over_does_not_harm_the_new_file(path: Path, deleted: tuple[str, ...]) -> None:
     journal = Journal(path, ReplayClock())
-    _filled(journal, 3)
+    fill(journal, 3)
     for suffix in deleted:
         path.with_name(path.name + suffix).unlink()
 
-    _filled(journal, 1)
+    fill(journal, 1)
 
     journal.close()
     reader = JournalReader(path)
@@ -76,13 +71,13 @@ def test_what_a_deletion_left_over_does_not_harm_the_new_file(path: Path, delete
 
 
 def test_another_file_in_the_place_of_the_open_journal_is_left_alone(journal: Journal, path: Path) -> None:
-    _filled(journal, 1)
+    fill(journal, 1)
     other = path.with_name("other")
     other.write_text("precious")
     other.replace(path)
 
     with pytest.raises(StorageError, match="found another file in its place"):
-        _filled(journal, 1)
+        fill(journal, 1)
     assert path.read_text() == "precious"
 
 
@@ -167,7 +162,7 @@ def test_a_newer_version_is_refused(path: Path) -> None:
 
 def test_a_damaged_journal_is_an_error_of_its_data(path: Path) -> None:
     journal = Journal(path, ReplayClock())
-    _filled(journal, 200)
+    fill(journal, 200)
     journal.close()
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
