@@ -38,6 +38,7 @@ from edge.preprocess import Image
 NUM_PICTURES, NUM_PLACES = 48, 64
 
 _LARGEST = 127  # symmetric int8: -128 stays unused
+_LARGEST_BIAS = 2**30  # half of int32: what a filter adds to its bias must fit, too
 _DAMPING = 0.01  # share of the mean variance, where inputs hardly vary; GPTQ's own default
 
 
@@ -92,17 +93,31 @@ def _correct(twins: Twins, layer: Step, seen: _Statistics) -> None:
     _, weights_place, bias_place = layer.quantized.inputs
     is_depthwise = layer.kind == DEPTHWISE
     weights = _grouped(constants(twins.plain, layer.plain.inputs[1], np.float32), is_depthwise=is_depthwise)
-    weight_scales = scales(twins.quantized, weights_place)
+    float_bias = constants(twins.plain, layer.plain.inputs[2], np.float32)
+    weight_scales = _widen_scales(twins, layer, float_bias)
     steps = np.broadcast_to(weight_scales, weights.shape[0] * weights.shape[1]).reshape(weights.shape[:2])
     rounded = round_weights(weights, steps, seen.covariance())
     shape = tensor(twins.quantized, weights_place).shape
     replace_constants(twins.quantized, weights_place, _ungrouped(rounded, shape, is_depthwise=is_depthwise), np.int8)
     left = ((weights - rounded * steps[..., None]) @ seen.mean()[..., None]).reshape(-1)
     bias_scales = weight_scales * scales(twins.quantized, layer.quantized.inputs[0])
-    bias = np.rint((constants(twins.plain, layer.plain.inputs[2], np.float32) + left) / bias_scales)
+    bias = np.rint((float_bias + left) / bias_scales)
     is_wide = tensor(twins.quantized, bias_place).type == schema.TensorType.INT64  # where activations are int16
     replace_constants(twins.quantized, bias_place, bias, np.int64 if is_wide else np.int32)
     tensor(twins.quantized, bias_place).quantization.scale = bias_scales.astype(np.float32)
+
+
+def _widen_scales(twins: Twins, layer: Step, bias: Floats) -> Floats:
+    """The scale of each filter, coarser where the filter is dead and all that it gives is its bias.
+
+    In steps of weights that are nearly zero, that bias would not fit into its int32.
+    """
+    taken, given = (scales(twins.quantized, ends[0]) for ends in (layer.quantized.inputs, layer.quantized.outputs))
+    smallest = np.maximum(np.abs(bias), given) / (taken * _LARGEST_BIAS)
+    quantization = tensor(twins.quantized, layer.quantized.inputs[1]).quantization
+    own = np.asarray(quantization.scale)
+    quantization.scale = np.maximum(own, smallest if own.size > 1 else smallest.max()).astype(np.float32)
+    return scales(twins.quantized, layer.quantized.inputs[1])
 
 
 def _grouped(weights: Floats, *, is_depthwise: bool) -> Floats:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -9,10 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.correction import corrected, round_weights
-from convert.flatbuffer import pack_model
+from convert.flatbuffer import pack_model, unpack_model
 from convert.network import load_network
 from convert.ranges import best_range
 from convert.tflite import Converted, to_tflite
+from convert.twins import CONV, constants, kind_of, scales, tensor
 from edge.errors import InvalidDataError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import load_run, load_splits
@@ -107,6 +109,23 @@ def test_a_model_of_another_network_is_refused(twins: dict[str, Converted], pict
 
     with pytest.raises(InvalidDataError, match="other layers than the float model"):
         corrected(pack_model(other), twins["int8"].model, pictures["train"])
+
+
+def test_a_dead_filter_still_gives_its_bias(finished_run: Path, pictures: dict[str, list[Image]]) -> None:
+    network = load_network(finished_run, load_run(finished_run), SPEC)
+    second = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)][1]
+    kernel, bias = second.get_weights()
+    kernel[..., 0], bias[0] = 1e-9, 2.5
+    second.set_weights([kernel, bias])
+    plain, rough = (to_tflite(network, SPEC, name, pictures["train"]).model for name in ("float32", "int8"))
+    model = unpack_model(corrected(plain, rough, pictures["train"]))
+
+    layer = [step for step in model.subgraphs[0].operators if kind_of(model, step) == CONV][1]
+    given = tensor(model, int(layer.outputs[0])).quantization
+    stored = constants(model, int(layer.inputs[2]), np.int32)[0] * scales(model, int(layer.inputs[2]))[0]
+    assert stored == pytest.approx(2.5, rel=1e-6)
+    # Less than that, and TFLite's reference kernels take the product of scales for nothing.
+    assert scales(model, int(layer.inputs[2]))[0] / given.scale[0] >= 2**-31
 
 
 def ends(model: bytes) -> list[tuple[object, ...]]:
