@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from edge.publishers.commands import Inbox, MarkWrong, RemoteCommand, SetEnabled, SetUnknownThreshold, Verb
+from edge.publishers.commands import Inbox, InstallFrom, MarkWrong, RemoteCommand, SetEnabled, SetUnknownThreshold, Verb
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ class Controls:
 
     Switched off, the bin goes on deciding, but moves nothing. Switch and threshold outlive a restart, the
     threshold until the configuration names another one. `later` does what takes a disk; `on_threshold` is
-    given the confidence below which an item is unknown, `on_install` is asked to install a newer model.
+    given the confidence below which an item is unknown, `on_install` is asked to install the model in the shadow;
+    `on_install_from`, to begin with one from the web, must not block.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Controls:
         configured_threshold: float,
         on_threshold: Callable[[float], None],
         on_install: Callable[[], None] | None = None,
+        on_install_from: Callable[[InstallFrom], None] | None = None,
     ) -> None:
         self._inbox = inbox
         self._memory = memory
@@ -58,6 +60,7 @@ class Controls:
         self._configured_threshold = configured_threshold
         self._on_threshold = on_threshold
         self._on_install = on_install
+        self._on_install_from = on_install_from
         self._is_enabled = memory.remembered(_ENABLED) != _OFF
         self._wants_restart = False
         self._threshold = configured_threshold
@@ -112,6 +115,8 @@ class Controls:
                 self._later(self._memory.reset_counts)
             case Verb.INSTALL:
                 self._install()
+            case InstallFrom():
+                self._install_from(command)
             case _:
                 assert_never(command)
 
@@ -126,3 +131,9 @@ class Controls:
             _log.warning("asked to install a model, but there is none to install")
         else:
             self._later(self._on_install)
+
+    def _install_from(self, wanted: InstallFrom) -> None:
+        if self._on_install_from is None:
+            _log.warning("asked to install a model from the web, but this bin cannot")
+        else:
+            self._on_install_from(wanted)

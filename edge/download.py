@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
@@ -83,11 +84,19 @@ class Download:
 
     Args:
         max_bytes: a longer file is refused.
+        on_progress: is told after each piece how many bytes are here, and of how many; None where the server says not.
     """
 
-    def __init__(self, address: str, folder: Path, max_bytes: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        folder: Path,
+        max_bytes: int,
+        on_progress: Callable[[int, int | None], None] = lambda _bytes, _of: None,
+    ) -> None:
         self._address = address
         self._folder = folder
+        self._on_progress = on_progress
         self._max_bytes = max_bytes
         self._partial = _Partial(folder, address)
 
@@ -145,7 +154,7 @@ class Download:
                 raise self._unavailable(error) from error
             self._partial.forget()  # shorter by now than what is here
             return self._attempt(None)
-        except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        except (URLError, HTTPException, TimeoutError, ConnectionError, UnicodeError) as error:
             raise self._unavailable(error) from error
         with answer:
             begins_at = _begins_at(answer.status, answer.headers)
@@ -170,6 +179,7 @@ class Download:
                     if file.tell() + len(chunk) > self._max_bytes:
                         raise BundleError(f"{self._address} has more than {self._max_bytes // 10**6} MB")
                     file.write(chunk)
+                    self._on_progress(file.tell(), num_wanted)
                     num_unsafe += len(chunk)
                     if num_unsafe >= _SAFE_EVERY:
                         self._partial.keep(file, validator)

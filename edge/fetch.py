@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from edge.bundle import MANIFEST, Bundle
 from edge.download import Download
-from edge.errors import BundleError, MissingInputError, StorageError
+from edge.errors import BundleError, MissingInputError, StorageError, UsageError
 from edge.signatures import SIGNATURE
 
 # The largest network that a Raspberry Pi runs in time has 25 MB; more is a mistake, or an attack on the card.
@@ -24,24 +25,35 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @contextmanager
-def fetched(source: str, downloads: Path) -> Iterator[Path]:
+def fetched(
+    source: str,
+    downloads: Path,
+    sha256: str | None = None,
+    on_progress: Callable[[int, int | None], None] = lambda _bytes, _of: None,
+) -> Iterator[Path]:
     """The directory of the bundle at `source`: a folder as it is; what a .zip or an address holds in a temporary one.
 
-    A download that breaks off waits in the folder `downloads` for the next attempt.
+    A download that breaks off waits in the folder `downloads` for the next attempt; `on_progress` is told how far
+    it is, in bytes. With `sha256`, in hexadecimal, the file must have that digest.
 
     Raises:
         MissingInputError: there is nothing.
-        BundleError: the file is no .zip, or holds more or other than a bundle.
+        BundleError: the file is no .zip, has another digest, or holds more or other than a bundle.
         UnavailableError: the address does not answer, or breaks off; StorageError: no room.
     """
     with tempfile.TemporaryDirectory(prefix="sorter-model-") as scratch:
         folder = Path(scratch)
         if urlsplit(source).scheme in {"http", "https"}:
-            with Download(source, downloads, MAX_BYTES) as download:
-                yield _unpack(download.fetch(), folder / "bundle", source)
+            with Download(source, downloads, MAX_BYTES, on_progress) as download:
+                path = download.fetch()
+                _check_digest(path, sha256, source)
+                yield _unpack(path, folder / "bundle", source)
         elif Path(source).is_file():
+            _check_digest(Path(source), sha256, source)
             yield _unpack(Path(source), folder / "bundle", source)
         elif Path(source).is_dir():
+            if sha256 is not None:
+                raise UsageError(f"{source} is a folder: a digest is that of one file, as `sorter model pack` writes")
             yield Path(source)
         else:
             raise MissingInputError(
@@ -67,6 +79,17 @@ def pack(bundle: Bundle, target: Path) -> None:
                 archive.writestr(entry, (bundle.path / name).read_bytes())
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror}") from error
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_digest(path: Path, sha256: str | None, name: str) -> None:
+    if sha256 is not None and (found := digest(path)) != sha256.lower():
+        raise BundleError(f"{name}: expected a file with the SHA-256 {sha256.lower()}, found {found}")
 
 
 def _copy_bounded(source: IO[bytes], target: IO[bytes], name: str) -> int:

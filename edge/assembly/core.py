@@ -10,7 +10,7 @@ from functools import partial
 from edge.actuators.look import SceneWatch
 from edge.actuators.worker import ActuationThread, make_all_safe
 from edge.assembly.actuators import open_actuators, worker_settings
-from edge.assembly.models import install_latest, latest_model
+from edge.assembly.models import before_now, install_latest, latest_model, open_installer
 from edge.assembly.outlets import Outlets, open_outlets
 from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
@@ -86,7 +86,8 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
     outcomes = Outcomes(scribe, clock, problems)
     policy = parts.policy
     install = partial(install_latest, config, journal, on_new_model)
-    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust, install)
+    installer = open_installer(stack, config, partial(before_now, view), outlets.tell_install, on_new_model)
+    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust, install, installer.ask)
     tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
     scene = SceneWatch()
     budget = stack.enter_context(

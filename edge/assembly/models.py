@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from edge.bundle import DEFAULT_BUNDLE
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
-from edge.journal import Entry, Journal
+from edge.journal import Entry, Journal, JournalView
 from edge.messages import Sight
 from edge.places import state_folder
 from edge.records import DecisionRecord
+from edge.remote_install import InstallReport, RemoteInstaller, Terms
 from edge.shadow import ShadowWatch, read_shadow
 from edge.signatures import load_trusted_bundle
 from edge.store import ModelStore, Role
@@ -82,6 +84,20 @@ def install_latest(config: Config, journal: Journal, on_change: Callable[[], Non
     on_change()
 
 
+def open_installer(
+    stack: ExitStack,
+    config: Config,
+    before: Callable[[], list[Entry]],
+    report: Callable[[InstallReport], None],
+    on_change: Callable[[], None],
+) -> RemoteInstaller:
+    """What brings a model from the web into the device's store; `stack` ends it."""
+    terms = Terms(model_store(config), is_fixed=config.model.bundle is not None)
+    installer = RemoteInstaller(terms, before, report, on_change)
+    stack.callback(installer.stop)
+    return installer
+
+
 class ModelWatch:
     """The trial and the shadow run of the device's store, as the loop's onlookers; `on_change` asks for a reload."""
 
@@ -105,6 +121,6 @@ class ModelWatch:
         self.listeners.append(watch.tell)
 
 
-def before_now(journal: Journal) -> list[Entry]:
+def before_now(journal: Journal | JournalView) -> list[Entry]:
     """The latest decisions."""
     return journal.decisions(limit=NUM_BEFORE, newest_first=True)

@@ -19,6 +19,7 @@ from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
 from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
+from edge.remote_install import InstallReport
 
 # Given topic (without the bin's prefix) and payload of a command.
 OnCommand = Callable[[str, bytes], None]
@@ -35,6 +36,11 @@ class Outlets:
     def listeners(self) -> list[Listener]:
         """Who is told of each decision."""
         return [publisher.tell for publisher in self.publishers.values()]
+
+    def tell_install(self, report: InstallReport) -> None:
+        """How an installation goes; what became of it also to those who come later. Any thread; never blocks."""
+        if self.mqtt is not None:
+            (self.mqtt.retain if report.is_final else self.mqtt.send)("install", report.to_json())
 
     def report(self, problems: Problems) -> None:
         """Say which of them cannot be told at present. Never blocks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from contextlib import closing
 from pathlib import Path
@@ -32,6 +33,21 @@ trial_option = click.option(
     metavar="N",
     help="Watch it for N items, and roll back when it is unsure far more often than the bin was; 0 trusts it at once.",
 )
+
+
+class Digest(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.4
+    """A SHA-256 in hexadecimal."""
+
+    name = "digest"
+
+    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        """In lower case."""
+        if re.fullmatch(r"[0-9a-fA-F]{64}", str(value)) is None:
+            self.fail(f"{value!r}: expected 64 hexadecimal digits", parameter, context)
+        return str(value).lower()
+
+
+DIGEST = Digest()
 
 
 @click.group()
@@ -123,27 +139,36 @@ def sign(bundle: Path, key: Path) -> None:
 def pack(bundle: Path, out: Path) -> None:
     """Pack BUNDLE into one file that `sorter model install` takes."""
     from edge.bundle import load_bundle
+    from edge.fetch import digest
     from edge.fetch import pack as write
 
     loaded = load_bundle(bundle)
     write(loaded, out)
     click.echo(f"{out}: {loaded.short_name}; next: sorter model install {shlex.quote(str(out))}")
+    click.echo(f"sha256: {digest(out)}")
 
 
 @model.command()
 @click.argument("source")
+@click.option("--sha256", type=DIGEST, help="Take the .zip only if this is its digest; `sorter model pack` says it.")
 @click.option("--shadow", "num_shadow", type=click.IntRange(1, 100_000), metavar="N", help=_SHADOW_HELP)
 @trial_option
 @config_option
 @set_option
 @verbosity_options
 def install(
-    source: str, num_shadow: int | None, num_trial: int, config_path: Path | None, overrides: tuple[str, ...]
+    source: str,
+    sha256: str | None,
+    num_shadow: int | None,
+    num_trial: int,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
 ) -> None:
     """Check the model at SOURCE (a bundle's folder, a .zip, an http(s) address) on this machine, keep and activate it.
 
     The model before is kept: `sorter model rollback` goes back to it, and so does the bin by itself when the new
-    one does not start, or is unsure far more often.
+    one does not start, or is unsure far more often. A running bin does the same when it is asked over MQTT, on
+    the topic cmd/install.
     """
     from edge.assembly.models import model_store
     from edge.config import find_config, load_config
@@ -152,7 +177,7 @@ def install(
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
-    with fetched(source, store.downloads) as folder:
+    with fetched(source, store.downloads, sha256) as folder:
         name = store.install(folder).short_name
     if num_shadow is not None:
         begin_shadow(store, name, num_shadow)

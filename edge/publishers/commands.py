@@ -8,12 +8,18 @@ import queue
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from edge.errors import InvalidDataError
 
 _log = logging.getLogger(__name__)
 
 _MAX_PAYLOAD_BYTES = 256
+# An address alone may be long.
+_MAX_INSTALL_BYTES = 2048
 _MAX_WAITING = 16
 
 # What Home Assistant's button sends; an empty payload does as well.
@@ -47,14 +53,36 @@ class Verb(StrEnum):
 
     RESTART = "restart"
     RESET_COUNTS = "reset_counts"
-    INSTALL = "install"
+    INSTALL = "install"  # the model that runs in the shadow
 
 
-RemoteCommand = SetEnabled | SetUnknownThreshold | MarkWrong | Verb
+def _address(url: str) -> str:
+    parts = urlsplit(url)  # raises ValueError where brackets or the port are wrong
+    if not parts.hostname or parts.port == 0:
+        raise ValueError("expected a host")
+    return url
+
+
+class InstallFrom(BaseModel):
+    """A model to fetch from `url`, a .zip with this digest.
+
+    It is on trial for `trial` items, or first runs beside the active one for `shadow` items.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$"), AfterValidator(_address)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    shadow: int | None = Field(default=None, ge=1, le=100_000)
+    trial: int = Field(default=100, ge=0, le=100_000)
+
+
+RemoteCommand = SetEnabled | SetUnknownThreshold | MarkWrong | InstallFrom | Verb
 
 ENABLED_TOPIC = "enabled/set"
 THRESHOLD_TOPIC = "unknown_threshold/set"
 MARK_WRONG_TOPIC = "cmd/mark_wrong"
+INSTALL_TOPIC = f"cmd/{Verb.INSTALL}"
 VERB_TOPICS: Mapping[str, Verb] = {f"cmd/{verb}": verb for verb in Verb}
 COMMAND_TOPICS = (ENABLED_TOPIC, THRESHOLD_TOPIC, MARK_WRONG_TOPIC, *VERB_TOPICS)
 
@@ -80,12 +108,26 @@ def parse_command(topic: str, payload: bytes, labels: Collection[str]) -> Remote
         return MarkWrong(text)
     if topic not in VERB_TOPICS:
         raise InvalidDataError(f"{topic[:64]}: expected one of {', '.join(COMMAND_TOPICS)}")
+    if topic == INSTALL_TOPIC and text not in ("", PRESS):
+        return _install(topic, text)
     return VERB_TOPICS[topic]
 
 
+def _install(topic: str, text: str) -> InstallFrom:
+    try:
+        return InstallFrom.model_validate_json(text) if text.startswith("{") else InstallFrom(url=text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "value"
+        raise InvalidDataError(
+            f'{topic}: expected {PRESS}, an http(s) address, or {{"url": …, "sha256": …}}: {where}: {first["msg"]}'
+        ) from error
+
+
 def _text(topic: str, payload: bytes) -> str:
-    if len(payload) > _MAX_PAYLOAD_BYTES:
-        raise InvalidDataError(f"{topic}: expected at most {_MAX_PAYLOAD_BYTES} bytes, found {len(payload)}")
+    max_bytes = _MAX_INSTALL_BYTES if topic == INSTALL_TOPIC else _MAX_PAYLOAD_BYTES
+    if len(payload) > max_bytes:
+        raise InvalidDataError(f"{topic}: expected at most {max_bytes} bytes, found {len(payload)}")
     try:
         return payload.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -20,7 +23,10 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.fetch import pack
 from tests.edge.cameras.test_stream import MjpegServer
+from tests.edge.web_server import serving
 from tests.scenes.pictures import load_stage
 
 Sorter = Callable[..., CompletedProcess[str]]
@@ -168,6 +174,9 @@ class Listener:
                 pass
             return message
 
+    def say(self, topic: str, payload: str) -> None:
+        self._client.publish(topic, payload, qos=1).wait_for_publish(60)
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
@@ -244,3 +253,31 @@ def test_a_network_camera_that_dies_is_a_problem_on_the_broker_until_it_is_back(
     assert process.returncode == 0, complaints
     logged = [line.partition(" camera ")[2].split()[0] for line in complaints.splitlines()]
     assert logged == ["stalled:", "unplugged:", "works"]
+
+
+def test_a_model_that_is_asked_for_over_mqtt_comes_and_sorts(broker: int, tmp_path: Path) -> None:
+    bundle, archive = tmp_path / "another", tmp_path / "model.zip"
+    shutil.copytree(DEFAULT_BUNDLE, bundle)
+    manifest = load_bundle(bundle).manifest.model_copy(update={"name": "another"})
+    (bundle / "manifest.json").write_text(manifest.model_dump_json(by_alias=True), encoding="utf-8")
+    pack(load_bundle(bundle), archive)
+    listener = Listener(broker)
+    chosen = {"device.id": "hall", "camera.backend": "simulated", "mqtt.host": "127.0.0.1", "mqtt.port": str(broker)}
+    command = ["run", *(word for key, value in chosen.items() for word in ("--set", f"{key}={value}"))]
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("sorter"), *command],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)}, cwd=tmp_path,
+    )  # fmt: skip
+    listener.wait_for("sorter/hall/state", 1)
+    with serving(archive.read_bytes()) as site:
+        wanted = {"url": site.address, "sha256": hashlib.sha256(site.content).hexdigest()}
+        listener.say("sorter/hall/cmd/install", json.dumps(wanted))
+        told = json.loads(listener.wait_until("sorter/hall/install", '{"schema":1,"stage":"installed"'))
+    assert told["model"] == load_bundle(bundle).short_name
+    while json.loads(listener.wait_until("sorter/hall/state", "{"))["model"] != told["model"]:
+        pass
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=20)
+    listener.close()
+    assert process.returncode == 0, complaints

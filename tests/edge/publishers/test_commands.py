@@ -10,6 +10,7 @@ from edge.errors import InvalidDataError
 from edge.publishers.commands import (
     COMMAND_TOPICS,
     Inbox,
+    InstallFrom,
     MarkWrong,
     RemoteCommand,
     SetEnabled,
@@ -34,6 +35,13 @@ _LABELS = ("glass", "metal")
         ("cmd/restart", b"PRESS", Verb.RESTART),
         ("cmd/reset_counts", b"anything", Verb.RESET_COUNTS),
         ("cmd/install", b"", Verb.INSTALL),
+        ("cmd/install", b"PRESS", Verb.INSTALL),
+        ("cmd/install", b"https://a.example/m.zip?t=1", InstallFrom(url="https://a.example/m.zip?t=1")),
+        (
+            "cmd/install",
+            b'{"url": "http://10.0.0.2:8000/m.zip", "shadow": 40}',
+            InstallFrom(url="http://10.0.0.2:8000/m.zip", shadow=40),
+        ),
     ],
 )
 def test_each_command_is_understood(topic: str, payload: bytes, command: RemoteCommand) -> None:
@@ -50,6 +58,13 @@ def test_each_command_is_understood(topic: str, payload: bytes, command: RemoteC
         ("cmd/mark_wrong", b"../../etc", "expected one of glass, metal"),
         ("cmd/restart", b"\xff\xfe", "expected text in UTF-8"),
         ("cmd/restart", b"x" * 257, "expected at most 256 bytes, found 257"),
+        ("cmd/install", b"/etc/passwd", "expected PRESS, an http.s. address, or .*: url: "),
+        ("cmd/install", b"file:///etc/passwd", "expected PRESS"),
+        ("cmd/install", b"http://[::1/model.zip", "expected PRESS"),
+        ("cmd/install", b"http://a.example:99999/", "expected PRESS"),
+        ("cmd/install", b'{"url": "https://a.example/m.zip", "sha256": "abc"}', "sha256: "),
+        ("cmd/install", b'{"url": "https://a.example/m.zip", "run": "rm"}', "run: "),
+        ("cmd/install", b"https://a.example/" + b"x" * 2048, "expected at most 2048 bytes"),
         ("cmd/shutdown", b"", "cmd/shutdown: expected one of enabled/set"),
     ],
 )
