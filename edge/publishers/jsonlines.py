@@ -11,9 +11,8 @@ from pathlib import Path
 
 from edge.errors import StorageError
 from edge.journal import Entry, Outbox
-from edge.publishers.courier import Courier
-from edge.publishers.retry import Retry, RetrySettings
-from edge.records import DecisionRecord
+from edge.publishers.outlet import Outlet
+from edge.publishers.retry import RetrySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class JsonLinesSettings:
     retry: RetrySettings = field(default_factory=RetrySettings)
 
 
-class JsonLinesPublisher:
+class JsonLinesPublisher(Outlet):
     """A Publisher to a file. A full disk is a sink that is away: it is tried again, and sorting goes on."""
 
     def __init__(
@@ -36,37 +35,15 @@ class JsonLinesPublisher:
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
         self._settings = settings
-        self._retry = Retry(settings.retry, wait)
-        self._courier = Courier(outbox, self._deliver)
+        super().__init__(outbox, self._append, settings.retry, wait)
 
-    @property
-    def problem(self) -> str | None:
-        """Why the last line could not be written; None when it could."""
-        return self._retry.problem
-
-    def start(self) -> None:
-        self._courier.start()
-
-    def tell(self, record: DecisionRecord) -> None:  # noqa: ARG002 - the outbox has it
-        self._courier.wake()
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until everything is written; whether it is. Not for the loop's thread."""
-        return self._courier.flush(timeout_s)
-
-    def stop(self, timeout_s: float = 5.0) -> None:
-        self._courier.stop(timeout_s)
-
-    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
-        return self._retry.until_done(lambda: self._append(entry.record), stopping)
-
-    def _append(self, line: str) -> None:
+    def _append(self, entry: Entry) -> None:
         path = self._settings.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and path.stat().st_size >= self._settings.max_bytes:
                 self._turn_over()
-            _append_line(path, line)
+            _append_line(path, entry.record)
         except OSError as error:
             raise StorageError(f"{path}: a line cannot be written: {error.strerror}; sorting goes on") from error
 

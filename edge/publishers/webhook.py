@@ -14,9 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Entry, Outbox
-from edge.publishers.courier import Courier
-from edge.publishers.retry import Retry, RetrySettings
-from edge.records import DecisionRecord
+from edge.publishers.outlet import Outlet
+from edge.publishers.retry import RetrySettings
 
 # Connecting, sending, answering.
 _NUM_PIECES = 3
@@ -37,7 +36,7 @@ class WebhookSettings:
     retry: RetrySettings = field(default_factory=RetrySettings)
 
 
-class WebhookPublisher:
+class WebhookPublisher(Outlet):
     """A Publisher to one address. Any answer of 2xx is a receipt; everything else is tried again.
 
     Redirects are not followed: a decision goes to the host that the owner named, or nowhere. The
@@ -56,29 +55,7 @@ class WebhookPublisher:
     ) -> None:
         self._settings = settings
         self._address, self._tls = check_address(settings)
-        self._retry = Retry(settings.retry, wait)
-        self._courier = Courier(outbox, self._deliver)
-
-    @property
-    def problem(self) -> str | None:
-        """Why the last POST failed; None when it did not."""
-        return self._retry.problem
-
-    def start(self) -> None:
-        self._courier.start()
-
-    def tell(self, record: DecisionRecord) -> None:  # noqa: ARG002 - the outbox has it
-        self._courier.wake()
-
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until the server has everything; whether it has. Not for the loop's thread."""
-        return self._courier.flush(timeout_s)
-
-    def stop(self, timeout_s: float = 5.0) -> None:
-        self._courier.stop(timeout_s)
-
-    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
-        return self._retry.until_done(lambda: self._post(entry), stopping)
+        super().__init__(outbox, self._post, settings.retry, wait)
 
     def _post(self, entry: Entry) -> None:
         headers = {"Content-Type": "application/json", "Idempotency-Key": entry.id, "User-Agent": "sorter"}
