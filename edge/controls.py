@@ -67,7 +67,8 @@ class Controls:
         kept, _, instead_of = (memory.remembered(_THRESHOLD) or "").partition(" instead of ")
         if kept and instead_of == str(configured_threshold):
             self._set_threshold(float(kept))
-            _log.warning("unknown below %s, as was set while it ran; configured is %s", kept, instead_of)
+            if kept != instead_of:
+                _log.warning("unknown below %s, as was set while it ran; configured is %s", kept, instead_of)
         if not self._is_enabled:
             _log.warning("sorting is switched off since an earlier run; nothing moves until it is switched on")
 
@@ -109,7 +110,7 @@ class Controls:
             case MarkWrong(label):
                 self._later(lambda: self._memory.correct("last", label))
             case Verb.RESTART:
-                _log.warning("a restart was asked for")
+                _log.warning("a restart was asked for: the bin ends, and its service starts it again")
                 self._wants_restart = True
             case Verb.RESET_COUNTS:
                 self._later(self._memory.reset_counts)

@@ -37,6 +37,11 @@ class RunningBin:
         self._wants_restart = wants_restart
 
     @property
+    def wants_restart(self) -> bool:
+        """It ends, or ended, because somebody asked for it and not because its source did."""
+        return self._wants_restart()
+
+    @property
     def is_idle(self) -> bool:
         return self._loop.is_idle
 

@@ -52,6 +52,7 @@ def run(
 
     share_one_arena()
     from edge.clock import SystemClock
+    from edge.running import RunningBin
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
     def read() -> Config:
@@ -80,7 +81,8 @@ def run(
     while True:
         with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
             ending = serve(loop, requests, reread)
+            was_asked = isinstance(loop, RunningBin) and loop.wants_restart
         if ending is not Ending.RELOADED:
             break
-    if ending is Ending.SOURCE_ENDED:
+    if ending is Ending.SOURCE_ENDED and not was_asked:
         click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)

@@ -55,16 +55,30 @@ def test_a_bin_that_was_switched_off_stays_off_after_a_restart(
     assert Bench(journal).controls.is_enabled
 
 
-def test_a_threshold_outlives_a_restart_until_the_configuration_names_another(journal: Journal) -> None:
+def test_a_threshold_outlives_a_restart_until_the_configuration_names_another(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
     first = Bench(journal)
     first.inbox.put(SetUnknownThreshold(0.8))
     first.controls.attend()
     assert first.thresholds == [0.8]
 
     assert Bench(journal).controls.unknown_threshold == 0.8
+    assert "unknown below 0.8, as was set while it ran" in caplog.text
     changed = Bench(journal, configured=0.6)
     assert changed.controls.unknown_threshold == 0.6
     assert changed.thresholds == []
+
+
+def test_a_threshold_set_back_to_the_configured_one_is_no_news(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Bench(journal)
+    for threshold in (0.8, first.controls.unknown_threshold):
+        first.inbox.put(SetUnknownThreshold(threshold))
+        first.controls.attend()
+    Bench(journal)
+    assert "as was set while it ran" not in caplog.text
 
 
 def test_the_last_decision_is_marked_wrong(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:

@@ -39,5 +39,7 @@ def test_a_wish_to_restart_ends_it_after_the_tick() -> None:
     wishes: list[bool] = []
     running = RunningBin(Steps(True, True), [], lambda: bool(wishes))  # noqa: FBT003
     assert running.step()
+    assert not running.wants_restart
     wishes.append(True)
     assert not running.step()
+    assert running.wants_restart

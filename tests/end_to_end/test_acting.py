@@ -137,7 +137,10 @@ def test_a_command_over_mqtt_switches_movements_off_and_the_state_says_so(
     assert later["outcome"] in ("unknown", "left_early")
 
     states_told.say("sorter/hall/cmd/restart", b"PRESS")
-    assert running.process.wait(60) == 0
+    _, told = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0
+    assert "its service starts it again" in told
+    assert "has shown all" not in told  # its camera had more
     states_told.close()
     outcomes.close()
     broker.kill()
