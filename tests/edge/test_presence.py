@@ -267,6 +267,63 @@ def test_a_ghost_of_what_was_learned_is_absorbed() -> None:
     assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
 
 
+def drifting(cast: tuple[float, float, float], over_s: float) -> Callable[[Scene, float], Scene]:
+    """Light whose color goes away by so many levels at mid grey, and stays there."""
+    gain = np.array(cast, np.float32) / np.float32(128)
+    return lambda scene, at_s: (scene * (1 + gain * min(1.0, at_s / over_s))).astype(np.float32)
+
+
+def strip_ground() -> Scene:
+    """A pale wall over a black strip: an edge stronger than any of an item's."""
+    scene = ground() * np.float32(0.2) + 200
+    scene[100:150] = (40, 42, 48)
+    return scene
+
+
+def with_pale_bottle(scene: Scene, box: Box) -> Scene:
+    """Greenish glass, nowhere far from the wall's brightness."""
+    return with_item(scene, box, (160, 170, 165))
+
+
+@pytest.mark.parametrize(
+    "box",
+    [Box(100, 60, 90, 75), Box(100, 96, 90, 40), Box(100, 98, 90, 54), Box(90, 20, 150, 84), Box(60, 60, 90, 41)],
+    ids=["across", "along-the-top", "all-over-it", "beside", "into-it"],
+)
+def test_an_item_that_hides_the_strongest_edge_of_the_scene_is_no_ghost(box: Box) -> None:
+    """It was taken for one and learned as the scene, and what it left behind was an item for good."""
+    empty = strip_ground()
+    watcher = Watcher(PresenceDetector(background=empty.clip(0, 255).astype(np.uint8)))
+    watcher.see(empty, 0.5)
+    assert watcher.see(with_pale_bottle(empty, box), 5.0).phase is Phase.SETTLED
+    assert watcher.see(empty, 0.5).phase is Phase.EMPTY
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    cast=st.tuples(*[st.floats(-15, 15)] * 3),
+    rest_s=st.sampled_from([10.0, 20.0]),
+    over_strip=st.booleans(),
+    is_pale=st.booleans(),
+)
+def test_light_that_drifts_while_an_item_lies_makes_no_ghost_of_it(
+    cast: tuple[float, float, float], rest_s: float, *, over_strip: bool, is_pale: bool
+) -> None:
+    empty = strip_ground() if over_strip else ground()
+    lit = np.array(cast, np.float32) / np.float32(128) + 1
+    full = with_pale_bottle(empty, Box(100, 60, 90, 75)) if is_pale else with_item(empty)
+    watcher = Watcher(PresenceDetector(background=empty.clip(0, 255).astype(np.uint8)))
+    watcher.see(empty, 0.5)
+    watcher.phases.clear()
+    watcher.see(full, rest_s, drifting(cast, rest_s))
+    assert Phase.EMPTY not in watcher.phases, "an item that lies there must not be forgotten: it would be decided twice"
+    watcher.phases.clear()
+    watcher.see((empty * lit).astype(np.float32), 1.0)
+    assert Phase.SETTLED not in watcher.phases
+    assert watcher.phases[-1] is Phase.EMPTY
+    assert watcher.see((with_item(empty, Box(40, 20, 50, 60)) * lit).astype(np.float32), 0.5).phase is Phase.SETTLED
+
+
 def test_an_item_is_never_absorbed_by_itself_but_on_request(watcher: Watcher) -> None:
     assert watcher.see(with_item(ground()), 20.0).phase is Phase.SETTLED
     watcher.detector.absorb()
