@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.flatbuffer import pack_model, redirect_ends, rescaling_operator, unpack_model
+from convert.interpreter import open_interpreter
 from convert.rescaling import Normalization
 from convert.tflite import samples
 from convert.twins import activation_names, step_names, tensor
@@ -110,10 +110,7 @@ def _ranges(plain: bytes, expects: Normalization, representative: Sequence[Image
 
     None of a constant: the quantizer would give it a single scale for all channels.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that looking inside costs memory
-        interpreter = Interpreter(model_content=plain, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(plain, keeps_all=True)
     taken = interpreter.get_input_details()[0]["index"]
     names = activation_names(plain)
     told = [details for details in interpreter.get_tensor_details() if details["name"] in names]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.held_out import Progress, silently
+from convert.interpreter import open_interpreter
 from convert.surgery import keep_in_float
 from convert.twins import ADD, MEAN, Step, Twins, open_twins, tensor
 from edge.preprocess import Image
@@ -60,8 +60,7 @@ def layer_costs(
 
 def _answers(model: bytes, output: int, pictures: Sequence[Image]) -> NDArray[np.float64]:
     """The output's real numbers for pictures as bytes, (N, C)."""
-    interpreter = Interpreter(model_content=model)
-    interpreter.allocate_tensors()
+    interpreter = open_interpreter(model)
     taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[output]
     scale, zero_point = given["quantization"]
     answers = []

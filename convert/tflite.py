@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from convert.interpreter import open_interpreter
 from convert.network import EMBEDDING, LOGITS
 from convert.rescaling import BYTES, Inner, Normalization, inside_rescaling
 from edge.bundle import Outputs, Precision
@@ -157,9 +158,7 @@ def read_outputs(model: bytes, precision: Precision, expects: Normalization) -> 
     Raises:
         InvalidDataError: it is int8 and takes something other than camera bytes.
     """
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
-
-    interpreter = Interpreter(model_content=model)
+    interpreter = open_interpreter(model)
     taken = interpreter.get_input_details()[0]
     scale, zero_point = taken["quantization"]
     if precision == "int8" and (taken["dtype"] is not np.uint8 or Normalization(zero_point, 1 / scale) != expects):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.flatbuffer import pack_model, unpack_model
+from convert.interpreter import open_interpreter
 from edge.errors import InvalidDataError
 from edge.preprocess import Image
 
@@ -51,8 +51,7 @@ class Twins:
 
     def activations(self, pictures: Sequence[Image]) -> Iterator[Activation]:
         """Run the float model on each picture; what is yielded tells what the steps take and give, until the next."""
-        interpreter = Interpreter(model_content=self._all_told())
-        interpreter.allocate_tensors()
+        interpreter = open_interpreter(self._all_told())
         place = interpreter.get_input_details()[0]["index"]
         for picture in pictures:
             interpreter.set_tensor(place, picture[None].astype(np.float32))

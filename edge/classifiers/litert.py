@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import logging
-import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -23,11 +18,10 @@ from edge.bundle import Bundle
 from edge.classifiers.base import softmax
 from edge.errors import BundleError, MissingLibraryError, UnavailableError
 from edge.messages import Image, InputSpec, Prediction
+from edge.native import native_stderr_logged
 
 _BYTES = np.arange(256, dtype=np.uint8)
 _SMALLEST_PROBABILITY = np.float32(1e-9)
-
-log = logging.getLogger(__name__)
 
 # Coral's driver, which its package libedgetpu1-std installs.
 EDGETPU = "libedgetpu.so.1"
@@ -185,7 +179,7 @@ def load_interpreter(model_path: Path, num_threads: int, delegate: str | None = 
             continue
         delegates = None if delegate is None else [_load_delegate(module, delegate)]
         try:
-            with _runtime_messages_logged():
+            with native_stderr_logged():
                 interpreter: Interpreter = module.Interpreter(
                     model_path=str(model_path), num_threads=num_threads, experimental_delegates=delegates
                 )
@@ -218,25 +212,6 @@ def _edgetpu_model(bundle: Bundle) -> Path:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
-
-
-@contextmanager
-def _runtime_messages_logged() -> Iterator[None]:
-    """Turn what the runtime writes to stderr, which nothing else can silence, into lines of the log."""
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with tempfile.TemporaryFile() as said:
-            os.dup2(said.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(stderr, 2)
-                said.seek(0)
-                for line in said.read().decode(errors="replace").splitlines():
-                    log.debug("%s", line)
-    finally:
-        os.close(stderr)
 
 
 def _tensors(interpreter: Interpreter) -> tuple[_Tensor, list[_Tensor]]:
