@@ -9,15 +9,15 @@ change: the model runs as fast as before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from convert.flatbuffer import pack_model
-from convert.ranges import narrow_ranges
+from convert.ranges import Ranges, find_ranges, set_ranges
 from convert.twins import (
     DENSE,
     DEPTHWISE,
@@ -66,45 +66,83 @@ class _Statistics:
         return np.asarray(self.products) / self.count - mean[:, :, None] * mean[:, None, :]
 
 
-def corrected(plain: bytes, quantized: bytes, pictures: Sequence[Image]) -> bytes:
-    """The `quantized` model with better numbers, after its float twin `plain` on some representative pictures.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rounding:
+    """A layer's weights as whole numbers of `steps`, and the mean error that is left of each filter's output."""
 
-    The same arguments give the same bytes.
+    steps: Floats
+    rounded: Floats
+    left: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """What the float model `plain` showed on some pictures: every int8 form of it can be mended by that.
+
+    `ranges` are by tensor of the float model, `seen` by place among `Twins.steps`; `roundings` remembers the last
+    of each place, since forms that differ in a few layers share most of them.
+    """
+
+    plain: bytes
+    ranges: Ranges
+    seen: Mapping[int, _Statistics]
+    roundings: dict[int, _Rounding] = field(default_factory=dict)
+
+    def of(self, quantized: bytes) -> bytes:
+        """The `quantized` model with better numbers; the same model gives the same bytes.
+
+        Raises:
+            InvalidDataError: it is not the same network.
+        """
+        twins = open_twins(self.plain, quantized)
+        set_ranges(twins, self.ranges)
+        for place, layer in enumerate(twins.steps):
+            if layer.kind in LAYERS and _has_int8_weights(twins, layer):
+                self._correct(twins, place, layer)
+        return pack_model(twins.quantized)
+
+    def _correct(self, twins: Twins, place: int, layer: Step) -> None:
+        """Round one layer's weights anew, and let its bias take what is left of the mean error."""
+        _, weights_place, bias_place = layer.quantized.inputs
+        float_bias = constants(twins.plain, layer.plain.inputs[2], np.float32)
+        weight_scales = _widen_scales(twins, layer, float_bias)
+        rounding = self._rounding(twins, place, layer, weight_scales)
+        shape = tensor(twins.quantized, weights_place).shape
+        weights = _ungrouped(rounding.rounded, shape, is_depthwise=layer.kind == DEPTHWISE)
+        replace_constants(twins.quantized, weights_place, weights, np.int8)
+        bias_scales = weight_scales * scales(twins.quantized, layer.quantized.inputs[0])
+        bias = np.rint((float_bias + rounding.left) / bias_scales)
+        is_wide = tensor(twins.quantized, bias_place).type == schema.TensorType.INT64  # where activations are int16
+        replace_constants(twins.quantized, bias_place, bias, np.int64 if is_wide else np.int32)
+        tensor(twins.quantized, bias_place).quantization.scale = bias_scales.astype(np.float32)
+
+    def _rounding(self, twins: Twins, place: int, layer: Step, weight_scales: Floats) -> _Rounding:
+        former = self.roundings.get(place)
+        if former is not None and np.array_equal(former.steps, weight_scales):
+            return former
+        weights = constants(twins.plain, layer.plain.inputs[1], np.float32)
+        grouped = _grouped(weights, is_depthwise=layer.kind == DEPTHWISE)
+        steps = np.broadcast_to(weight_scales, grouped.shape[0] * grouped.shape[1]).reshape(grouped.shape[:2])
+        rounded = round_weights(grouped, steps, self.seen[place].covariance())
+        left = ((grouped - rounded * steps[..., None]) @ self.seen[place].mean()[..., None]).reshape(-1)
+        self.roundings[place] = _Rounding(weight_scales, rounded, left)
+        return self.roundings[place]
+
+
+def open_correction(plain: bytes, quantized: bytes, pictures: Sequence[Image]) -> Correction:
+    """What `plain` shows on some representative pictures; `quantized` is it in int8, as the converter made it.
 
     Raises:
         InvalidDataError: the two are not the same network.
     """
     twins = open_twins(plain, quantized)
     chosen = pictures[:: max(1, len(pictures) // NUM_PICTURES)]
-    narrow_ranges(twins, chosen)
-    layers = [step for step in twins.steps if step.kind in LAYERS and _has_int8_weights(twins, step)]
-    for layer, seen in zip(layers, _gather(twins, layers, chosen), strict=True):
-        _correct(twins, layer, seen)
-    return pack_model(twins.quantized)
+    return Correction(plain, find_ranges(twins, chosen), _gather(twins, chosen))
 
 
 def _has_int8_weights(twins: Twins, layer: Step) -> bool:
     """Whether the layer is quantized, and not one of those that were kept in float."""
     return bool(tensor(twins.quantized, layer.quantized.inputs[1]).type == schema.TensorType.INT8)
-
-
-def _correct(twins: Twins, layer: Step, seen: _Statistics) -> None:
-    """Round one layer's weights anew, and let its bias take what is left of the mean error."""
-    _, weights_place, bias_place = layer.quantized.inputs
-    is_depthwise = layer.kind == DEPTHWISE
-    weights = _grouped(constants(twins.plain, layer.plain.inputs[1], np.float32), is_depthwise=is_depthwise)
-    float_bias = constants(twins.plain, layer.plain.inputs[2], np.float32)
-    weight_scales = _widen_scales(twins, layer, float_bias)
-    steps = np.broadcast_to(weight_scales, weights.shape[0] * weights.shape[1]).reshape(weights.shape[:2])
-    rounded = round_weights(weights, steps, seen.covariance())
-    shape = tensor(twins.quantized, weights_place).shape
-    replace_constants(twins.quantized, weights_place, _ungrouped(rounded, shape, is_depthwise=is_depthwise), np.int8)
-    left = ((weights - rounded * steps[..., None]) @ seen.mean()[..., None]).reshape(-1)
-    bias_scales = weight_scales * scales(twins.quantized, layer.quantized.inputs[0])
-    bias = np.rint((float_bias + left) / bias_scales)
-    is_wide = tensor(twins.quantized, bias_place).type == schema.TensorType.INT64  # where activations are int16
-    replace_constants(twins.quantized, bias_place, bias, np.int64 if is_wide else np.int32)
-    tensor(twins.quantized, bias_place).quantization.scale = bias_scales.astype(np.float32)
 
 
 def _widen_scales(twins: Twins, layer: Step, bias: Floats) -> Floats:
@@ -147,13 +185,13 @@ def round_weights(weights: Floats, steps: Floats, covariance: Floats) -> Floats:
     return rounded
 
 
-def _gather(twins: Twins, layers: Sequence[Step], pictures: Sequence[Image]) -> list[_Statistics]:
+def _gather(twins: Twins, pictures: Sequence[Image]) -> dict[int, _Statistics]:
     """What goes into each layer of the float model, over the pictures."""
-    statistics = [_Statistics() for _ in layers]
+    statistics = {place: _Statistics() for place, step in enumerate(twins.steps) if step.kind in LAYERS}
     chance = np.random.default_rng(0)
     for activation in twins.activations(pictures):
-        for layer, seen in zip(layers, statistics, strict=True):
-            seen.add(_inputs(twins, layer, activation, chance))
+        for place, seen in statistics.items():
+            seen.add(_inputs(twins, twins.steps[place], activation, chance))
     return statistics
 
 

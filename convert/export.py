@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convert.card import write_card
-from convert.correction import corrected
+from convert.correction import open_correction
 from convert.draft import CARD, Draft, Model, golden_files, open_classifier, with_digests, with_golden
 from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
 from convert.metadata import with_metadata
@@ -56,18 +56,20 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     representative = [source.picture(row) for row in progress(source.representative, "representative pictures")]
     plain = to_tflite(network, source.spec, "float32", representative)
     chosen = to_tflite(network, source.spec, settings.precision, representative)
+    correction = None
     if settings.precision == "int8":
-        chosen = replace(chosen, model=corrected(plain.model, chosen.model, representative))
+        correction = open_correction(plain.model, chosen.model, representative)
+        chosen = replace(chosen, model=correction.of(chosen.model))
     gate = _Gate(source, settings, progress, _score_references(source, network, plain, progress))
     measured, costs = gate.measure(chosen), tuple[LayerCost, ...]()
-    if measured.losses and settings.precision == "int8":
+    if measured.losses and correction is not None:
         costs = layer_costs(plain.model, chosen.model, chosen.outputs.logits, representative, progress)
         if settings.rescue is not None:
             keep = open_keeper(
                 settings.rescue,
                 network,
                 lambda inner: to_tflite(inner, source.spec, "float32", ()).model,
-                plain.model,
+                correction,
                 chosen.model,
                 representative,
             )
@@ -191,14 +193,14 @@ def _plain_classifier(
 
     model = convert(network, settings.precision)
     if settings.precision == "int8":
-        plain = convert(network, "float32")
-        model = corrected(plain, model, representative)
+        correction = open_correction(convert(network, "float32"), model, representative)
+        model = correction.of(model)
         if draft.kept_in is not None:
             keep = open_keeper(
                 draft.kept_in,
                 network,
                 lambda inner: convert(inner, "float32"),
-                plain,
+                correction,
                 model,
                 representative,
                 has_byte_output=True,

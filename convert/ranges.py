@@ -6,7 +6,7 @@ with the least mean squared error over the representative pictures, after roundi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -22,21 +22,34 @@ _LOWEST, _HIGHEST = -128, 127
 _FREE = RESCALING | {schema.BuiltinOperator.QUANTIZE, schema.BuiltinOperator.DEQUANTIZE}
 
 
-def narrow_ranges(twins: Twins, pictures: Sequence[Image]) -> None:
-    """Give activations of `twins.quantized` the scale and zero point with the least error.
+Ranges = Mapping[int, tuple[float, int]]
+"""Scale and zero point, by tensor of the float model."""
+
+
+def find_ranges(twins: Twins, pictures: Sequence[Image]) -> Ranges:
+    """The scale and zero point with the least error, for activations that may have any.
+
+    None reaches further than the one of the int8 model, which the converter found on more pictures.
+    """
+    free = _free_tensors(twins)
+    edges = {plain: np.linspace(*_range(twins, quantized), _NUM_BINS + 1) for quantized, plain in free.items()}
+    counts = {plain: np.zeros(_NUM_BINS) for plain in edges}
+    for activation in twins.activations(pictures):
+        for plain in edges:
+            lowest, highest = edges[plain][[0, -1]]
+            values = activation(plain).clip(lowest, highest)
+            counts[plain] += np.histogram(values, _NUM_BINS, (lowest, highest))[0]
+    return {plain: best_range(edges[plain], counts[plain]) for plain in edges}
+
+
+def set_ranges(twins: Twins, ranges: Ranges) -> None:
+    """Let activations of `twins.quantized` have these ranges, where they may have any.
 
     Biases depend on these scales: `convert.correction` must write them anew afterwards.
     """
-    free = _free_tensors(twins)
-    edges = {place: np.linspace(*_range(twins, place), _NUM_BINS + 1) for place in free}
-    counts = {place: np.zeros(_NUM_BINS) for place in free}
-    for activation in twins.activations(pictures):
-        for quantized, plain in free.items():
-            lowest, highest = edges[quantized][[0, -1]]
-            values = activation(plain).clip(lowest, highest)
-            counts[quantized] += np.histogram(values, _NUM_BINS, (lowest, highest))[0]
-    for place in free:
-        _set_range(twins, place, *best_range(edges[place], counts[place]))
+    for quantized, plain in _free_tensors(twins).items():
+        if plain in ranges:
+            _set_range(twins, quantized, *ranges[plain])
 
 
 def _free_tensors(twins: Twins) -> dict[int, int]:

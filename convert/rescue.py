@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 import keras
 
-from convert.correction import corrected
+from convert.correction import Correction
 from convert.mixed import Wide, has_quantizer, open_mixed_quantizer
 from convert.rescaling import inside_rescaling
 from convert.sensitivity import LayerCost
@@ -29,7 +29,7 @@ def open_keeper(
     wide: Wide,
     network: keras.Model,
     to_float: Callable[[keras.Model], bytes],
-    plain: bytes,
+    correction: Correction,
     quantized: bytes,
     representative: Sequence[Image],
     *,
@@ -37,19 +37,19 @@ def open_keeper(
 ) -> Keeper:
     """LiteRT's quantizer where it is installed; else, for float only, this project's own surgery.
 
-    `plain` and `quantized` are the two forms of the network that are there already, `to_float` converts another.
+    `quantized` is the network in int8 as `correction` mended it; `to_float` converts another.
 
     Raises:
         MissingLibraryError: `wide` is int16 and litert-quantizer is not installed.
     """
     if wide == "float" and not has_quantizer():
         _log.info("litert-quantizer is not installed: layers are put back in float without it")
-        return lambda kept: keep_in_float(plain, quantized, kept)
+        return lambda kept: keep_in_float(correction.plain, quantized, kept)
     inner = inside_rescaling(network)
     quantizer = open_mixed_quantizer(to_float(inner.network), inner.expects, representative)
 
     def keep(kept: Collection[int]) -> bytes:
-        return corrected(plain, quantizer.quantize(kept, wide, has_byte_output=has_byte_output), representative)
+        return correction.of(quantizer.quantize(kept, wide, has_byte_output=has_byte_output))
 
     return keep
 

@@ -22,7 +22,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.correction import corrected
+from convert.correction import open_correction
 from convert.network import load_network
 from convert.source import ConvertSettings, Source, open_source
 from convert.tflite import Converted, to_tflite
@@ -61,7 +61,7 @@ def make(network: keras.Model, source: Source, precision: Precision, pictures: S
     began_s = time.perf_counter()
     converted = to_tflite(network, source.spec, precision, pictures)
     if precision == "int8":
-        converted = replace(converted, model=corrected(plain, converted.model, pictures))
+        converted = replace(converted, model=open_correction(plain, converted.model, pictures).of(converted.model))
     seconds = time.perf_counter() - began_s
     interpreter = Interpreter(model_content=converted.model, num_threads=1)
     interpreter.allocate_tensors()

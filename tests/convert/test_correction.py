@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.correction import corrected, round_weights
+from convert.correction import open_correction, round_weights
 from convert.flatbuffer import pack_model, unpack_model
 from convert.network import load_network
 from convert.ranges import best_range
@@ -89,14 +89,15 @@ def test_a_range_that_is_used_evenly_stays() -> None:
 def test_the_same_model_and_pictures_give_the_same_bytes(
     twins: dict[str, Converted], pictures: dict[str, list[Image]]
 ) -> None:
-    models = [corrected(twins["float32"].model, twins["int8"].model, pictures["train"]) for _ in range(2)]
+    rough = twins["int8"].model
+    corrections = [open_correction(twins["float32"].model, rough, pictures["train"]) for _ in range(2)]
 
-    assert models[0] == models[1] != twins["int8"].model
+    assert corrections[0].of(rough) == corrections[0].of(rough) == corrections[1].of(rough) != rough
 
 
 def test_ends_and_operators_stay_as_they_were(twins: dict[str, Converted], pictures: dict[str, list[Image]]) -> None:
     rough = twins["int8"].model
-    better = corrected(twins["float32"].model, rough, pictures["train"])
+    better = open_correction(twins["float32"].model, rough, pictures["train"]).of(rough)
 
     assert ends(better) == ends(rough)
     assert operators(better) == operators(rough)
@@ -108,7 +109,7 @@ def test_a_model_of_another_network_is_refused(twins: dict[str, Converted], pict
     other.subgraphs[0].outputs = other.subgraphs[0].operators[-1].outputs
 
     with pytest.raises(InvalidDataError, match="other layers than the float model"):
-        corrected(pack_model(other), twins["int8"].model, pictures["train"])
+        open_correction(pack_model(other), twins["int8"].model, pictures["train"])
 
 
 def test_a_dead_filter_still_gives_its_bias(finished_run: Path, pictures: dict[str, list[Image]]) -> None:
@@ -118,7 +119,7 @@ def test_a_dead_filter_still_gives_its_bias(finished_run: Path, pictures: dict[s
     kernel[..., 0], bias[0] = 1e-9, 2.5
     second.set_weights([kernel, bias])
     plain, rough = (to_tflite(network, SPEC, name, pictures["train"]).model for name in ("float32", "int8"))
-    model = unpack_model(corrected(plain, rough, pictures["train"]))
+    model = unpack_model(open_correction(plain, rough, pictures["train"]).of(rough))
 
     layer = [step for step in model.subgraphs[0].operators if kind_of(model, step) == CONV][1]
     given = tensor(model, int(layer.outputs[0])).quantization

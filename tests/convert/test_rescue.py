@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from convert.anatomy import read_anatomy
-from convert.correction import corrected
+from convert.correction import open_correction
 from convert.flatbuffer import unpack_model
 from convert.mixed import MixedQuantizer, Wide, open_mixed_quantizer
 from convert.network import load_network
@@ -170,9 +170,10 @@ def test_more_room_brings_the_answers_nearer_and_for_all_layers_to_the_float_twi
     twins: dict[str, Converted], quantizer: MixedQuantizer, pictures: list[Image], wide: Wide
 ) -> None:
     plain, int8 = twins["float32"], twins["int8"]
+    correction = open_correction(plain.model, int8.model, pictures)
 
     def error(*places: int) -> float:
-        model = corrected(plain.model, quantizer.quantize(places, wide), pictures)
+        model = correction.of(quantizer.quantize(places, wide))
         return float(np.abs(logits(int8, model, pictures) - logits(plain, plain.model, pictures)).mean())
 
     all_in_int8, last_two, everything = error(), error(3, 4), error(*range(NUM_STEPS))
