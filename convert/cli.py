@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import click
+from click.core import ParameterSource
 
 from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
 from edge.errors import CheckFailedError, UsageError
@@ -140,6 +141,8 @@ def convert(
     from convert.writer import check_target, write_bundle, write_file
 
     check_target(out, should_replace=force)
+    _refuse_strays(run, foreign, is_for_edgetpu=edgetpu)
+    found_compiler = _edgetpu_compiler(compiler, how["precision"]) if edgetpu else None
     match run, foreign:
         case Path(), None:
             limits = Limits(max_accuracy_loss / 100, min_agreement / 100)
@@ -150,22 +153,69 @@ def convert(
             draft = _draft_of_foreign(foreign, how)
         case _:
             raise UsageError("expected either a RUN, as `sorter train` writes it, or --from a model from elsewhere")
-    if edgetpu:
-        draft = _with_edgetpu(draft, compiler, allow_partial=allow_partial)
     is_refused = bool(draft.losses) and not accept_loss
+    if edgetpu and not is_refused:
+        draft = _with_edgetpu(draft, found_compiler, allow_partial=allow_partial)
     bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
     if single_output is not None and draft.plain_classifier is not None and not is_refused:
         write_file(single_output, draft.plain_classifier)
     click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
     if is_refused:
-        raise CheckFailedError(_refusal(draft, was_rescued=how["should_rescue"]))
+        raise CheckFailedError(_refusal(draft, may_rescue=not how["should_rescue"] and not edgetpu))
 
 
-def _refusal(draft: Draft, *, was_rescued: bool) -> str:
+# What would be ignored without a word: options by what they go with.
+_OF_A_RUN = frozenset(
+    {"data_root", "should_rescue", "wide", "accept_loss", "max_accuracy_loss", "min_agreement", "single_output"}
+)
+_OF_A_FOREIGN_MODEL = frozenset({"labels", "mean", "std", "pictures"})
+_OF_A_CONVERSION = frozenset({"precision", "size_px", "pictures", "num_representative", "seed"})
+_OF_THE_EDGETPU = frozenset({"compiler", "allow_partial"})
+
+
+def _refuse_strays(run: Path | None, foreign: Path | None, *, is_for_edgetpu: bool) -> None:
+    """Refuse options that have no meaning beside the others.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if foreign is not None:
+        _refuse_given(
+            _OF_A_RUN, "a model from elsewhere comes without held-out pictures, and is one plain classifier already"
+        )
+        if foreign.suffix == ".tflite":
+            _refuse_given(_OF_A_CONVERSION, f"{foreign.name} goes into the bundle as it is, byte for byte")
+    if run is not None:
+        _refuse_given(_OF_A_FOREIGN_MODEL, "they describe a model from elsewhere, --from, and a run knows its own")
+    if not is_for_edgetpu:
+        _refuse_given(_OF_THE_EDGETPU, "they matter with --edgetpu only")
+
+
+def _refuse_given(names: Collection[str], why: str) -> None:
+    context = click.get_current_context()
+    strays = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name in names and context.get_parameter_source(option.name) is not ParameterSource.DEFAULT
+    ]
+    if strays:
+        raise UsageError(f"leave out {', '.join(strays)}: {why}")
+
+
+def _edgetpu_compiler(named: Path | None, precision: Precision) -> Path | None:
+    """The compiler, looked for before the work begins."""
+    from convert.edgetpu import find_compiler
+
+    if precision != "int8":
+        raise UsageError(f"--edgetpu with --precision {precision}: only int8 runs there")
+    return find_compiler(named)
+
+
+def _refusal(draft: Draft, *, may_rescue: bool) -> str:
     hurting = ""
     if draft.costs:
         hurting = f"; in int8 these layers hurt most: {', '.join(map(str, draft.costs[:NUM_COSTS_SHOWN]))}"
-    rescue = "" if was_rescued or not draft.costs else "keep them out of int8 with --rescue, "
+    rescue = "" if not may_rescue or not draft.costs else "keep them out of int8 with --rescue, "
     return (
         f"no bundle written: {'; '.join(draft.losses)}{hurting}. {rescue.capitalize()}"
         f"{'t' if rescue else 'T'}rain longer, try --precision float16, or go on with --accept-loss"
@@ -213,23 +263,24 @@ def _draft_of_foreign(path: Path, how: _How) -> Draft:
     return draft_foreign(path, settings)
 
 
-def _with_edgetpu(draft: Draft, compiler: Path | None, *, allow_partial: bool) -> Draft:
+def _with_edgetpu(draft: Draft, found: Path | None, *, allow_partial: bool) -> Draft:
     from convert.anatomy import read_anatomy
     from convert.draft import with_file
-    from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, find_compiler, memory_sentence
+    from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, memory_sentence
     from edge.bundle import EDGETPU_MODEL, MODEL
 
     model = draft.files[MODEL]
     anatomy = read_anatomy(model, Path(MODEL))
     check_for_edgetpu(anatomy, allow_partial=allow_partial)
     click.echo(memory_sentence(anatomy), err=True)
-    found = find_compiler(compiler)
     if found is None:
         click.echo(HOW_TO_GET, err=True)
         return draft
     compiled = compile_for_edgetpu(model, found, allow_partial=allow_partial)
     for placement in compiled.placements:
         click.echo(f"{placement.count:4} x {placement.operator:<24} {placement.status}", err=True)
+    for line in compiled.memory:
+        click.echo(line, err=True)
     return with_file(draft, EDGETPU_MODEL, compiled.model)
 
 

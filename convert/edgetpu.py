@@ -13,11 +13,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.anatomy import Anatomy
+from convert.anatomy import Anatomy, Operator
 from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError
 
 COMPILER = "edgetpu_compiler"
 MIN_MAPPED = 0.95
+_NUM_LINES_QUOTED = 4
 TIMEOUT_S = 600  # the compiler gives up by itself after 180 s
 
 # On-chip memory for parameters is 8 MB, of which the compiler's logs leave about this much; what does not fit
@@ -31,6 +32,9 @@ HOW_TO_GET = (
 )
 
 _MAPPED = "Mapped to Edge TPU"
+_WIDE = frozenset({"float32", "float16", "int16"})
+_CHATTER = re.compile(r"Edge TPU Compiler version|timeout timer|within timeout period")
+_MEMORY = re.compile(r"O(?:n|ff)-chip memory .*")
 
 # https://coral.ai/docs/edgetpu/models-intro/#supported-operations
 # fmt: off
@@ -60,10 +64,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A model for the EdgeTPU, and where each of its operators runs."""
+    """A model for the EdgeTPU, where each of its operators runs, and what the compiler says of memory."""
 
     model: bytes
     placements: tuple[Placement, ...]
+    memory: tuple[str, ...] = ()
 
     @property
     def mapped_share(self) -> float:
@@ -73,21 +78,54 @@ class Compiled:
 
 
 def check_for_edgetpu(anatomy: Anatomy, *, allow_partial: bool = False) -> None:
-    """Refuse what the compiler would refuse, or run on the CPU where that is not allowed.
+    """Refuse what the compiler would refuse, or leave to the CPU for more than MIN_MAPPED allows.
 
     Raises:
-        CheckFailedError: not int8, an open shape, or an operator that the EdgeTPU lacks.
+        CheckFailedError: not int8, an open shape, or too much behind an operator that the EdgeTPU cannot run.
     """
     problems = []
     if anatomy.precision != "int8":
         problems.append(f"it is {anatomy.precision}, and only int8 runs there")
     if dynamic := [tensor.name for tensor in anatomy.tensors if not tensor.is_static]:
         problems.append(f"{dynamic[0]} has an open shape")
-    missing = sorted({step.name for step in anatomy.operators} - _SUPPORTED)
-    if missing and not allow_partial:
-        problems.append(f"the EdgeTPU lacks {', '.join(missing)}; go on with --allow-partial")
+    num_mapped, num = num_mapped_at_most(anatomy), len(anatomy.operators)
+    if not problems and num_mapped < MIN_MAPPED * num and not allow_partial:
+        problems.append(
+            f"{num_mapped} of {num} operators would run there, {MIN_MAPPED:.0%} wanted: "
+            f"{_obstacle(anatomy, num_mapped)}"
+        )
     if problems:
         raise CheckFailedError(f"the model does not suit the EdgeTPU: {'; '.join(problems)}")
+
+
+def num_mapped_at_most(anatomy: Anatomy) -> int:
+    """How many operators can run on the EdgeTPU: those before the first that cannot, since what follows stays behind.
+
+    The compiler makes one piece for the EdgeTPU of what it meets first ("More than one subgraph is not supported").
+    """
+    suits = [step.name in _SUPPORTED and _is_int8(anatomy, step) for step in anatomy.operators]
+    return suits.index(False) if False in suits else len(suits)
+
+
+def _is_int8(anatomy: Anatomy, step: Operator) -> bool:
+    tensors = [anatomy.tensors[place] for place in (*step.inputs, *step.outputs) if place >= 0]
+    return not any(tensor.dtype in _WIDE for tensor in tensors)
+
+
+def _obstacle(anatomy: Anatomy, place: int) -> str:
+    """Why the operator at `place` and all behind it stay on the CPU, and what to do."""
+    wide = [step for step in anatomy.operators if anatomy.tensors[step.outputs[0]].dtype in _WIDE]
+    if layers := [step for step in wide if step.name not in {"QUANTIZE", "DEQUANTIZE"}]:
+        dtype = anatomy.tensors[layers[0].outputs[0]].dtype
+        return (
+            f"{len(layers)} of them ({layers[0].name}, …) work on {dtype}, as --rescue leaves layers, and what follows "
+            "stays on the CPU; convert without --rescue, with --accept-loss where int8 alone breaks the limits, "
+            "or go on with --allow-partial"
+        )
+    return (
+        f"the EdgeTPU lacks {anatomy.operators[place].name}, and what follows stays on the CPU; "
+        "go on with --allow-partial"
+    )
 
 
 def memory_sentence(anatomy: Anatomy) -> str:
@@ -120,11 +158,12 @@ def compile_for_edgetpu(model: bytes, compiler: Path, *, allow_partial: bool = F
     with tempfile.TemporaryDirectory(prefix="sorter-edgetpu-") as scratch:
         folder = Path(scratch)
         (folder / "model.tflite").write_bytes(model)
-        _run(compiler, folder)
+        said = _run(compiler, folder)
         written, log = folder / "model_edgetpu.tflite", folder / "model_edgetpu.log"
         if not written.is_file() or not log.is_file():
-            raise CheckFailedError(f"{compiler} said it was done, but wrote no {written.name} and {log.name}")
-        compiled = Compiled(written.read_bytes(), read_log(log.read_text(errors="replace")))
+            raise CheckFailedError(f"{compiler} wrote no {written.name} and {log.name}: {_reason(said)}")
+        placements = read_log(log.read_text(errors="replace"))
+        compiled = Compiled(written.read_bytes(), placements, tuple(_MEMORY.findall(said)))
     if compiled.mapped_share < MIN_MAPPED and not allow_partial:
         raise CheckFailedError(
             f"only {compiled.mapped_share:.0%} of the operators would run on the EdgeTPU, {MIN_MAPPED:.0%} wanted: "
@@ -145,7 +184,8 @@ def read_log(text: str) -> tuple[Placement, ...]:
     return tuple(Placement(operator, int(count), status) for operator, count, status in rows)
 
 
-def _run(compiler: Path, folder: Path) -> None:
+def _run(compiler: Path, folder: Path) -> str:
+    """Compile `folder`/model.tflite; what the compiler said."""
     command = [str(compiler), "-s", "-o", str(folder), str(folder / "model.tflite")]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
@@ -153,10 +193,16 @@ def _run(compiler: Path, folder: Path) -> None:
         raise CheckFailedError(f"{compiler} was still at work after {TIMEOUT_S} s and was stopped") from error
     except OSError as error:
         raise CheckFailedError(f"{compiler} cannot be run ({error.strerror}): it is for x86-64 Linux") from error
+    said = done.stdout + done.stderr
     if done.returncode != 0:
-        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        reason = next((line for line in lines if re.search("failed|error", line, re.IGNORECASE)), "no reason given")
-        raise CheckFailedError(f"{compiler} failed with exit code {done.returncode}: {reason}")
+        raise CheckFailedError(f"{compiler} failed with exit code {done.returncode}: {_reason(said)}")
+    return said
+
+
+def _reason(said: str) -> str:
+    """What a compiler that failed says, without what it always says."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _CHATTER.search(line)]
+    return "; ".join(lines[:_NUM_LINES_QUOTED]) or "it gave no reason"
 
 
 def _on_cpu(compiled: Compiled) -> str:

@@ -126,6 +126,29 @@ def test_an_existing_bundle_is_refused_before_the_work_begins(int8_bundle: Bundl
     assert load_bundle(int8_bundle.path).bundle_id == int8_bundle.bundle_id
 
 
+@pytest.mark.parametrize(
+    ("arguments", "strays"),
+    [
+        (["--from", "model.tflite", "--rescue", "--single-output", "plain.tflite"], "--rescue, --single-output"),
+        (["--from", "model.tflite", "--precision", "float16"], "--precision"),
+        (["run", "--labels", "labels.txt", "--mean", "0"], "--labels, --mean"),
+        (["run", "--compiler", "edgetpu_compiler"], "--compiler"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(tmp_path: Path, arguments: list[str], strays: str) -> None:
+    result = call(*arguments, "--out", tmp_path / "bundle")
+
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(f"leave out {strays}: ")
+
+
+def test_a_conversion_says_nothing_of_its_runtime(finished_run: Path, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "edge", "convert", str(finished_run), "--out", str(tmp_path / "bundle")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_killed_conversion_leaves_nothing(finished_run: Path, tmp_path: Path, number: signal.Signals) -> None:
     scratch, out = tmp_path / "scratch", tmp_path / "out"

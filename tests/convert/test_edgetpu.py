@@ -8,9 +8,16 @@ from click.testing import CliRunner
 
 from convert.anatomy import Operator, read_anatomy
 from convert.cli import convert
-from convert.edgetpu import check_for_edgetpu, compile_for_edgetpu, find_compiler, memory_sentence, read_log
+from convert.edgetpu import (
+    check_for_edgetpu,
+    compile_for_edgetpu,
+    find_compiler,
+    memory_sentence,
+    num_mapped_at_most,
+    read_log,
+)
 from edge.bundle import Bundle, load_bundle
-from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError
+from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError, UsageError
 
 # The form of the real compiler's log, version 16.
 LOG = """Edge TPU Compiler version 16.0.384591198
@@ -33,11 +40,15 @@ def compiler(tmp_path: Path) -> Path:
 
 def program(folder: Path, log: str, exit_code: int = 0) -> Path:
     path = folder / "edgetpu_compiler"
+    complaint = "echo 'Invalid model: model.tflite'; echo 'Model not quantized'"
     path.write_text(
         "#!/bin/sh\n"
-        f"test {exit_code} = 0 || {{ echo 'ERROR: large activation tensors in model'; exit {exit_code}; }}\n"
+        "echo 'Edge TPU Compiler version 16.0.384591198'\n"
+        "echo 'Started a compilation timeout timer of 180 seconds.'\n"
+        f"test {exit_code} = 0 || {{ {complaint}; exit {exit_code}; }}\n"
         '{ cat "$4"; printf compiled; } > "$3/model_edgetpu.tflite"\n'
         f'cat > "$3/model_edgetpu.log" <<"END"\n{log}END\n'
+        "echo 'Off-chip memory used for streaming uncached model parameters: 0.00B'\n"
     )
     path.chmod(0o755)
     return path
@@ -51,9 +62,28 @@ def test_an_operator_that_the_edgetpu_lacks_is_named_unless_the_cpu_may_run_it(i
     anatomy = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path)
     lacking = replace(anatomy, operators=(*anatomy.operators, Operator("CUSTOM/Spin", (0,), (1,))))
 
-    with pytest.raises(CheckFailedError, match=r"the EdgeTPU lacks CUSTOM/Spin; go on with --allow-partial"):
+    with pytest.raises(
+        CheckFailedError, match=r"6 of 7 operators would run there, 95% wanted: the EdgeTPU lacks CUSTOM/Spin"
+    ):
         check_for_edgetpu(lacking)
     check_for_edgetpu(lacking, allow_partial=True)
+
+
+def test_all_that_follows_a_layer_in_float_stays_on_the_cpu(int8_bundle: Bundle) -> None:
+    anatomy = read_anatomy(int8_bundle.model_path.read_bytes(), int8_bundle.model_path)
+    _, second, *others = anatomy.operators
+    place = second.outputs[0]
+    tensors = tuple(
+        replace(tensor, dtype="float32") if index == place else tensor for index, tensor in enumerate(anatomy.tensors)
+    )
+    rescued = replace(anatomy, tensors=tensors)
+
+    assert num_mapped_at_most(anatomy) == len(anatomy.operators)
+    assert num_mapped_at_most(rescued) == 1
+    with pytest.raises(
+        CheckFailedError, match=rf"1 of {len(others) + 2} .* \({second.name}, …\) work on float32, as --re"
+    ):
+        check_for_edgetpu(rescued)
 
 
 def test_an_open_shape_is_refused_in_any_case(int8_bundle: Bundle) -> None:
@@ -93,7 +123,7 @@ def test_too_little_on_the_edgetpu_is_refused_unless_allowed(tmp_path: Path) -> 
 
 
 def test_a_compiler_that_fails_is_quoted(tmp_path: Path) -> None:
-    with pytest.raises(CheckFailedError, match="failed with exit code 3: ERROR: large activation tensors in model"):
+    with pytest.raises(CheckFailedError, match=r"exit code 3: Invalid model: model\.tflite; Model not quantized$"):
         compile_for_edgetpu(b"model", program(tmp_path, "", exit_code=3))
 
 
@@ -122,6 +152,7 @@ def test_the_compiled_model_lies_beside_its_cpu_twin(finished_run: Path, compile
 
     assert result.exit_code == 0, result.output
     assert "39 x CONV_2D                  Mapped to Edge TPU" in result.stderr
+    assert "Off-chip memory used for streaming uncached model parameters: 0.00B" in result.stderr
     bundle = load_bundle(out)
     assert bundle.edgetpu_model_path is not None
     assert bundle.edgetpu_model_path.read_bytes() == bundle.model_path.read_bytes() + b"compiled"
@@ -141,8 +172,8 @@ def test_a_float_model_is_refused_for_the_edgetpu(finished_run: Path, compiler: 
     ]
     result = CliRunner().invoke(convert, arguments)
 
-    assert isinstance(result.exception, CheckFailedError)
-    assert "it is float16, and only int8 runs there" in str(result.exception)
+    assert isinstance(result.exception, UsageError)
+    assert "--edgetpu with --precision float16: only int8 runs there" in str(result.exception)
     assert not out.exists()
 
 
