@@ -101,7 +101,10 @@ class _How(TypedDict):
     help="Also write a .tflite with scores as its only output, for other tools.",
 )
 @click.option(
-    "--from", "foreign", type=click.Path(path_type=Path), help="A model from elsewhere: .tflite, .keras, SavedModel."
+    "--from",
+    "foreign",
+    type=click.Path(path_type=Path),
+    help="A model from elsewhere: .tflite, .keras, SavedModel; or a bundle, for --edgetpu.",
 )
 @click.option("--labels", type=click.Path(path_type=Path), help="Its label file; by default inside the .tflite.")
 @click.option("--mean", type=float, help="With --std: it expects (byte - mean) / std.")
@@ -134,7 +137,7 @@ def convert(
 
     The model is held against the network as trained on the run's held-out pictures, through the device's
     own preprocessing and runtime; beyond the limits nothing is written and the exit code is 1. With --from,
-    a classifier trained elsewhere is wrapped instead.
+    a classifier trained elsewhere is wrapped instead, or a bundle compiled for the EdgeTPU.
     """
     _quiet_tensorflow()
     from convert.parity import Limits
@@ -149,6 +152,8 @@ def convert(
             draft = _draft_of_run(
                 run, limits, how, accepts_loss=accept_loss, has_plain_classifier=single_output is not None
             )
+        case None, Path() if _is_bundle(foreign):
+            draft = _draft_of_bundle(foreign, is_for_edgetpu=edgetpu)
         case None, Path():
             draft = _draft_of_foreign(foreign, how)
         case _:
@@ -183,8 +188,10 @@ def _refuse_strays(run: Path | None, foreign: Path | None, *, is_for_edgetpu: bo
         _refuse_given(
             _OF_A_RUN, "a model from elsewhere comes without held-out pictures, and is one plain classifier already"
         )
-        if foreign.suffix == ".tflite":
+        if foreign.suffix == ".tflite" or _is_bundle(foreign):
             _refuse_given(_OF_A_CONVERSION, f"{foreign.name} goes into the bundle as it is, byte for byte")
+        if _is_bundle(foreign):
+            _refuse_given({"name", *_OF_A_FOREIGN_MODEL}, f"{foreign.name} is a bundle, whose manifest says so")
     if run is not None:
         _refuse_given(_OF_A_FOREIGN_MODEL, "they describe a model from elsewhere, --from, and a run knows its own")
     if not is_for_edgetpu:
@@ -261,6 +268,20 @@ def _draft_of_foreign(path: Path, how: _How) -> Draft:
         seed=how["seed"],
     )
     return draft_foreign(path, settings)
+
+
+def _is_bundle(path: Path) -> bool:
+    from edge.bundle import MANIFEST
+
+    return (path / MANIFEST).is_file()
+
+
+def _draft_of_bundle(path: Path, *, is_for_edgetpu: bool) -> Draft:
+    from convert.draft import draft_of_bundle
+
+    if not is_for_edgetpu:
+        raise UsageError(f"{path} is a bundle already: expected --edgetpu, to add a model that is compiled for it")
+    return draft_of_bundle(path)
 
 
 def _with_edgetpu(draft: Draft, found: Path | None, *, allow_partial: bool) -> Draft:

@@ -13,7 +13,7 @@ from convert.mixed import Wide
 from convert.parity import Parity
 from convert.sensitivity import LayerCost
 from convert.writer import digests
-from edge.bundle import MODEL, Bundle, Golden, Manifest
+from edge.bundle import MODEL, Bundle, Golden, Manifest, load_bundle
 from edge.classifiers.base import softmax
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import StorageError
@@ -38,6 +38,16 @@ class Draft:
     kept: tuple[LayerCost, ...] = ()
     kept_in: Wide | None = None
     plain_classifier: bytes | None = None
+
+
+def draft_of_bundle(path: Path) -> Draft:
+    """The bundle at `path` as it is, for a file to be added.
+
+    Raises:
+        BundleError: it is not whole.
+    """
+    manifest = load_bundle(path).manifest
+    return Draft(manifest, {name: (path / name).read_bytes() for name in manifest.files}, (), ())
 
 
 @dataclass(frozen=True, slots=True)

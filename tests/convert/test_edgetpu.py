@@ -158,6 +158,28 @@ def test_the_compiled_model_lies_beside_its_cpu_twin(finished_run: Path, compile
     assert bundle.edgetpu_model_path.read_bytes() == bundle.model_path.read_bytes() + b"compiled"
 
 
+def test_a_bundle_that_is_there_gets_a_compiled_model_and_stays_itself_otherwise(
+    int8_bundle: Bundle, compiler: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "with coral"
+    arguments = ["--from", str(int8_bundle.path), "--out", str(out), "--edgetpu", "--compiler", str(compiler)]
+    result = CliRunner().invoke(convert, arguments)
+
+    assert result.exit_code == 0, result.output
+    bundle = load_bundle(out)
+    assert bundle.edgetpu_model_path is not None
+    kept = bundle.manifest.model_copy(update={"files": int8_bundle.manifest.files})
+    assert kept == int8_bundle.manifest
+    assert set(bundle.manifest.files) - set(int8_bundle.manifest.files) == {bundle.edgetpu_model_path.name}
+
+
+def test_a_bundle_alone_is_nothing_to_convert(int8_bundle: Bundle, tmp_path: Path) -> None:
+    result = CliRunner().invoke(convert, ["--from", str(int8_bundle.path), "--out", str(tmp_path / "again")])
+
+    assert isinstance(result.exception, UsageError)
+    assert "is a bundle already: expected --edgetpu" in str(result.exception)
+
+
 def test_a_float_model_is_refused_for_the_edgetpu(finished_run: Path, compiler: Path, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     arguments = [
