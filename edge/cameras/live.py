@@ -9,6 +9,7 @@ from itertools import count
 from threading import Condition, Event, Thread
 from typing import Protocol
 
+from edge.cameras.liveliness import Liveliness
 from edge.cameras.watch import PictureWatch, WatchLimits
 from edge.clock import Clock
 from edge.errors import CameraError, StaleFrameError, UnavailableError
@@ -124,6 +125,7 @@ class LiveCamera:
         self._clock = clock
         self._max_age_s = max_age_s
         self._sequence = count()
+        self._liveliness = Liveliness()
         self._reader: _Reader | None = None
         self._told: tuple[str, ...] = ()
 
@@ -141,7 +143,7 @@ class LiveCamera:
         self.close()
         source = self._open_source()
         self._tell(source.report)
-        self._reader = _Reader(source, self._clock, self._sequence)
+        self._reader = _Reader(source, self._clock, self._sequence, PictureWatch(source.limits, self._liveliness))
 
     def _tell(self, report: SettingsReport) -> None:
         """Log what the driver changed, once and not at every reopening."""
@@ -164,11 +166,11 @@ class LiveCamera:
 class _Reader:
     """The thread between a source and the slot; it starts at once and closes the source at its end."""
 
-    def __init__(self, source: Source, clock: Clock, sequence: count[int]) -> None:
+    def __init__(self, source: Source, clock: Clock, sequence: count[int], watch: PictureWatch) -> None:
         self._source = source
         self._clock = clock
         self._sequence = sequence
-        self._watch = PictureWatch(source.limits)
+        self._watch = watch
         self._changed = Condition()
         self._slot: Frame | None = None
         self._problem: BaseException | None = None

@@ -20,8 +20,8 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 # In FFmpeg's own form; TCP, because over UDP a lost packet smears the picture until the next key frame.
 _TRANSPORT = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
 
-# Codecs that send each picture whole. The others repeat a picture to the bit where nothing moves, and
-# only a longer repeat tells that the camera is stuck.
+# Codecs that send each picture whole. The others can repeat a picture to the bit where nothing moves, and
+# only a longer repeat tells that the camera is stuck, or pictures that were livelier before.
 _INTRA_CODECS = frozenset({"MJPG", "mjpg"})
 _INTER_LIMITS = WatchLimits(frozen_after_s=10.0, hands_out_repeats=True)
 
@@ -42,7 +42,7 @@ def stream_camera(settings: StreamSettings, clock: Clock, max_age_s: float = 2.0
         ConfigError: the address is none that FFmpeg streams from.
     """
     check_url(settings.url)
-    return LiveCamera(lambda: StreamSource(settings), clock, max_age_s)
+    return LiveCamera(lambda: StreamSource(settings, clock), clock, max_age_s)
 
 
 def check_url(url: str) -> None:
@@ -67,10 +67,12 @@ class StreamSource:
     def __init__(
         self,
         settings: StreamSettings,
+        clock: Clock,
         open_capture: Callable[[str, float, float], Capture | None] = open_stream,
     ) -> None:
         os.environ.setdefault(*_TRANSPORT)
         self._address = _without_password(settings.url)
+        self._clock = clock
         self._read_timeout_s = settings.read_timeout_s
         capture = open_capture(settings.url, settings.open_timeout_s, settings.read_timeout_s)
         if capture is None:
@@ -84,7 +86,10 @@ class StreamSource:
         self.limits = WatchLimits() if found.fourcc in _INTRA_CODECS else _INTER_LIMITS
 
     def read(self) -> Captured | None:
-        if not self._capture.grab():
+        asked_at_s = self._clock.now_s()
+        is_grabbed = self._capture.grab()
+        # After a time-out FFmpeg first hands out what its decoder held back: pictures older than that time.
+        if not is_grabbed or self._clock.now_s() - asked_at_s >= self._read_timeout_s:
             raise StalledCameraError(
                 f"{self._address} stopped sending (nothing for {self._read_timeout_s:g} s, or it hung up):"
                 " is it on the network?"

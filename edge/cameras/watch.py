@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.cameras.liveliness import Liveliness
 from edge.errors import BlackPictureError, CameraError, DarkPictureError, FrozenPictureError
 from edge.messages import Image
 
@@ -22,7 +23,8 @@ class WatchLimits:
     """What is still a healthy picture. Levels are channel values, 0..255.
 
     `hands_out_repeats` is for sources whose healthy pictures can repeat to the bit, such as H.264 of a
-    scene at rest; sensors have noise, and there a repeat is not a new picture.
+    scene at rest; sensors have noise, and there a repeat is not a new picture. What those do when they are
+    stuck, their liveliness tells.
     """
 
     frozen_after_s: float = 1.2
@@ -33,10 +35,12 @@ class WatchLimits:
 
 
 class PictureWatch:
-    """Follows the pictures of one opened device, in order."""
+    """Follows the pictures of one opened device, in order; `liveliness` is what was learned of it before."""
 
-    def __init__(self, limits: WatchLimits) -> None:
+    def __init__(self, limits: WatchLimits, liveliness: Liveliness | None = None) -> None:
         self._limits = limits
+        self._liveliness = liveliness or Liveliness()
+        self._liveliness.begin()
         self._last: Image | None = None
         self._last_sample: Image | None = None
         self._changed_at_s = 0.0
@@ -49,12 +53,13 @@ class PictureWatch:
         dark ones again until that is known for a fault.
 
         Raises:
-            FrozenPictureError: the same bytes have come for `frozen_after_s`.
+            FrozenPictureError: the same bytes have come for `frozen_after_s`, or as good as the same.
             BlackPictureError: nothing has been lit for `dark_after_s`.
             DarkPictureError: it has been too dark for `dark_after_s`.
         """
         sample = np.ascontiguousarray(image[::_STEP, ::_STEP])
         is_lit = self._check_light(sample, at_s)
+        self._check_liveliness(sample, at_s)
         has_last, is_repeat = self._last is not None, self._is_repeat(image, sample)
         self._last, self._last_sample = image, sample
         if is_repeat:
@@ -71,6 +76,15 @@ class PictureWatch:
         if self._last is None or self._last_sample is None or not np.array_equal(sample, self._last_sample):
             return False
         return np.array_equal(image, self._last)
+
+    def _check_liveliness(self, sample: Image, at_s: float) -> None:
+        if self._last_sample is None or not self._limits.hands_out_repeats:
+            return
+        if self._liveliness.has_died(self._last_sample, sample, at_s):
+            raise FrozenPictureError(
+                "the camera sends one picture over and over, without a sensor's noise:"
+                " reopen it, or take its power away"
+            )
 
     def _check_light(self, sample: Image, at_s: float) -> bool:
         """Whether the picture is lit; raises when none was for too long."""

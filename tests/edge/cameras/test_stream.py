@@ -17,7 +17,7 @@ from edge.cameras.captures import Capture
 from edge.cameras.recover import CameraHealth, Fault, ReopeningCamera
 from edge.cameras.scripted import ScriptedCapture, Step
 from edge.cameras.stream import StreamSettings, StreamSource, stream_camera
-from edge.clock import SystemClock
+from edge.clock import ReplayClock, SystemClock
 from edge.errors import CameraError, CameraLostError, ConfigError, StalledCameraError
 from edge.messages import Frame
 
@@ -196,7 +196,7 @@ def test_nothing_that_listens_is_an_error_without_the_password() -> None:
         port = unused.getsockname()[1]
     settings = StreamSettings(f"http://bin:secret@127.0.0.1:{port}/stream?key=abc")
     with pytest.raises(CameraLostError, match=rf"no video from http://127\.0\.0\.1:{port}/stream within 3 s") as caught:
-        StreamSource(settings)
+        StreamSource(settings, SystemClock())
     assert "secret" not in str(caught.value)
     assert "abc" not in str(caught.value)
 
@@ -205,7 +205,7 @@ def test_a_server_that_never_answers_is_given_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         settings = StreamSettings(f"http://127.0.0.1:{mute.getsockname()[1]}/", open_timeout_s=0.3)
         with pytest.raises(CameraLostError, match=r"within 0\.3 s"):
-            StreamSource(settings)
+            StreamSource(settings, SystemClock())
 
 
 @pytest.mark.parametrize("url", ["camera.local/stream", "ftp://camera/stream", "/dev/video0", "rtsp:///main", ""])
@@ -222,7 +222,9 @@ def scripted(capture: ScriptedCapture) -> Callable[[str, float, float], Capture 
 def test_repeats_are_no_fault_where_the_codec_makes_them(codec: str, *, is_whole: bool) -> None:
     fourcc = float(cv2.VideoWriter.fourcc(*codec))
     source = StreamSource(
-        StreamSettings("rtsp://camera/"), scripted(ScriptedCapture([], applied={cv2.CAP_PROP_FOURCC: fourcc}))
+        StreamSettings("rtsp://camera/"),
+        ReplayClock(),
+        scripted(ScriptedCapture([], applied={cv2.CAP_PROP_FOURCC: fourcc})),
     )
     assert source.report.applied.fourcc == codec
     assert source.limits.hands_out_repeats is not is_whole
@@ -230,7 +232,16 @@ def test_repeats_are_no_fault_where_the_codec_makes_them(codec: str, *, is_whole
 
 
 def test_a_picture_that_cannot_be_decoded_is_passed_over() -> None:
-    source = StreamSource(StreamSettings("rtsp://camera/"), scripted(ScriptedCapture([Step.DAMAGED])))
+    source = StreamSource(StreamSettings("rtsp://camera/"), ReplayClock(), scripted(ScriptedCapture([Step.DAMAGED])))
     assert source.read() is None
     with pytest.raises(StalledCameraError):
         source.read()
+
+
+def test_pictures_that_the_decoder_held_back_are_not_new_ones() -> None:
+    """After a time-out FFmpeg hands out, one a time-out, what its threads still had."""
+    clock, settings = ReplayClock(), StreamSettings("rtsp://camera/", read_timeout_s=2.0)
+    picture = np.zeros((48, 64, 3), np.uint8)
+    late = ScriptedCapture([picture, picture], on_grab=lambda: clock.advance_to(clock.now_s() + 2.0))
+    with pytest.raises(StalledCameraError, match="stopped sending"):
+        StreamSource(settings, clock, scripted(late)).read()
