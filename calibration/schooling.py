@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from edge.assembly.cameras import open_camera
 from edge.assembly.parts import labels_of_bins
 from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
-from edge.errors import DatasetError, PictureError
+from edge.errors import DatasetError, MissingInputError, PictureError
 
 
 class School:
@@ -34,17 +34,21 @@ class School:
         if shown.is_outdated:
             self._say(f"The model is another one now: its {len(self._known)} examples were shown to it again.")
 
-    def teach_pictures(self, name: str, folder: Path, *, are_crops: bool) -> None:
-        """Teach a class with the pictures of a folder.
+    def teach_pictures(self, folders: Mapping[str, Path], *, are_crops: bool) -> None:
+        """Teach classes, each with the pictures of a folder.
 
         Raises:
-            MissingInputError, DatasetError: there is no picture, or none that shows an item.
+            MissingInputError, DatasetError: a folder has no picture, or none that shows an item.
         """
-        label = self._teaching.label(name)
-        fresh = self._examples_in(label, _spread(pictures_in(folder)), are_crops=are_crops)
-        if not fresh:
-            raise DatasetError(f"{folder}: in none of its pictures an item was found; nothing was changed")
-        self._propose(self._teaching.learn(self._known, fresh), f"{label}: {len(fresh)} examples")
+        shown = [(self._teaching.label(name), folder, pictures_in(folder)) for name, folder in folders.items()]
+        fresh: list[Example] = []
+        for label, folder, paths in shown:
+            found = self._examples_in(label, _spread(paths), are_crops=are_crops)
+            if not found:
+                raise DatasetError(f"{folder}: in none of its pictures an item was found; nothing was changed")
+            fresh += found
+        what = ", ".join(f"{label}: {number} examples" for label, number in count(fresh).items())
+        self._propose(self._teaching.learn(self._known, fresh), what)
 
     def teach_items(self, name: str, num_items: int) -> None:
         """Teach a class with items that are held before the camera, one after the other."""
@@ -161,6 +165,23 @@ class School:
 
     def _say(self, sentence: str) -> None:
         self._desk.talk.say(sentence)
+
+
+def classes_in(folder: Path) -> dict[str, Path]:
+    """The subfolders of a data folder, by the classes that they are named after.
+
+    Raises:
+        MissingInputError: no such folder.
+        DatasetError: it has no subfolders.
+    """
+    if not folder.is_dir():
+        raise MissingInputError(f"no folder at {folder}: expected one with a subfolder of pictures for each class")
+    found = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")}
+    if not found:
+        raise DatasetError(
+            f"{folder}: expected a subfolder for each class, found none; or name the LABEL that its pictures show"
+        )
+    return found
 
 
 def _spread(paths: Sequence[Path]) -> Sequence[Path]:

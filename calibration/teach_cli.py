@@ -19,7 +19,7 @@ NUM_ITEMS = 10
     "--images",
     type=click.Path(path_type=Path),
     help="Learn from the pictures of this folder instead of the camera: of the scene as the camera sees it when its"
-    " background was calibrated, else of the item alone.",
+    " background was calibrated, else of the item alone. Without LABEL: a folder with one subfolder a class.",
 )
 @click.option("--crops", "are_crops", is_flag=True, help="The pictures show the item alone, whatever their size.")
 @click.option("--items", "num_items", type=click.IntRange(1, 100), default=NUM_ITEMS, show_default=True)
@@ -45,15 +45,18 @@ def teach(
     LABEL is a class of the model, which is corrected for this place, or a new one. Before anything is kept you see
     what it is worth; `sorter calibrate undo` goes back.
     """
-    if sum([label is not None, is_list, is_evaluate, forget is not None, is_again]) != 1:
-        raise UsageError("expected one of LABEL, --list, --evaluate, --forget LABEL or --again")
-    if label is None and (images is not None or are_crops):
-        raise UsageError("expected a LABEL beside --images: which class do the pictures show?")
-    from calibration.schooling import School
+    is_shown = label is not None or images is not None
+    if sum([is_shown, is_list, is_evaluate, forget is not None, is_again]) != 1:
+        raise UsageError("expected one of LABEL, --images FOLDER, --list, --evaluate, --forget LABEL or --again")
+    if are_crops and images is None:
+        raise UsageError("expected --images FOLDER beside --crops: pictures of what?")
+    from calibration.schooling import School, classes_in
 
     school = School(desk_of(**chosen))
     if label is not None and images is not None:
-        school.teach_pictures(label, images, are_crops=are_crops)
+        school.teach_pictures({label: images}, are_crops=are_crops)
+    elif images is not None:
+        school.teach_pictures(classes_in(images), are_crops=are_crops)
     elif label is not None:
         school.teach_items(label, num_items)
     elif forget is not None:

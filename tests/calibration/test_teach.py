@@ -80,6 +80,43 @@ def test_a_new_class_is_learned_from_pictures_and_known_from_then_on(tmp_path: P
     assert max(scores := scores_at(site, cropped(CAN)), key=lambda label: scores[label]) == "spray"
 
 
+def test_a_folder_with_a_subfolder_for_each_class_is_learned_in_one_go(tmp_path: Path) -> None:
+    site, photos = tmp_path / "site", tmp_path / "photos"
+    for item in (CAN, OTHER):
+        write(photos / f"my {item.label}", variants(item, 3))
+    (photos / ".thumbnails").mkdir()
+
+    answer = run("--images", photos, "--site", site, "--yes", "--json")
+
+    assert answer.exit_code == 0, answer.output
+    labels = [f"my {item.label}" for item in (CAN, OTHER)]
+    assert {label: json.loads(answer.stdout)["classes"][label]["examples"] for label in labels} == dict.fromkeys(
+        labels, 3
+    )
+    for item, label in zip((CAN, OTHER), labels, strict=True):
+        scores = scores_at(site, cropped(item))
+        assert max(scores, key=scores.__getitem__) == label
+        assert scores[label] > 0.9
+
+
+def test_pictures_without_a_class_ask_for_one(tmp_path: Path) -> None:
+    answer = run("--images", write(tmp_path / "photos", variants(CAN, 1)), "--site", tmp_path / "site", "--yes")
+    assert isinstance(answer.exception, DatasetError)
+    assert "or name the LABEL" in str(answer.exception)
+
+
+def test_a_class_without_a_usable_picture_keeps_all_of_a_folder_from_being_learned(tmp_path: Path) -> None:
+    site, photos = tmp_path / "site", tmp_path / "photos"
+    write(photos / "can", variants(CAN, 3))
+    (photos / "paper").mkdir()
+
+    answer = run("--images", photos, "--site", site, "--yes")
+
+    assert isinstance(answer.exception, MissingInputError | DatasetError)
+    assert "paper" in str(answer.exception)
+    assert not site.exists()
+
+
 def test_what_was_not_taught_keeps_its_scores(taught: Path) -> None:
     picture = np.full((300, 300, 3), 128, np.uint8)
     network = load_parts(Config()).classifier
@@ -181,7 +218,9 @@ def test_items_before_the_camera_are_counted_and_learned(tmp_path: Path) -> None
     [
         ((), UsageError, "expected one of LABEL"),
         (("spray", "--list"), UsageError, "expected one of LABEL"),
-        (("--images", "x"), UsageError, "expected one of LABEL"),
+        (("--images", "x", "--list"), UsageError, "expected one of LABEL"),
+        (("--images", "/nowhere"), MissingInputError, "a subfolder of pictures for each class"),
+        (("spray", "--crops"), UsageError, "expected --images FOLDER"),
         (("--evaluate",), DatasetError, "nothing was taught"),
         (("--again",), DatasetError, "nothing was taught"),
         (("--forget", "spray"), UsageError, "was not taught here"),
