@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from convert.mixed import Wide
 from convert.parity import Parity
 from edge.bundle import Manifest
+from edge.listing import some_of
 from edge.run import Run
-
-_NUM_LABELS_SHOWN = 20
 
 
 def write_card(
@@ -119,8 +118,7 @@ def write_foreign_card(manifest: Manifest, origin: str) -> str:
         f"# {manifest.name}\n\n"
         f"Wrapped from `{origin}`, trained elsewhere: what it was trained on and how good it is, this bundle "
         "does not know. Measure it with `sorter evaluate` on your own pictures before trusting it.\n\n"
-        f"- {len(manifest.labels)} classes: {', '.join(manifest.labels[:_NUM_LABELS_SHOWN])}"
-        f"{', …' if len(manifest.labels) > _NUM_LABELS_SHOWN else ''}\n"
+        f"- {len(manifest.labels)} classes: {some_of(manifest.labels)}\n"
         f"- {manifest.precision}, input {size.width_px} x {size.height_px} px RGB, {expects}\n"
         f"- Gives {'probabilities' if manifest.outputs.are_probabilities else 'logits'}; no embedding, so it "
         "cannot be taught new classes\n"

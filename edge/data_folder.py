@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edge.errors import DatasetError, MissingInputError, PictureError
+from edge.listing import some_of
 from edge.preprocess import Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
@@ -110,8 +111,8 @@ def labelled_pictures(
     """
     if strangers := sorted({row.label for row in rows} - set(labels)):
         raise DatasetError(
-            f"{dataset.root}: the model does not know {', '.join(strangers)}: expected folders named after its classes"
-            f" {', '.join(labels)}; `sorter teach` teaches it new ones"
+            f"{dataset.root}: the model does not know {some_of(strangers)}: expected folders named after its classes"
+            f" {some_of(labels)}; `sorter teach` teaches it new ones"
         )
     for row in progress(rows):
         try:

@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
+from edge.listing import some_of
 from edge.messages import Decision, Item, Outcome
 from edge.novelty import Novelty
 from edge.routing import Routing
@@ -70,7 +71,7 @@ class DecisionPolicy:
         self, settings: DecisionSettings, labels: Sequence[str], routing: Routing, novelty: Novelty | None = None
     ) -> None:
         if strangers := sorted(set(settings.classes) - set(labels)):
-            raise ConfigError(f"decision.classes names {', '.join(strangers)}; the model knows {', '.join(labels)}")
+            raise ConfigError(f"decision.classes names {', '.join(strangers)}; the model knows {some_of(labels)}")
         self._settings = settings
         self._labels = tuple(labels)
         self._routing = routing

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.errors import ConfigError
+from edge.listing import some_of
 from edge.messages import Outcome
+
+_MOST_NAMED = 20  # a problem each; a model from elsewhere may know a thousand classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def route(
         for name, problem in misroutings(labels_of_bin, labels, unknown_bin, taught)
     ]
     if problems:
-        raise ConfigError(f"{'; '.join(problems)}. Expected: each of {', '.join(labels)} in exactly one bin")
+        raise ConfigError(f"{'; '.join(problems)}. Expected: each of {some_of(labels)} in exactly one bin")
     return Routing({label: name for name, own in labels_of_bin.items() for label in own}, unknown_bin)
 
 
@@ -80,7 +83,11 @@ def misroutings(
             else:
                 bin_of_label[label] = name
     if labels_of_bin:
-        problems += [(None, f"{label!r} has no bin") for label in labels if label not in {*bin_of_label, *taught}]
+        homeless = [label for label in labels if label not in {*bin_of_label, *taught}]
+        if len(homeless) > _MOST_NAMED:
+            problems.append((None, f"{some_of(homeless)} have no bin"))
+        else:
+            problems += [(None, f"{label!r} has no bin") for label in homeless]
         if unknown_bin is not None and unknown_bin not in labels_of_bin:
             problems.append((None, f"the bin for unknown items, {unknown_bin!r}, is not among the bins"))
     return problems

@@ -11,6 +11,7 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from edge.errors import ConfigError
+from edge.listing import some_of
 from edge.messages import Outcome, Reach
 from edge.routing import Routing
 
@@ -117,7 +118,7 @@ class CostTable:
                 if label in labels:
                     self._table[self._bins.index(name), labels.index(label)] = cost
                 else:
-                    problems.append(f"decision.costs.{name}.{label}: the model knows {', '.join(labels)}")
+                    problems.append(f"decision.costs.{name}.{label}: the model knows {some_of(labels)}")
         if problems:
             raise ConfigError("; ".join(problems))
 

@@ -13,6 +13,7 @@ import click
 
 from edge.commands.options import bundle_option, verbosity_options
 from edge.errors import SorterError, StorageError, UsageError
+from edge.listing import some_of
 
 if TYPE_CHECKING:
     from edge.first_config import Answers, CameraAnswer, Drive
@@ -103,7 +104,7 @@ def _ask_address() -> CameraAnswer:
 def _ask_bins(labels: Sequence[str]) -> tuple[Mapping[str, Sequence[str]], str | None]:
     from edge.first_config import one_bin_each
 
-    click.echo(f"\nThe model tells apart: {', '.join(labels)}.")
+    click.echo(f"\nThe model tells apart: {some_of(labels)}.")
     if _choose("How many bins", [_TWO, _EACH]) == _EACH:
         return one_bin_each(labels), None
     return _two_bins(labels), "rest"

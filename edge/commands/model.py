@@ -14,6 +14,7 @@ import click
 from edge.commands.model_show import show
 from edge.commands.options import config_option, json_option, set_option, verbosity_options
 from edge.errors import CheckFailedError, MissingInputError, SorterError
+from edge.listing import some_of
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -287,7 +288,7 @@ def _as_text(bundle: Bundle) -> str:
     accuracy = f", accuracy {manifest.metrics['accuracy']:.1%}" if "accuracy" in manifest.metrics else ""
     return (
         f"{bundle.short_name}: {manifest.precision}, {size}, {len(manifest.labels)} classes "
-        f"({', '.join(manifest.labels)}){accuracy}; {bundle.path}"
+        f"({some_of(manifest.labels)}){accuracy}; {bundle.path}"
     )
 
 

@@ -20,6 +20,13 @@ def test_what_cannot_be_placed_moves_nothing_even_with_a_bin_for_the_unknown(out
     assert route({"all": LABELS}, LABELS, "all").bin_for(outcome, "can") is None
 
 
+def test_a_thousand_classes_do_not_fill_the_terminal() -> None:
+    labels = [f"class {number}" for number in range(1000)]
+    with pytest.raises(ConfigError, match=r"class 1, .* and 987 more have no bin") as refusal:
+        route({"a": labels[:1]}, labels, None)
+    assert len(str(refusal.value)) < 400
+
+
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as refusal:
         route({"a": ["can", "glass"], "b": ["can"]}, LABELS, "c")
