@@ -137,7 +137,7 @@ def _export(
     try:
         archive.write_out(folder, verbose=False)
     except (OSError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split("; ")[-1].removesuffix(" [Op:SaveV2]")
         raise StorageError(f"{folder} cannot be written ({reason}): is the disk full? TMPDIR names another") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from edge.bundle import MANIFEST, Bundle, Manifest, load_bundle
 from edge.errors import StorageError, UsageError
 
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
 _READABLE_DIRECTORY = 0o755  # temporary directories begin private, but a service user reads bundles
 
 
@@ -21,10 +23,14 @@ def check_target(out: Path, *, should_replace: bool) -> None:
 
     Raises:
         UsageError: something is at `out` that is not a bundle, or a bundle that may not be replaced.
-        StorageError: the directory that should hold it does not exist.
+        StorageError: the directory that should hold it does not exist, or cannot be written.
     """
     if not out.absolute().parent.is_dir():
         raise StorageError(f"{out.absolute().parent} is not a directory: make it first")
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise StorageError(
+            f"{out.absolute().parent} cannot be written: expected a directory of yours, on a disk for writing"
+        )
     if not out.exists() and not out.is_symlink():
         return
     is_empty = out.is_dir() and not any(out.iterdir())
@@ -106,11 +112,26 @@ def _sync_directory(path: Path) -> None:
 
 
 def _put_in_place(folder: Path, out: Path) -> None:
-    """Rename `folder` to `out`; a bundle that was there stands aside until the new one is in."""
+    """Rename `folder` to `out`; a bundle that was there takes the place of `folder`."""
     if not (out / MANIFEST).is_file():
         folder.rename(out)
-        _sync_directory(out.absolute().parent)
-        return
+    elif not _exchange(folder, out):
+        _put_aside(folder, out)
+    _sync_directory(out.absolute().parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two directories in one step, so that a kill never finds neither; False where the system cannot.
+
+    Linux only, and not on every file system: `renameat2` of its C library, which Python does not offer.
+    """
+    swap = getattr(ctypes.CDLL(None), "renameat2", None)
+    paths = (_HERE, os.fsencode(one)), (_HERE, os.fsencode(other))
+    return swap is not None and swap(*paths[0], *paths[1], _EXCHANGE) == 0
+
+
+def _put_aside(folder: Path, out: Path) -> None:
+    """The same in two steps: a bundle that was there stands aside until the new one is in."""
     with _sibling_directory(out) as aside:
         former = out.rename(aside / "former")
         try:
@@ -118,4 +139,3 @@ def _put_in_place(folder: Path, out: Path) -> None:
         except OSError:
             former.rename(out)
             raise
-        _sync_directory(out.absolute().parent)

@@ -88,6 +88,30 @@ def test_a_bundle_is_replaced_only_when_told_to(int8_bundle: Bundle, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_a_bundle_is_replaced_in_one_step(int8_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks, and whatever is killed, finds the former or the new one."""
+    out = write(int8_bundle, tmp_path / "bundle").path
+    renames: list[Path] = []
+    monkeypatch.setattr(Path, "rename", lambda path, _target: renames.append(path))
+    write(int8_bundle, out, should_replace=True)
+
+    assert renames == []
+    assert load_bundle(out).bundle_id == int8_bundle.bundle_id
+
+
+def test_a_file_system_that_cannot_exchange_gets_the_bundle_all_the_same(
+    int8_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convert.writer._EXCHANGE", 1 << 30)  # a flag that no kernel knows
+    out = tmp_path / "bundle"
+    shutil.copytree(int8_bundle.path, out)
+    (out / "left over.txt").write_text("from an older bundle")
+
+    assert write(int8_bundle, out, should_replace=True).bundle_id == int8_bundle.bundle_id
+    assert not (out / "left over.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
 def test_a_missing_parent_is_said_so(int8_bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is not a directory: make it first"):
         write(int8_bundle, tmp_path / "nowhere" / "bundle")
