@@ -8,22 +8,24 @@ from typing import Any
 from tests.box.box import CONFIG, SORTER
 from tests.guest.guest import Guest
 
+STATE = "/var/lib/sorter"
 # Python and the model, on a processor that is only emulated.
 READY_S = 900.0
 # Each bin has a line of its own.
 PINS = {"recycling": 17, "paper": 27, "rest": 22}
+RATE_HZ = 5
 
 # vivid draws a scene with a counter in its corner, and a square in its middle when it is told to: the item.
 # Small and slow, for the sake of machines that must emulate it.
-WATCHING = """
+WATCHING = f"""
 [camera]
 backend = "usb"
 device = "/dev/video0"
 width_px = 320
 height_px = 180
-rate_hz = 5
+rate_hz = {RATE_HZ}
 [presence]
-region = { top = 0.25 }
+region = {{ top = 0.25 }}
 [gpio]
 chip = 0
 [movements]
@@ -31,16 +33,33 @@ chip = 0
 max_age_s = 60.0
 [bins.recycling]
 labels = ["glass", "metal", "plastic"]
-actuator = { kind = "gpio", pin = 17, pulse_s = 0.3 }
+actuator = {{ kind = "gpio", pin = 17, pulse_s = 0.3 }}
 [bins.paper]
 labels = ["cardboard", "paper"]
-actuator = { kind = "gpio", pin = 27, pulse_s = 0.3 }
+actuator = {{ kind = "gpio", pin = 27, pulse_s = 0.3 }}
 [bins.rest]
 labels = ["trash"]
 takes_unknown = true
-actuator = { kind = "gpio", pin = 22, pulse_s = 0.3 }
+actuator = {{ kind = "gpio", pin = 22, pulse_s = 0.3 }}
 """
 GRAY_RAMP, COUNTER_ONLY = 20, 1
+_ITEM_AFTER_ITEM = "while v4l2-ctl -c show_square=1; do sleep 2; v4l2-ctl -c show_square=0; sleep 2; done"
+
+
+def begin(guest: Guest, config: str = WATCHING, unit: str = "") -> None:
+    """Start the service anew with this configuration, and wait until it is ready; `unit` sets lines of its unit."""
+    configure(guest, config)
+    set_unit(guest, unit)
+    guest("systemctl", "restart", "--no-block", "sorter")
+    guest.until("ActiveState", "active", READY_S)
+
+
+def change(guest: Guest, config: str) -> None:
+    """Let the running service take this configuration."""
+    configure(guest, config)
+    guest("systemctl", "reload", "sorter")
+    guest.until_logged("read again", READY_S)
+    guest.until("ActiveState", "active", READY_S)
 
 
 def configure(guest: Guest, config: str) -> None:
@@ -49,10 +68,21 @@ def configure(guest: Guest, config: str) -> None:
     guest("sh", "-c", f"chgrp sorter {CONFIG}; chmod 640 {CONFIG}")
 
 
+def set_unit(guest: Guest, lines: str) -> None:
+    """Override lines of the service's unit."""
+    guest.write("/etc/systemd/system/sorter.service.d/test.conf", f"[Service]\n{lines}\n")
+    guest("systemctl", "daemon-reload")
+
+
 def set_scene(guest: Guest, **controls: int) -> None:
     """Set the camera's own controls, which draw the scene."""
     for name, value in controls.items():
         guest("v4l2-ctl", "-c", f"{name}={value}")
+
+
+def show_items(guest: Guest) -> None:
+    """Show one item after another from now on."""
+    guest("systemd-run", "--unit=items", "sh", "-c", _ITEM_AFTER_ITEM)
 
 
 def moved(guest: Guest) -> list[int]:

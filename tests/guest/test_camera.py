@@ -1,9 +1,17 @@
-"""A real V4L2 driver: what it makes of the settings, and what the bin makes of its pictures."""
+"""A real V4L2 driver: what it makes of the settings, its pictures, and its faults."""
 
 from __future__ import annotations
 
-from tests.guest.bins import check_decisions, decisions, set_scene
+import re
+
+import pytest
+
+from tests.guest.bins import READY_S, check_decisions, decisions, set_scene
 from tests.guest.guest import Guest
+
+DRIVER = "/sys/bus/platform/drivers/vivid"
+# `[  112.031337] box sorter[612]: …`, as the guest's clock counts that nothing can set.
+_LINE = re.compile(r"\[\s*(\d+\.\d+)\] \S+ \S+: (.*)")
 
 
 def test_the_service_is_ready_and_tells_what_the_driver_made_of_its_settings(guest: Guest) -> None:
@@ -24,3 +32,28 @@ def test_each_thing_that_is_shown_is_decided_once_and_moves_its_flap(guest: Gues
     guest("systemctl", "stop", "sorter")
     assert [decision["seq"] for decision in decisions(guest)] == [1, 2]
     check_decisions(guest)
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "mend"),
+    [
+        (f"echo vivid.0 > {DRIVER}/unbind", "unplugged", f"echo vivid.0 > {DRIVER}/bind"),
+        ("v4l2-ctl -c percentage_of_dropped_buffers=100", "stalled", "v4l2-ctl -c percentage_of_dropped_buffers=0"),
+        ("v4l2-ctl -c test_pattern=5,osd_text_mode=2", "black", "v4l2-ctl -c test_pattern=20,osd_text_mode=1"),
+    ],
+    ids=["unplugged", "no pictures", "dark"],
+)
+def test_a_fault_is_noticed_in_two_seconds_named_and_mended(guest: Guest, fault: str, name: str, mend: str) -> None:
+    main = guest.shown("MainPID")
+    happened_s = float(guest("sh", "-c", f"cut -d' ' -f1 /proc/uptime; {fault}"))
+    guest.until_logged(f"camera {name}: ")
+    assert said_at_s(guest, f"camera {name}: ") - happened_s < 2.0
+    guest("sh", "-c", mend)
+    guest.until_logged("camera works again", READY_S)
+    assert guest.shown("MainPID") == main
+
+
+def said_at_s(guest: Guest, words: str) -> float:
+    """When the service first said something, in seconds since the guest's boot."""
+    log = guest("journalctl", "-u", "sorter", "-o", "short-monotonic", "--no-pager")
+    return next(float(line[1]) for line in map(_LINE.match, log.splitlines()) if line and words in line[2])
