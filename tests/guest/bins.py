@@ -10,7 +10,7 @@ from tests.guest.guest import Guest
 
 STATE = "/var/lib/sorter"
 # Python and the model, on a processor that is only emulated.
-READY_S = 900.0
+READY_S = 3000.0
 # Each bin has a line of its own.
 PINS = {"recycling": 17, "paper": 27, "rest": 22}
 RATE_HZ = 5

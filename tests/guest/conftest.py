@@ -13,7 +13,7 @@ from tests.guest.disk import ForgetfulDisk
 from tests.guest.guest import Guest, Image
 
 # A machine that is only emulated takes its time, and on a busy computer more.
-_TIMEOUT_S = 3600
+_TIMEOUT_S = 4 * 3600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
