@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge.bundle import DEFAULT_BUNDLE
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.sections import Config
@@ -42,23 +44,32 @@ def bundle_path(config: Config) -> Path:
 
 
 def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> Parts:
-    """`load(config)`; a model on trial that does not load, or never came to a picture, is rolled back first.
+    """`load(config)`, and one picture classified: a model that stands still or fails does so before the bin is ready.
+
+    A model on trial that does not get so far is rolled back: at once where it fails, where it stands still at the
+    next start but `MAX_STARTS`.
 
     Raises:
-        SorterError: as `load`, when no model on trial is to blame.
+        SorterError: as `load` and the network, when no model on trial is to blame.
     """
     if config.model.bundle is not None:
-        return load(config)
+        return _proven(load(config))
     store = model_store(config)
     survive_start(store)
     try:
-        return load(config)
+        return _proven(load(config))
     except SorterError as error:
         trial = read_trial(store)
         if trial is None:
             raise
         end_badly(store, f"{trial.model} does not start ({error})")
-        return load(config)
+        return _proven(load(config))
+
+
+def _proven(parts: Parts) -> Parts:
+    spec = parts.classifier.input_spec
+    parts.classifier.classify(np.zeros((spec.height_px, spec.width_px, 3), np.uint8))
+    return parts
 
 
 def latest_model(config: Config, running: str) -> str:

@@ -8,19 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edge.store import ModelStore, Role
+from edge.trial import begin_trial
 from tests.edge.accelerator import build_driver, compiled_bundle
 
 SORTER = (sys.executable, "-c", "from edge.cli import main; main()")
 
 
 def test_an_edgetpu_that_is_pulled_out_ends_the_bin_and_loses_no_decision(tmp_path: Path) -> None:
-    """The stub gives six pictures the same even scores and then fails: one item is decided, the next never is."""
+    """The stub gives seven pictures the same even scores and then fails: the one before the bin is ready, and six.
+
+    One item is decided, the next never is.
+    """
     bundle = compiled_bundle(tmp_path / "bundle")
     environment = {
         **os.environ,
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "LD_LIBRARY_PATH": str(build_driver(tmp_path).parent),
-        "VANISHES_AFTER": "6",
+        "VANISHES_AFTER": "7",
     }
     bin_ = ("--bundle", str(bundle), "--set", "model.backend=edgetpu", "--set", "camera.backend=simulated")
     ended = subprocess.run(
@@ -33,3 +38,28 @@ def test_an_edgetpu_that_is_pulled_out_ends_the_bin_and_loses_no_decision(tmp_pa
         [*SORTER, "events", "--json"], capture_output=True, text=True, check=True, timeout=120, env=environment
     )
     assert sorted(json.loads(line)["seq"] for line in kept.stdout.splitlines()) == told == [1]
+
+
+def test_a_model_whose_first_inference_fails_is_rolled_back(tmp_path: Path) -> None:
+    """Both models run on the stub, which fails at once: the one on trial takes the blame, then the bin ends."""
+    store = ModelStore(tmp_path / "state" / "sorter" / "models")
+    for name in ("old@1", "new@2"):
+        compiled_bundle(store.folder / name)
+    store.activate("old@1")
+    begin_trial(store, "new@2", 100, [])
+    environment = {
+        **os.environ,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "LD_LIBRARY_PATH": str(build_driver(tmp_path).parent),
+        "VANISHES_AFTER": "0",
+    }
+    bin_ = ("--set", "model.backend=edgetpu", "--set", "camera.backend=simulated")
+    ended = subprocess.run(
+        [*SORTER, "run", *bin_], capture_output=True, text=True, check=False, timeout=240, env=environment
+    )
+    assert ended.returncode == 69, ended.stderr
+    assert "new@2 does not start" in ended.stderr
+    assert "rolled back to old@1" in ended.stderr
+    active = store.path_of(Role.ACTIVE)
+    assert active is not None
+    assert active.name == "old@1"
