@@ -78,7 +78,6 @@ def test_an_inference_that_never_comes_back_is_restarted_and_loses_nothing(accel
     before = seqs(accelerated)
     accelerated.until_more("NRestarts", 2, seconds=120)
     assert "Watchdog timeout" in accelerated.log()
-    assert accelerated.shown("ExecStopPost").endswith("status=0 }"), "the flaps are safe"
     begin(accelerated, "VANISHES_AFTER=1000000")
     accelerated.until("ActiveState", "active")
     accelerated.wait(lambda: len(seqs(accelerated)) > len(before) + 2, 60)

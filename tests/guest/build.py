@@ -2,7 +2,7 @@
 
 python3 -m tests.guest.build FOLDER
 
-Needs root, x86-64, mmdebstrap, qemu-system-x86, qemu-utils and a reachable Debian mirror and package index,
+Needs root, x86-64, mmdebstrap, qemu-system-x86, qemu-utils, a C compiler and a reachable Debian mirror and package index,
 by the machine's own settings. Run again after a change of sorter: only that is installed anew.
 """
 
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.box import build as box
 from tests.box.box import SORTER
-from tests.guest.bins import COUNTER_ONLY, GRAY_RAMP, READY_S, WATCHING, configure, set_scene
+from tests.edge.accelerator import build_driver, compiled_bundle
+from tests.guest.bins import COUNTER_ONLY, GRAY_RAMP, MODEL, READY_S, WATCHING, configure, set_scene
 from tests.guest.disk import ForgetfulDisk
 from tests.guest.guest import Guest, Image
 
@@ -63,6 +64,9 @@ def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     box.build(root, ",".join((box.PACKAGES, PACKAGES, *TOOLS)), f"--setup-hook={SMALL_INITRD}")
     shutil.copytree(OVERLAY, root, dirs_exist_ok=True)
+    build_driver(root / "usr/lib")
+    shutil.rmtree(root / MODEL.lstrip("/"), ignore_errors=True)
+    compiled_bundle(root / MODEL.lstrip("/"))
     box.run_inside(root, GPIO_SIM.replace("TOOLS", " ".join(TOOLS)))
     for pattern, target in (("vmlinuz-*", image.kernel), ("initrd.img-*", image.initrd)):
         shutil.copyfile(next((root / "boot").glob(pattern)), target)
