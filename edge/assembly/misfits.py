@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.assembly.models import bundle_path
+from edge.assembly.models import bundle_path, is_on_trial
 from edge.assembly.outlets import mqtt_settings, webhook_settings
 from edge.assembly.parts import (
     decision_settings,
@@ -34,17 +34,24 @@ from edge.site import NO_SITE
 
 
 def misfits(config: Config) -> Iterator[Complaint]:
-    """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked."""
-    bundle: Bundle | None = None
+    """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked.
+
+    A model on trial is no mistake in the configuration, whatever it is: the start judges it, and goes back.
+    """
+    if not is_on_trial(config):
+        yield from _about_model(config)
+    yield from _about_camera(config)
+    yield from _about_outlets(config)
+    yield from _about_places(config)
+
+
+def _about_model(config: Config) -> Iterator[Complaint]:
     try:
         bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
-    if bundle is not None:
+    else:
         yield from _about_labels(config, bundle)
-    yield from _about_camera(config)
-    yield from _about_outlets(config)
-    yield from _about_places(config)
 
 
 def _about_labels(config: Config, bundle: Bundle) -> Iterator[Complaint]:

@@ -43,6 +43,11 @@ def bundle_path(config: Config) -> Path:
     return config.model.bundle or model_store(config).path_of(Role.ACTIVE) or DEFAULT_BUNDLE
 
 
+def is_on_trial(config: Config) -> bool:
+    """Whether the bundle that runs may be rolled back."""
+    return config.model.bundle is None and read_trial(model_store(config)) is not None
+
+
 def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> Parts:
     """`load(config)`, and one picture classified: a model that stands still or fails does so before the bin is ready.
 

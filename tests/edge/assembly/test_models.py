@@ -1,0 +1,63 @@
+"""A model on trial that cannot be used here: the start goes back to the one before, whatever the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.assembly.misfits import misfits
+from edge.assembly.models import with_model_that_starts
+from edge.assembly.parts import load_parts
+from edge.bundle import MODEL, load_bundle
+from edge.config import load_config
+from edge.errors import SorterError
+from edge.store import ModelStore
+from edge.trial import begin_trial
+from tests.edge.accelerator import compiled_bundle
+
+BINS = [
+    'bins.recycling={labels=["cardboard", "glass", "metal", "paper", "plastic"]}',
+    'bins.rest={labels=["trash"], takes_unknown=true}',
+]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """The device's own, `old@1` active."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    store = ModelStore(tmp_path / "models")
+    for name in ("old@1", "new@2"):
+        compiled_bundle(store.folder / name)
+    store.activate("old@1")
+    return store
+
+
+def damage(bundle: Path) -> None:
+    (bundle / MODEL).write_bytes(b"nothing that was trained")
+
+
+def know_other_things(bundle: Path) -> None:
+    manifest = load_bundle(bundle).manifest
+    labels = tuple(f"leaf {number}" for number in range(len(manifest.labels)))
+    renamed = manifest.model_copy(update={"labels": labels})
+    (bundle / "manifest.json").write_text(renamed.model_dump_json(by_alias=True), encoding="utf-8")
+
+
+@pytest.mark.parametrize("spoil", [damage, know_other_things])
+def test_a_model_that_does_not_load_or_fits_no_bin_is_rolled_back(
+    store: ModelStore, spoil: Callable[[Path], None]
+) -> None:
+    begin_trial(store, "new@2", 100, [])
+    spoil(store.folder / "new@2")
+    config = load_config(None, BINS, {}, checks=[misfits])
+    parts = with_model_that_starts(config, load_parts)
+    assert parts.bundle.path == store.folder / "old@1"
+
+
+@pytest.mark.parametrize("spoil", [damage, know_other_things])
+def test_without_a_trial_it_is_a_mistake_that_is_named(store: ModelStore, spoil: Callable[[Path], None]) -> None:
+    spoil(store.folder / "old@1")
+    with pytest.raises(SorterError):
+        load_config(None, BINS, {}, checks=[misfits])
