@@ -191,6 +191,20 @@ def compare_reports(before: Report, now: Report) -> list[Comparison]:
     return [compare(*pair) for pair in alone + pairs]
 
 
+def differences(before: Report, now: Report) -> Iterator[str]:
+    """What else changed between two reports, and so may be the reason for what is slower."""
+    for what in ("model", "camera", "threads", "runtime", "delegate"):
+        then, today = getattr(before, what), getattr(now, what)
+        if then != today:
+            yield f"{what}: {today}, it was {then}"
+    for what, then in before.device:
+        today = getattr(now.device, what)
+        if then != today:
+            yield f"{what}: {today or 'not told'}, it was {then or 'not told'}"
+    if before.was_slowed:
+        yield "clock: the earlier figures are those of a slowed-down device"
+
+
 def table(report: Report) -> Iterator[str]:
     """The report as lines for a terminal."""
     device = report.device

@@ -109,7 +109,7 @@ def benchmark(
     from edge.benchmark.device import Device
     from edge.benchmark.picture import chart
     from edge.benchmark.report import benchmark as measure
-    from edge.benchmark.report import compare_reports, comparison_table, load_report, table
+    from edge.benchmark.report import compare_reports, comparison_table, differences, load_report, table
     from edge.config import find_config, load_config, with_choices
 
     settings = with_choices(load_config(find_config(config_path), overrides), bundle, None)
@@ -118,8 +118,9 @@ def benchmark(
     report = measure(settings, seconds=seconds, sweep=threads, others=others, soak_s=soak_s, tell=_say)
     comparisons = [] if before is None else compare_reports(before, report)
     click.echo(report.to_json() if as_json else "\n".join(table(report)))
-    if comparisons:
-        click.echo("\n" + "\n".join(comparison_table(comparisons)), err=as_json)
+    if before is not None:
+        told = [*comparison_table(comparisons), *(f"not the same {line}" for line in differences(before, report))]
+        click.echo("\n" + "\n".join(told), err=as_json)
     if chart_path is not None:
         _write(chart_path, chart(report))
     _judge(report, comparisons, max_p95_ms)

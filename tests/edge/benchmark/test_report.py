@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from edge.benchmark.device import Reading
 from edge.benchmark.picture import chart
-from edge.benchmark.report import Report, SoakPoint, load_report, table
+from edge.benchmark.report import Report, SoakPoint, differences, load_report, table
 from edge.commands.benchmark import benchmark
 from edge.errors import CheckFailedError, InvalidDataError, MissingInputError
 from tests.edge.accelerator import build_driver, compiled_bundle
@@ -73,6 +73,19 @@ def test_a_report_against_itself_is_no_regression_but_one_that_was_twice_as_fast
     answer = run("--compare", str(earlier))
     assert isinstance(answer.exception, CheckFailedError)
     assert "slower than before beyond the noise: invoke" in str(answer.exception)
+
+
+def test_what_else_changed_is_told_beside_the_verdict(measured: Path) -> None:
+    now = load_report(measured)
+    assert list(differences(now, now)) == []
+    device = now.device.model_copy(update={"processor": "Cortex-A72"})
+    slowed = now.before.model_copy(update={"throttled": 0x4})
+    before = now.model_copy(update={"device": device, "threads": 7, "after": slowed})
+    assert list(differences(before, now)) == [
+        f"threads: {now.threads}, it was 7",
+        f"processor: {now.device.processor}, it was Cortex-A72",
+        "clock: the earlier figures are those of a slowed-down device",
+    ]
 
 
 def test_a_gate_that_no_device_passes() -> None:
