@@ -97,7 +97,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
     seqs: list[int] = []
     with ExitStack() as stack:
         parts = load_parts(config)
-        core = open_core(stack, parts, clock)
+        core = open_core(stack, parts, clock, on_new_model=lambda: None)
         dispatcher = open_dispatcher(stack, parts, core)
         consequences = Consequences(
             core.scribe,
