@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the Debian of tests/box and the virtual machine of tests/guest are."""
     parser.addoption("--box", help="the folder that `python3 -m tests.box.build FOLDER` made")
     parser.addoption("--guest", help="the folder that `python3 -m tests.guest.build FOLDER` made")
-    parser.addoption("--cuts", type=int, default=6, help="how often the guest's power is cut")
+    parser.addoption("--cuts", type=int, default=0, help="how often tests/box/test_power_cut.py pulls the plug")
 
 
 @pytest.fixture(autouse=True)
