@@ -2,8 +2,8 @@
 
 python3 -m tests.guest.build FOLDER
 
-Needs root, x86-64, mmdebstrap, qemu-system-x86, qemu-utils, a C compiler and a reachable Debian mirror and package index,
-by the machine's own settings. Run again after a change of sorter: only that is installed anew.
+Needs root, x86-64, mmdebstrap, qemu-system-x86, qemu-utils, a C compiler and a reachable Debian mirror and package
+index, by the machine's own settings. Run again after a change of sorter: only that is installed anew.
 """
 
 from __future__ import annotations
