@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 
 from edge.errors import MissingInputError, StorageError, UsageError
 from edge.messages import Image
+from edge.native import native_stderr_logged
 from edge.preprocess import load_picture
 from edge.simulation.cutout import Cutout, cut_out
 from edge.simulation.scene import Scene, Visit
@@ -86,22 +88,41 @@ def write_clip(scene: Scene, path: Path, *, should_replace: bool = False) -> Pat
         StorageError: a file cannot be written.
     """
     check_clip(path, should_replace=should_replace)
-    # Under a name of its own until it is whole; the ending tells the writer the container.
+    # Under names of their own until both are whole; the ending tells the writer the container.
     unfinished = path.with_name(f".unfinished-{path.name}")
-    size = (scene.plan.width_px, scene.plan.height_px)
-    writer = cv2.VideoWriter(str(unfinished), cv2.VideoWriter.fourcc(*_CODECS[path.suffix]), scene.plan.rate_hz, size)
-    if not writer.isOpened():
-        raise StorageError(f"{path} cannot be written: is its folder there, and writable?")
-    for frame in scene.frames():
-        writer.write(frame.image[..., ::-1])
-    writer.release()
-    truth = path.with_suffix(".json")
+    truth, unfinished_truth = path.with_suffix(".json"), unfinished.with_suffix(".json")
     try:
-        truth.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
+        with native_stderr_logged():
+            _film(scene, unfinished)
+        unfinished_truth.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
+        unfinished_truth.replace(truth)
         unfinished.replace(path)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+        unfinished_truth.unlink(missing_ok=True)
     return truth
+
+
+def _film(scene: Scene, path: Path) -> None:
+    """Write the pictures, and read back how many arrived: of a full disk the writer says nothing.
+
+    Raises:
+        OSError: the file cannot be opened, or not all of them fit.
+    """
+    size = (scene.plan.width_px, scene.plan.height_px)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*_CODECS[path.suffix]), scene.plan.rate_hz, size)
+    if not writer.isOpened():
+        raise OSError(errno.EACCES, "is its folder there, and writable?")
+    num_written = 0
+    for frame in scene.frames():
+        writer.write(frame.image[..., ::-1])
+        num_written += 1
+    writer.release()
+    num_kept = max(0, int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)))
+    if num_kept < num_written:
+        raise OSError(errno.ENOSPC, f"{num_kept} of {num_written} frames arrived, is the disk full?")
 
 
 def _event(scene: Scene, visit: Visit) -> dict[str, object]:

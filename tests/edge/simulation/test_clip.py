@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,7 @@ import pytest
 
 from edge.cameras.replay import VideoFile
 from edge.errors import MissingInputError, PictureError, StorageError, UsageError
+from edge.messages import Frame
 from edge.scoring import load_truth
 from edge.simulation import Conditions, Cutout, Plan, Scene, load_cutouts, load_grounds, write_clip
 
@@ -18,9 +22,11 @@ PLAN = Plan(width_px=96, height_px=64, lead_s=0.2, rest_s=(0.3, 0.4), gap_s=(0.1
 GROUND = np.full((64, 96, 3), 190, np.uint8)
 
 
+ITEM = Cutout(np.full((20, 30, 3), 40, np.uint8), np.ones((20, 30), np.float32), "can", "can.jpg")
+
+
 def scene(num_items: int = 2) -> Scene:
-    item = Cutout(np.full((20, 30, 3), 40, np.uint8), np.ones((20, 30), np.float32), "can", "can.jpg")
-    return Scene([item] * num_items, GROUND, PLAN, Conditions(), seed=1)
+    return Scene([ITEM] * num_items, GROUND, PLAN, Conditions(), seed=1)
 
 
 def photographs(folder: Path, counts: dict[str, int]) -> Path:
@@ -62,6 +68,32 @@ def test_another_ending_or_a_missing_folder_is_refused(tmp_path: Path) -> None:
         write_clip(scene(1), tmp_path / "clip.mkv")
     with pytest.raises(StorageError, match="is its folder there"):
         write_clip(scene(1), tmp_path / "nowhere" / "clip.avi")
+
+
+def test_a_full_disk_leaves_no_half_of_a_clip(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))  # bytes; the clip would have 16,000
+    try:
+        with pytest.raises(StorageError, match=r"0 of \d+ frames arrived, is the disk full"):
+            write_clip(scene(1), tmp_path / "clip.avi")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().err == ""
+
+
+class BrokenOff(Scene):
+    """Ctrl-C at the third frame."""
+
+    def frames(self) -> Iterator[Frame]:
+        yield from islice(super().frames(), 2)
+        raise KeyboardInterrupt
+
+
+def test_a_clip_that_is_broken_off_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_clip(BrokenOff([ITEM], GROUND, PLAN, Conditions(), seed=1), tmp_path / "clip.avi")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_items_are_taken_from_all_classes_in_turn(tmp_path: Path) -> None:
