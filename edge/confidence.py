@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import lgamma
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,21 @@ def prediction_interval(num_right: float, num_seen: float, num_next: int) -> tup
     upto = np.cumsum(np.exp(logs))
     low, high = (int(np.searchsorted(upto, tail)) for tail in (0.025, 0.975))
     return low / num_next, min(high, num_next) / num_next
+
+
+def tolerance_bound(values: NDArray[np.floating], share: float) -> float:
+    """Below what a `share` of all values lies, 95 % sure, by the few (N,) that were seen; N at least 6.
+
+    For values that are about normally distributed: Natrella 1963, as in the NIST e-Handbook 7.2.6.3.
+
+    >>> round(tolerance_bound(np.array([1.0, 2, 3, 4, 5, 6]), 0.98), 2)
+    11.88
+    """
+    likely, sure = NormalDist().inv_cdf(share), NormalDist().inv_cdf(0.95)
+    a = 1 - sure**2 / (2 * (len(values) - 1))
+    b = likely**2 - sure**2 / len(values)
+    factor = (likely + (likely**2 - a * b) ** 0.5) / a
+    return float(values.mean() + factor * values.std(ddof=1))
 
 
 def _log_chance(count: int, total: int, right: float, wrong: float) -> float:
