@@ -16,6 +16,7 @@ from edge.bundle import MANIFEST, Bundle
 from edge.download import Download
 from edge.errors import BundleError, MissingInputError, StorageError, UsageError
 from edge.signatures import SIGNATURE
+from edge.whole_file import whole_file
 
 # The largest network that a Raspberry Pi runs in time has 25 MB; more is a mistake, or an attack on the card.
 MAX_BYTES = 200_000_000
@@ -70,15 +71,12 @@ def pack(bundle: Bundle, target: Path) -> None:
     names = [MANIFEST, *sorted(bundle.manifest.files)]
     if (bundle.path / SIGNATURE).is_file():
         names.append(SIGNATURE)
-    try:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in names:
-                entry = zipfile.ZipInfo(name, _ZIP_TIME)
-                entry.external_attr = (stat.S_IFREG | 0o644) << 16
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, (bundle.path / name).read_bytes())
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+    with whole_file(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, _ZIP_TIME)
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, (bundle.path / name).read_bytes())
 
 
 def digest(path: Path) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
 import cv2
 
-from edge.errors import AccessDeniedError, StorageError
+from edge.errors import StorageError
 from edge.preprocess import Image
+from edge.whole_file import whole_file
 
 _PICTURE_QUALITY = 82
 
@@ -35,25 +35,14 @@ pre { background: var(--soft); padding: 12px; border-radius: 8px; overflow-x: au
 
 
 def write_page(path: Path, document: str) -> None:
-    """Write a page whole or not at all. A link is followed; a device is written to, never replaced.
+    """Write a page whole or not at all, and the folder that it lies in.
 
     Raises:
         AccessDeniedError, StorageError: it cannot be written.
     """
-    target = path.resolve()
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_file():
-            target.write_text(document, encoding="utf-8")
-            return
+    with whole_file(path) as unfinished:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(document, encoding="utf-8")
-        unfinished.replace(target)
-    except PermissionError as error:
-        raise AccessDeniedError(f"{path} may not be written by this user: choose another place") from error
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def page(title: str, sections: Sequence[str]) -> str:

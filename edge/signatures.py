@@ -30,6 +30,7 @@ from edge.errors import (
     StorageError,
     UsageError,
 )
+from edge.whole_file import whole_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -82,7 +83,7 @@ def make_keys(private_path: Path) -> PublicKey:
 
     Raises:
         UsageError: there is a file already; a key that signed bundles is not replaced by accident.
-        StorageError: it cannot be written.
+        AccessDeniedError, StorageError: it cannot be written.
         MissingLibraryError: cryptography is not installed.
     """
     with _library():
@@ -90,13 +91,11 @@ def make_keys(private_path: Path) -> PublicKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
-    try:
-        private_path.touch(mode=0o600, exist_ok=False)
-        private_path.write_bytes(pem)
-    except FileExistsError:
-        raise UsageError(f"{private_path} exists: choose another name, or move the old key away") from None
-    except OSError as error:
-        raise StorageError(f"{private_path} cannot be written: {error.strerror}") from error
+    if private_path.exists():
+        raise UsageError(f"{private_path} exists: choose another name, or move the old key away")
+    with whole_file(private_path) as unfinished:
+        unfinished.touch(mode=0o600, exist_ok=False)
+        unfinished.write_bytes(pem)
     return PublicKey(key.public_key().public_bytes_raw())
 
 

@@ -17,7 +17,7 @@ from edge.commands.options import (
     verbosity,
     verbosity_options,
 )
-from edge.errors import CheckFailedError, StorageError
+from edge.errors import CheckFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,10 +132,10 @@ def _say(what: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+    from edge.whole_file import whole_file
+
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _judge(report: Report, comparisons: Sequence[Comparison], max_p95_ms: float | None) -> None:

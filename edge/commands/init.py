@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, verbosity_options
-from edge.errors import SorterError, StorageError, UsageError
+from edge.errors import SorterError, UsageError
 from edge.listing import some_of
 
 if TYPE_CHECKING:
@@ -163,8 +163,8 @@ def _broker(text: str) -> str | None:
 
 
 def _write(target: Path, text: str) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+    from edge.whole_file import whole_file
+
+    with whole_file(target) as unfinished:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")

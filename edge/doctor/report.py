@@ -14,7 +14,8 @@ from edge.doctor import bin as the_bin
 from edge.doctor.finding import Finding, examine, failure
 from edge.doctor.machine import UNIT, Machine, ask
 from edge.doctor.redaction import hide
-from edge.errors import SorterError, StorageError
+from edge.errors import SorterError
+from edge.whole_file import whole_file
 
 _LOG_LINES = 2000
 
@@ -65,22 +66,19 @@ def pack(target: Path, findings: Sequence[Finding], config: Config) -> None:
     No picture is packed, no password and no name: whoever sends it shows nobody's waste.
 
     Raises:
-        StorageError: it cannot be written.
+        AccessDeniedError, StorageError: it cannot be written.
     """
     parts = {
         "doctor.json": json.dumps(to_json(findings), indent=2),
         "config.json": config.model_dump_json(indent=2, by_alias=True),
         "journal.txt": _log_of_service(),
     }
-    try:
-        with tarfile.open(target, "w:gz") as archive:
-            for name, text in parts.items():
-                content = hide(text, config).encode()
-                entry = tarfile.TarInfo(f"sorter-doctor/{name}")
-                entry.size = len(content)
-                archive.addfile(entry, io.BytesIO(content))
-    except OSError as error:
-        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+    with whole_file(target) as unfinished, tarfile.open(unfinished, "w:gz") as archive:
+        for name, text in parts.items():
+            content = hide(text, config).encode()
+            entry = tarfile.TarInfo(f"sorter-doctor/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
 
 
 def _log_of_service() -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import cv2
 
-from edge.errors import MissingInputError, StorageError, UsageError
+from edge.errors import MissingInputError, UsageError
 from edge.messages import Image
 from edge.native import native_stderr_logged
 from edge.preprocess import load_picture
 from edge.simulation.cutout import Cutout, cut_out
 from edge.simulation.scene import Scene, Visit
+from edge.whole_file import whole_file
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -85,23 +86,15 @@ def write_clip(scene: Scene, path: Path, *, should_replace: bool = False) -> Pat
 
     Raises:
         UsageError: as `check_clip`.
-        StorageError: a file cannot be written.
+        AccessDeniedError, StorageError: a file cannot be written.
     """
     check_clip(path, should_replace=should_replace)
-    # Under names of their own until both are whole; the ending tells the writer the container.
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    truth, unfinished_truth = path.with_suffix(".json"), unfinished.with_suffix(".json")
-    try:
+    truth = path.with_suffix(".json")
+    with whole_file(path) as film:
         with native_stderr_logged():
-            _film(scene, unfinished)
-        unfinished_truth.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
-        unfinished_truth.replace(truth)
-        unfinished.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-        unfinished_truth.unlink(missing_ok=True)
+            _film(scene, film)
+        with whole_file(truth) as told:
+            told.write_text(json.dumps(truth_of(scene, path.name), indent=1) + "\n", encoding="utf-8")
     return truth
 
 
@@ -111,10 +104,11 @@ def _film(scene: Scene, path: Path) -> None:
     Raises:
         OSError: the file cannot be opened, or not all of them fit.
     """
+    path.touch()  # says why not, which the writer does not
     size = (scene.plan.width_px, scene.plan.height_px)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*_CODECS[path.suffix]), scene.plan.rate_hz, size)
     if not writer.isOpened():
-        raise OSError(errno.EACCES, "is its folder there, and writable?")
+        raise OSError(errno.EIO, f"this OpenCV writes no {path.suffix}")
     num_written = 0
     for frame in scene.frames():
         writer.write(frame.image[..., ::-1])

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import JsonValue
 
 from edge.data_folder import LeftOut
-from edge.errors import StorageError
 from edge.run import SPLIT_FIELDS
+from edge.whole_file import whole_file
 from train.audit.files import Note
 from train.audit.look import Seen
 from train.background import BackgroundTest, measure_background
@@ -202,13 +202,11 @@ def write_groups(audit: Audit, path: Path) -> None:
     """Write the groups as a groups.csv without splits; pictures that were left out are missing from it.
 
     Raises:
-        StorageError: it cannot be written.
+        AccessDeniedError, StorageError: it cannot be written.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(SPLIT_FIELDS)
     writer.writerows((name, PurePosixPath(name).parent.as_posix(), group, "") for name, group in audit.groups.items())
-    try:
-        path.write_text(text.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error}") from error
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text.getvalue(), encoding="utf-8")

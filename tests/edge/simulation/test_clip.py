@@ -66,7 +66,7 @@ def test_what_is_there_already_is_replaced_on_request_only(name: str, tmp_path: 
 def test_another_ending_or_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.mp4 or \.avi"):
         write_clip(scene(1), tmp_path / "clip.mkv")
-    with pytest.raises(StorageError, match="is its folder there"):
+    with pytest.raises(StorageError, match="No such file or directory"):
         write_clip(scene(1), tmp_path / "nowhere" / "clip.avi")
 
 
