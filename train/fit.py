@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
-from edge.errors import ConfigError, StorageError, UsageError
+from edge.errors import AccessDeniedError, ConfigError, StorageError, UsageError
 from edge.run import RUN_FILE
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
@@ -62,7 +62,7 @@ def train(
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
         DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
         MissingLibraryError, UnavailableError, InvalidDataError: the weights cannot be had, or do not fit.
-        StorageError: the run directory cannot be written.
+        AccessDeniedError, StorageError: the run directory cannot be written.
     """
     start = Start(weights, seed, fold)
     _check_target(out, resume=resume)
@@ -130,7 +130,13 @@ def _check_target(out: Path, *, resume: bool) -> None:
 def _storage_errors(out: Path) -> Iterator[None]:
     try:
         yield
-    except StorageError:
+    except (AccessDeniedError, StorageError):
         raise
+    except PermissionError as error:
+        raise AccessDeniedError(
+            f"the run directory {out} may not be written by this user: choose another --out"
+        ) from error
     except OSError as error:
-        raise StorageError(f"cannot write the run directory {out}: {error}; then go on with --resume") from error
+        raise StorageError(
+            f"the run directory {out} cannot be written: {error.strerror}; when it can, --resume goes on from there"
+        ) from error

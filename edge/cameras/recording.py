@@ -23,6 +23,7 @@ from edge.cameras.film import Still
 from edge.cameras.live import CaptureSettings, SettingsReport
 from edge.clock import Clock
 from edge.errors import (
+    AccessDeniedError,
     CameraError,
     CameraLostError,
     InvalidDataError,
@@ -104,7 +105,7 @@ def check_folder(folder: Path) -> None:
 
     Raises:
         UsageError: the folder has something in it already.
-        StorageError: what is there is no folder.
+        AccessDeniedError, StorageError: what is there is no folder of this user's.
     """
     try:
         if folder.exists() and any(folder.iterdir()):
@@ -118,7 +119,7 @@ class FrameRecorder:
 
     Raises:
         UsageError: as `check_folder`.
-        StorageError: a file cannot be written.
+        AccessDeniedError, StorageError: a file cannot be written.
     """
 
     def __init__(self, folder: Path, header: RecordingHeader) -> None:
@@ -193,7 +194,9 @@ def keep_frames(camera: Camera, recorder: FrameRecorder, clock: Clock, duration_
         raise CameraLostError(f"not one picture from the camera in {duration_s:g} s: nothing was recorded")
 
 
-def _unwritable(folder: Path, error: OSError) -> StorageError:
+def _unwritable(folder: Path, error: OSError) -> AccessDeniedError | StorageError:
+    if isinstance(error, PermissionError):
+        return AccessDeniedError(f"{folder} may not be written by this user: choose another place")
     return StorageError(f"{folder} cannot be written: {error.strerror}")
 
 

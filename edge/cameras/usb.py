@@ -119,7 +119,7 @@ class UsbDevice:
 
     def _lost(self, error: CameraLostError) -> Node:
         others = ", ".join(f"{node.path} ({node.card})" for node in self._nodes.cameras())
-        raise CameraLostError(f"{error}; cameras here: {others or 'none'}") from error
+        raise CameraLostError(f"{error} (cameras here: {others or 'none'})") from error
 
 
 class UsbSource:

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another light.")
 @click.option("--fast", is_flag=True, help="As fast as this machine can, not at the scene's own pace.")
 @click.option("--web", "has_page", is_flag=True, help="Open the page, and go on until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Of the page.")
 @bundle_option
 @json_option
 @verbosity_options
-def demo(num_items: int | None, seed: int, *, fast: bool, has_page: bool, bundle: Path | None, as_json: bool) -> None:
+def demo(
+    num_items: int | None, seed: int, port: int, *, fast: bool, has_page: bool, bundle: Path | None, as_json: bool
+) -> None:
     """Play a film of rendered items that fall into a bin, and print each decision as it falls."""
     from edge.cameras.simulated import SimulatedFilm, load_scenes
     from edge.clock import ReplayClock, SystemClock
@@ -40,7 +43,7 @@ def demo(num_items: int | None, seed: int, *, fast: bool, has_page: bool, bundle
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []
     shown.say(f"{num_items} rendered items fall into a simulated bin; nothing real moves.\n")
-    settings = with_choices(Config(camera=section, web=WebSection() if has_page else None), bundle, None)
+    settings = with_choices(Config(camera=section, web=WebSection(port=port) if has_page else None), bundle, None)
     clock = ReplayClock() if fast else SystemClock()
     with ExitStack() as stack:
         is_plain = as_json or has_page or verbosity() < 0

@@ -52,18 +52,20 @@ def run(
 
     share_one_arena()
     from edge.clock import SystemClock
+    from edge.config import find_config, load_config, with_site
     from edge.running import RunningBin
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
     def read() -> Config:
         from edge.assembly.misfits import misfits
-        from edge.config import find_config, load_config, with_site
 
         choices = {"model.bundle": bundle, "site": site}
         chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
         return with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
 
     settings = read()
+    if settings.camera.backend == "simulated" and not overrides and find_config(config_path) is None:
+        log.warning("no configuration: rendered items instead of a camera; `sorter init` asks for yours")
 
     def reread() -> bool:
         nonlocal settings

@@ -104,6 +104,6 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         meaning = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
         raise UnavailableError(
-            f"web: cannot listen on {host} port {port}: {meaning}; set web.port or web.host"
+            f"web: cannot listen on {host} port {port}: {meaning}; choose another (web.port, or --port of demo and try)"
         ) from error
     return listening

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -214,3 +216,22 @@ def test_a_picture_that_cannot_be_read_has_its_line_of_json(sorter: Sorter, tmp_
 
 def test_questions_without_answers_are_a_usage_error(tmp_path: Path) -> None:
     assert "use --yes" in complaint(shell(f'cd {tmp_path}; "$0" init </dev/null >/dev/null'), 2)
+
+
+WRITING = ["init --yes --out it.toml", "model keygen it.pem", "record it --seconds 0.1", "doctor --bundle it.tar.gz"]
+
+
+@pytest.mark.parametrize("line", WRITING)
+def test_a_folder_of_somebody_else_is_told_in_one_line(tmp_path: Path, line: str) -> None:
+    tmp_path.chmod(0o500)
+    # Root may write everywhere, unless it gives that up.
+    lowered = "setpriv --inh-caps=-all --bounding-set=-all" if os.geteuid() == 0 else ""
+    said = complaint(shell(f'cd {tmp_path} && XDG_STATE_HOME=/proc {lowered} "$0" {line} >/dev/null'), 77)
+    assert re.search(r"error: it(\.\w+)* may not be written by this user: choose another place\n$", said)
+
+
+@pytest.mark.parametrize("line", [line for line in WRITING if "record" not in line])
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, line: str) -> None:
+    said = complaint(shell(f'ulimit -f 0; cd {tmp_path} && "$0" {line} >/dev/null'), 74)
+    assert "cannot be written" in said
+    assert not list(tmp_path.glob("*it.*"))
