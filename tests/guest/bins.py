@@ -16,6 +16,8 @@ MODEL = "/opt/even"
 # Each bin has a line of its own; what is not known goes to the last one.
 PINS = {"recycling": 17, "paper": 27, "rest": 22}
 RATE_HZ = 5
+# Longer than an item lies there, and shorter than the pauses between items: only the empty scene is learned as such.
+LEARN_S = 3.0
 
 # vivid draws a scene with a counter in its corner, and a square in its middle when it is told to: the item.
 # Small and slow, for the sake of machines that must emulate it.
@@ -28,6 +30,7 @@ height_px = 180
 rate_hz = {RATE_HZ}
 [presence]
 region = {{ top = 0.25 }}
+learn_s = {LEARN_S}
 [model]
 backend = "edgetpu"
 bundle = "{MODEL}"
@@ -48,7 +51,7 @@ takes_unknown = true
 actuator = {{ kind = "gpio", pin = 22, pulse_s = 0.3 }}
 """
 GRAY_RAMP, COUNTER_ONLY = 20, 1
-_ITEM_AFTER_ITEM = "while v4l2-ctl -c show_square=1; do sleep 2; v4l2-ctl -c show_square=0; sleep 2; done"
+_ITEM_AFTER_ITEM = "while sleep 5; do v4l2-ctl -c show_square=1; sleep 2; v4l2-ctl -c show_square=0; done"
 
 
 def begin(guest: Guest, config: str = WATCHING, unit: str = "") -> None:

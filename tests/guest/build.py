@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.box import build as box
 from tests.box.box import SORTER
 from tests.edge.accelerator import build_driver, compiled_bundle
-from tests.guest.bins import COUNTER_ONLY, GRAY_RAMP, MODEL, READY_S, WATCHING, configure, set_scene
+from tests.guest.bins import COUNTER_ONLY, GRAY_RAMP, LEARN_S, MODEL, READY_S, WATCHING, configure, set_scene
 from tests.guest.disk import ForgetfulDisk
 from tests.guest.guest import Guest, Image
 
@@ -82,8 +82,10 @@ def put_to_sleep(image: Image) -> None:
             guest.boot()
             set_scene(guest, test_pattern=GRAY_RAMP, osd_text_mode=COUNTER_ONLY)
             configure(guest, WATCHING)
-            guest(SORTER, "service", "install")
+            installed = guest.run([SORTER, "service", "install"])
+            assert installed.returncode == 0, f"{installed.stderr}{guest.log()}"
             guest.until("ActiveState", "active", READY_S)
+            guest("sleep", str(2 * LEARN_S))
             guest.sleep()
         finally:
             guest.kill()
