@@ -86,16 +86,15 @@ class Trial(BaseModel):
             return None
         allowed = min(1.0, self.baseline.unknown + _MARGIN_UNKNOWN)
         if _at_least(self.num_unknown, self.num_items, allowed) < _CHANCE:
-            return (
-                f"{self.num_unknown} of {self.num_items} items unknown, {self.baseline.unknown:.0%} with the last model"
-            )
+            before = f"{self.baseline.unknown:.0%} with the model before"
+            return f"{self.num_unknown} of {self.num_items} items were not accepted, {before}"
         num_accepted = self.num_items - self.num_unknown
         if num_accepted < MIN_ITEMS:
             return None
         mean = self.sum_confidence / num_accepted
         variance = max(0.0, self.sum_squares / num_accepted - mean**2)
         if mean + _NUM_ERRORS * math.sqrt(variance / num_accepted) < self.baseline.confidence - _MARGIN_CONFIDENCE:
-            return f"confidence {mean:.2f} on average, {self.baseline.confidence:.2f} with the last model"
+            return f"{mean:.0%} sure on average, {self.baseline.confidence:.0%} with the model before"
         return None
 
     def _with(self, **changes: float) -> Trial:
