@@ -162,9 +162,8 @@ def load_bundle(path: Path) -> Bundle:
     """
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
-        raise MissingInputError(
-            f"no bundle at {path}: expected a directory with {MANIFEST}, as `sorter convert` writes it"
-        )
+        remedy = f"`sorter convert --from {path}` makes one of it" if path.is_file() else "`sorter convert` writes it"
+        raise MissingInputError(f"no bundle at {path}: expected a directory with {MANIFEST}; {remedy}")
     encoded = _read(manifest_path)
     manifest = parse_manifest(encoded, manifest_path)
     for name, digest in manifest.files.items():

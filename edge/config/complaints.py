@@ -102,6 +102,8 @@ def _complaint(kind: str, error: Any, place: Place, written: Mapping[str, Any]) 
         )
     if kind == _MISSING_KEY:
         return Complaint(place, " is missing")
+    if place == ("schema",):
+        return Complaint(place, f"{found} is not known, expected {error['ctx']['expected']}: update sorter")
     return Complaint(place, f"{found}: {error['msg'].removeprefix('Value error, ')}")
 
 

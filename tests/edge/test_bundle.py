@@ -91,3 +91,9 @@ def test_a_manifest_that_is_not_json_is_refused(tmp_path: Path, content: bytes) 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no bundle at"):
         load_bundle(tmp_path)
+
+
+def test_a_bare_model_is_no_bundle_and_the_command_that_makes_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").touch()
+    with pytest.raises(MissingInputError, match=r"no bundle at .*; `sorter convert --from .*model.tflite` makes one"):
+        load_bundle(tmp_path / "model.tflite")

@@ -96,7 +96,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         ('[bins.a]\nactuator = {kind = "relay"}\n', "bins.a.actuator.kind = 'relay': expected one of 'log', 'gpio'"),
         ("[bins.a]\ntakes_unknown = true\n[bins.b]\ntakes_unknown = true\n", "at most one can take them"),
         ("[camera]\nrate_hz = 5\n", "camera.backend is missing: say which one is meant (usb, csi, stream, replay,"),
-        ("schema = 2\n", "schema = 2: Input should be 1"),
+        ("schema = 2\n", "schema = 2 is not known, expected 1: update sorter"),
         ("[model\n", "is not valid TOML"),
         ("\x00", "is not valid TOML"),
     ],
