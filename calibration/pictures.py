@@ -1,4 +1,4 @@
-"""Labelled pictures through the device's own path: item found, cropped, classified straight and mirrored."""
+"""Labelled pictures through the device's own path: item found, cropped, classified straight and turned."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge.data_folder import Dataset, LeftOut, labelled_pictures
 from edge.errors import DatasetError, InvalidDataError
 from edge.evidence import MIN_SCORE
 from edge.messages import Box, Image
-from edge.preprocess import to_input
+from edge.preprocess import to_input, turned
 from edge.run import VAL_SPLIT, SplitRow
 
 # Where the item is in a whole picture; None takes all of it.
@@ -85,8 +85,8 @@ def measure(
 ) -> Measured:
     """Classify the pictures of a data folder; of one with splits only those that training did not see.
 
-    `temperature` is what `classifier` divides its logits by. The logits are means over the picture and its mirror
-    image, as an item's frames are taken by turns in the loop.
+    `temperature` is what `classifier` divides its logits by. The logits are means over the picture as it is and
+    turned a quarter, as an item's first frames are in the loop.
 
     Raises:
         DatasetError: a class that the classifier does not know, or no readable picture.
@@ -119,6 +119,6 @@ def measure_pictures(
 
 def _logits_of(image: Image, box: Box | None, classifier: Classifier, temperature: float) -> NDArray[np.float32]:
     picture = to_input(image, classifier.input_spec, box)
-    views = (picture, np.ascontiguousarray(picture[:, ::-1]))
+    views = (picture, turned(picture, 1))
     scores = np.stack([classifier.classify(view).scores for view in views])
     return np.asarray(as_logits(scores, temperature).mean(axis=0), np.float32)

@@ -18,10 +18,10 @@ from edge.data_folder import PICTURE_SUFFIXES
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
 from edge.light import Light
 from edge.messages import Image
-from edge.preprocess import crop, load_picture, square_around, to_input
+from edge.preprocess import crop, load_picture, square_around, to_input, turned
 from edge.stills import StillFinder
 
-# Frames of one item that make an example; every second one is mirrored, as in the loop.
+# Frames of one item that make an example; each is turned a quarter further, as in the loop.
 NUM_VIEWS = 4
 
 
@@ -53,8 +53,9 @@ def example_of(label: str, views: Sequence[Image], network: Classifier) -> Examp
 
 
 def example_of_crop(label: str, item: Image, network: Classifier) -> Example:
-    """One item's example from a picture (H, W, 3) of any size that it fills, straight and mirrored."""
-    return example_of(label, _both_ways(to_input(item, network.input_spec)), network)
+    """One item's example from a picture (H, W, 3) of any size that it fills, straight and turned a quarter."""
+    picture = to_input(item, network.input_spec)
+    return example_of(label, (picture, turned(picture, 1)), network)
 
 
 def shown_again(example: Example, network: Classifier) -> Example:
@@ -116,8 +117,7 @@ def watch(parts: Parts, camera: Camera, network: Classifier, label: str, on_item
     while (frame := camera.next_frame(parts.config.camera.max_age_s)) is not None:
         target = tracker.follow(presence.update(frame), frame.captured_at_s)
         if target is not None:
-            view = to_input(frame.image, network.input_spec, target.box)
-            view = np.ascontiguousarray(view[:, ::-1]) if target.is_mirrored else view
+            view = turned(to_input(frame.image, network.input_spec, target.box), target.num_turns)
             views[target.item_id].append(view)
             tracker.add(target, network.classify(view))
         for item in tracker.waiting():
@@ -127,7 +127,3 @@ def watch(parts: Parts, camera: Camera, network: Classifier, label: str, on_item
             seen = views.pop(item.item_id)
             if seen and not item.is_many and not on_item(example_of(label, seen, network)):
                 return
-
-
-def _both_ways(picture: Image) -> tuple[Image, Image]:
-    return picture, np.ascontiguousarray(picture[:, ::-1])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.errors import CameraError, StaleFrameError
 from edge.messages import Box, Decision, Frame, Image, InputSpec, Item, Phase, Prediction, Presence, Sight
+from edge.preprocess import turned
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
 
@@ -138,8 +137,7 @@ class Loop:
     def _classify(self, frame: Frame, target: Target) -> Prediction:
         with self._telemetry.timed(Stage.CROP):
             picture = self._prepare(frame.image, self._classifier.input_spec, target.box)
-            if target.is_mirrored:
-                picture = np.ascontiguousarray(picture[:, ::-1])
+            picture = turned(picture, target.num_turns)
         with self._telemetry.timed(Stage.CLASSIFY):
             prediction = self._classifier.classify(picture)
         self._tracker.add(target, prediction)

@@ -287,7 +287,7 @@ class PassingTracker:
         if not fit:
             return None
         track = min(fit, key=lambda one: one.item.frames_used)
-        return Target(track.item.item_id, track.box, self._gathering.is_mirrored(track.item))
+        return Target(track.item.item_id, track.box, self._gathering.num_turns(track.item))
 
     def _is_cut_off(self, box: Box, track: _Track) -> bool:
         """Whether a part of what is in the box may still lie, or lie again, beyond a rim it crosses on its way."""

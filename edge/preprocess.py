@@ -14,11 +14,13 @@ import numpy as np
 from edge.errors import MissingInputError, PictureError
 from edge.messages import Box, Image, InputSpec
 
-__all__ = ["CROP_MARGIN", "Image", "InputSpec", "crop", "load_picture", "resize", "square_around", "to_input"]
+__all__ = ["CROP_MARGIN", "Image", "InputSpec", "crop", "load_picture", "resize", "square_around", "to_input", "turned"]
 
 # Around the box found by presence, as a share of its longer side. Foreground masks nibble at edges,
 # and a network trained on photographs expects some ground around the item.
 CROP_MARGIN = 0.15
+
+_TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 # A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture.
 MAX_PICTURE_PIXELS = 100_000_000
@@ -68,6 +70,17 @@ def to_input(image: Image, spec: InputSpec, box: Box | None = None) -> Image:
         height, width = image.shape[:2]
         image = crop(image, square_around(box, width, height))
     return resize(image, spec)
+
+
+def turned(picture: Image, times: int) -> Image:
+    """The picture turned clockwise by so many quarters; one that is no square by halves, so that it keeps its shape.
+
+    What lies in a bin has no up, and a network errs another way each time: the mean over a picture and its quarter turn
+    cuts the log loss by 6 to 9 %, that over a picture and its mirror image by 4 % at most (`tests.bench.views`).
+    """
+    height, width = picture.shape[:2]
+    quarters = (times if height == width else 2 * times) % 4
+    return cv2.rotate(picture, _TURNS[quarters]) if quarters else picture  # type: ignore[return-value]
 
 
 def load_picture(path: Path) -> Image:

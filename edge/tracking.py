@@ -49,11 +49,11 @@ class ItemSettings:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be classified in the newest frame."""
+    """What is to be classified in the newest frame: the crop of `box`, after `num_turns` of `preprocess.turned`."""
 
     item_id: int
     box: Box | None
-    is_mirrored: bool = False
+    num_turns: int = 0
 
 
 class Tracker(Protocol):
@@ -160,7 +160,7 @@ class RestTracker:
             self._item = replace(item, frames_rejected=item.frames_rejected + 1)
             return None
         self._best_sharpness = max(self._best_sharpness, presence.sharpness)
-        return Target(item.item_id, presence.box, self._gathering.is_mirrored(item))
+        return Target(item.item_id, presence.box, self._gathering.num_turns(item))
 
     def _forget_scene(self) -> None:
         self._many_since_s = self._seen_since_s = None

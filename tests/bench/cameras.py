@@ -25,7 +25,7 @@ from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.confidence import wilson_interval
 from edge.messages import Box, Frame, Image, Phase
-from edge.preprocess import load_picture, to_input
+from edge.preprocess import load_picture, to_input, turned
 from edge.presence import PresenceDetector
 
 RATE_HZ = 12.0
@@ -106,10 +106,9 @@ def found_in(image: Image, empty: Image) -> tuple[Phase, Box | None]:
 
 
 def label_of(classifier: Classifier, image: Image, box: Box | None) -> str:
-    """The winner over the picture, or over the box with its margin, and its mirror image."""
+    """The winner over the picture, or over the box with its margin, and its quarter turn."""
     picture = to_input(image, classifier.input_spec, box)
-    mirrored = np.ascontiguousarray(picture[:, ::-1])
-    scores = sum(np.log(np.maximum(classifier.classify(one).scores, 1e-4)) for one in (picture, mirrored))
+    scores = sum(np.log(np.maximum(classifier.classify(one).scores, 1e-4)) for one in (picture, turned(picture, 1)))
     return classifier.labels[int(np.argmax(scores))]
 
 

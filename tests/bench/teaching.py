@@ -31,7 +31,7 @@ from edge.classifiers.base import Classifier
 from edge.classifiers.taught import TaughtClassifier, widened
 from edge.confidence import wilson_interval
 from edge.messages import Image
-from edge.preprocess import load_picture, to_input
+from edge.preprocess import load_picture, to_input, turned
 
 SHOTS = (1, 5, 10, 20)
 Groups = NDArray[np.int64]
@@ -57,9 +57,9 @@ class Seen:
         return [Example(one.label, one.embeddings, one.scores, to_jpeg(view)) for one, view in shown]
 
     def views(self, index: int) -> tuple[Image, Image]:
-        """Two frames of one of them, the second mirrored, as the network takes them."""
+        """Two frames of one of them, the second turned a quarter, as the network takes them."""
         found = [to_input(load_picture(path), self.network.input_spec) for path in self.paths[index][:2]]
-        return found[0], np.ascontiguousarray(found[-1][:, ::-1])
+        return found[0], turned(found[-1], 1)
 
     def scores(self, index: int, lesson: Lesson | None, num_classes: int) -> Scores:
         """What the network makes of the views of one of them, or a bin with this lesson; (V, num_classes)."""
@@ -76,7 +76,7 @@ class Seen:
 
 
 def see(name: str, items: Sequence[tuple[str, str, list[Path]]], bundle: Bundle, cache: Path | None) -> Seen:
-    """Each item (label, object, its pictures) through the network: two frames, the second mirrored."""
+    """Each item (label, object, its pictures) through the network: two frames, the second turned."""
     network = open_network(bundle, 1)
     kept = None if cache is None else cache / f"{name.replace('/', '_')}-{bundle.bundle_id[:8]}.npz"
     paths = tuple(found for _, _, found in items)

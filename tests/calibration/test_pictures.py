@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.pictures import measure
+from calibration.temperature import as_logits
 from edge.classifiers.base import softmax
 from edge.data_folder import scan
 from edge.errors import DatasetError
@@ -36,11 +37,25 @@ def paint(folder: Path, label: str, name: str, left: tuple[int, int, int], right
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-def test_a_picture_and_its_mirror_image_count_alike(tmp_path: Path) -> None:
+class Watched(Redness):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[Image] = []
+
+    def classify(self, image: Image) -> Prediction:
+        self.seen.append(image)
+        return super().classify(image)
+
+
+def test_a_picture_counts_as_it_is_and_turned_a_quarter(tmp_path: Path) -> None:
     paint(tmp_path, "red", "left.png", RED, BLUE)
-    paint(tmp_path, "red", "right.png", BLUE, RED)
-    left, right = measure(scan(tmp_path), Redness(), 1.0).logits
-    assert left == pytest.approx(right)
+    classifier = Watched()
+    (logits,) = measure(scan(tmp_path), classifier, 1.0).logits
+    straight, turned = classifier.seen
+    assert np.array_equal(turned, np.rot90(straight, -1))
+    alone = as_logits(np.stack([classifier.classify(view).scores for view in (straight, turned)]), 1.0)
+    assert logits == pytest.approx(alone.mean(axis=0))
 
 
 def test_pictures_that_training_has_seen_are_left_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.errors import MissingInputError, PictureError
 from edge.messages import Box, InputSpec
-from edge.preprocess import load_picture, resize, square_around, to_input
+from edge.preprocess import load_picture, resize, square_around, to_input, turned
 
 SPEC = InputSpec(32, 32)
 
@@ -50,6 +50,18 @@ def test_the_item_fills_the_input_and_the_ground_around_it_is_left_out() -> None
     assert seen[16, 16].tolist() == [255, 255, 255]
     assert seen.mean() > 100
     assert to_input(image, SPEC).mean() < 20
+
+
+@pytest.mark.parametrize("times", range(6))
+def test_a_square_is_turned_by_quarters_clockwise(times: int) -> None:
+    picture = np.arange(5 * 5 * 3, dtype=np.uint8).reshape(5, 5, 3)
+    assert np.array_equal(turned(picture, times), np.rot90(picture, -times))
+
+
+@pytest.mark.parametrize("times", range(4))
+def test_what_is_no_square_is_turned_upside_down_and_keeps_its_shape(times: int) -> None:
+    picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    assert np.array_equal(turned(picture, times), np.rot90(picture, -2 * times))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])

@@ -1,4 +1,4 @@
-"""A frame joins its item: counts, lead, mean embedding and mirroring."""
+"""A frame joins its item: counts, lead, mean embedding and turns."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_embedding_is_the_mean_over_the_frames() -> None:
     assert gathered(prediction(1, 0), prediction(1, 0)).embedding is None
 
 
-def test_every_second_frame_of_an_item_is_mirrored_when_that_is_wanted() -> None:
+def test_each_frame_of_an_item_is_turned_further_when_that_is_wanted() -> None:
     items = [gathered(*[prediction(1, 0)] * count) for count in range(4)]
-    assert [Gathering(SmoothingSettings(flips=True)).is_mirrored(item) for item in items] == [False, True] * 2
-    assert not any(Gathering(SmoothingSettings(flips=False)).is_mirrored(item) for item in items)
+    assert [Gathering(SmoothingSettings(turns=True)).num_turns(item) for item in items] == [0, 1, 2, 3]
+    assert not any(Gathering(SmoothingSettings(turns=False)).num_turns(item) for item in items)
