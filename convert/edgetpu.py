@@ -27,7 +27,7 @@ PARAMETER_BYTES = int(7.7 * 2**20)
 
 HOW_TO_GET = (
     f"{COMPILER} was not found, so the bundle has no model for the EdgeTPU. On Debian or Ubuntu for x86-64, add "
-    "https://packages.cloud.google.com/apt (coral-edgetpu-stable main) and apt install edgetpu-compiler; "
+    "Coral's package source as https://coral.ai/docs/edgetpu/compiler/ says, and apt install edgetpu-compiler; "
     "or name it with --compiler"
 )
 
