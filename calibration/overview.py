@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import JsonValue
 
 from calibration.talk import Desk
-from edge.assembly.models import bundle_path
+from edge.assembly.chosen import bundle_path
 from edge.bundle import Bundle, load_bundle
 from edge.site import ModelStep, SiteDescription, Step, model_steps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.assembly.models import bundle_path, is_on_trial
+from edge.assembly.chosen import is_on_trial, load_chosen
 from edge.assembly.outlets import mqtt_settings, webhook_settings
 from edge.assembly.parts import (
     decision_settings,
@@ -29,7 +29,6 @@ from edge.errors import MissingInputError, SorterError
 from edge.publishers.mqtt import tls_context
 from edge.publishers.webhook import check_address
 from edge.routing import misroutings, route
-from edge.signatures import load_trusted_bundle
 from edge.site import NO_SITE
 
 
@@ -47,7 +46,7 @@ def misfits(config: Config) -> Iterator[Complaint]:
 
 def _about_model(config: Config) -> Iterator[Complaint]:
     try:
-        bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
+        bundle = load_chosen(config)
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
     else:

@@ -1,51 +1,31 @@
-"""Which model runs: the configured one, the active one of the device's store, or the shipped one."""
+"""A model on its way to the one that runs: installed, in the shadow, on trial, rolled back."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.bundle import DEFAULT_BUNDLE
+from edge.assembly.chosen import model_store
+from edge.assembly.parts import Parts
 from edge.classifiers.litert import LiteRTClassifier
 from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
 from edge.journal import Entry, Journal, JournalView
 from edge.messages import Sight
-from edge.places import state_folder
 from edge.records import DecisionRecord
 from edge.remote_install import InstallReport, RemoteInstaller, Terms
 from edge.shadow import ShadowWatch, read_shadow
 from edge.signatures import load_trusted_bundle
-from edge.store import ModelStore, Role
+from edge.store import Role
 from edge.trial import TrialWatch, begin_trial, end_badly, read_trial, survive_start
-
-if TYPE_CHECKING:
-    from edge.assembly.parts import Parts
 
 log = logging.getLogger(__name__)
 
 # The decisions that tell how the bin did before a new model came.
 NUM_BEFORE = 300
-
-
-def model_store(config: Config) -> ModelStore:
-    """The device's store."""
-    return ModelStore(state_folder() / "models", config.model.public_key)
-
-
-def bundle_path(config: Config) -> Path:
-    """The bundle that runs. The store is passed over when the configuration names a bundle."""
-    return config.model.bundle or model_store(config).path_of(Role.ACTIVE) or DEFAULT_BUNDLE
-
-
-def is_on_trial(config: Config) -> bool:
-    """Whether the bundle that runs may be rolled back."""
-    return config.model.bundle is None and read_trial(model_store(config)) is not None
 
 
 def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> Parts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from edge.assembly.models import bundle_path
+from edge.assembly.chosen import load_chosen
 from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
@@ -19,7 +19,6 @@ from edge.novelty import Novelty, load_novelty
 from edge.passing import PassingTracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.routing import Routing, route
-from edge.signatures import load_trusted_bundle
 from edge.site import NO_SITE, Site, load_site, read_part
 from edge.stills import StillFinder
 from edge.tracking import Mode, RestTracker, Tracker
@@ -68,7 +67,7 @@ def load_parts(config: Config) -> Parts:
     Raises:
         SorterError: the bundle, the site file, the thresholds or the bins do not fit.
     """
-    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
+    bundle = load_chosen(config)
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)

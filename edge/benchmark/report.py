@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.assembly.models import bundle_path
+from edge.assembly.chosen import load_chosen
 from edge.benchmark.device import Device, Reading, memory_mb
 from edge.benchmark.energy import EnergyMeter
 from edge.benchmark.measure import INVOKE, LoopRun, recommended_threads, time_invoke, time_start
@@ -22,7 +22,6 @@ from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection, SimulatedCameraSection
 from edge.errors import InvalidDataError, MissingInputError, UnavailableError
-from edge.signatures import load_trusted_bundle
 
 _SOAK_EVERY_S = 5.0
 _RECENT_TICKS = 200
@@ -108,7 +107,7 @@ def benchmark(
 
     `seconds` is how long the loop runs, at least a few hundred frames are wanted; `soak_s` goes on after it.
     """
-    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
+    bundle = load_chosen(config)
     before = Reading.now()
     tell("the network alone")
     by_threads = {threads: time_invoke(bundle, threads) for threads in sweep}

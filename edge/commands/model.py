@@ -171,7 +171,7 @@ def install(
     one does not start, or is unsure far more often. A running bin does the same when it is asked over MQTT, on
     the topic cmd/install.
     """
-    from edge.assembly.models import model_store
+    from edge.assembly.chosen import model_store
     from edge.config import find_config, load_config
     from edge.fetch import fetched
     from edge.shadow import begin_shadow
@@ -208,7 +208,7 @@ def activate(name: str, num_trial: int, config_path: Path | None, overrides: tup
 @verbosity_options
 def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
     """Go back to the model before; a shadow run that is under way ends first, and only that."""
-    from edge.assembly.models import model_store
+    from edge.assembly.chosen import model_store
     from edge.config import find_config, load_config
     from edge.shadow import read_shadow
 
@@ -227,7 +227,7 @@ def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
 @verbosity_options
 def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: bool) -> None:
     """Say which models are installed, which one sorts, and how a trial or a shadow run goes."""
-    from edge.assembly.models import bundle_path, model_store
+    from edge.assembly.chosen import bundle_path, model_store
     from edge.config import find_config, load_config
     from edge.shadow import read_shadow
     from edge.store import Role
@@ -258,7 +258,8 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
 
 def _activate(settings: Config, name: str, num_trial: int) -> None:
     """With what the journal says of the bin so far, where there is one."""
-    from edge.assembly.models import NUM_BEFORE, model_store
+    from edge.assembly.chosen import model_store
+    from edge.assembly.models import NUM_BEFORE
     from edge.assembly.places import journal_path
     from edge.journal import JournalReader
     from edge.trial import begin_trial

@@ -18,8 +18,8 @@ import numpy as np
 from edge.actuators.gpio import line_errors
 from edge.assembly.actuators import open_lines
 from edge.assembly.cameras import open_camera
+from edge.assembly.chosen import load_chosen
 from edge.assembly.misfits import misfits
-from edge.assembly.models import bundle_path
 from edge.assembly.outlets import mqtt_settings
 from edge.assembly.parts import calibrated_camera, open_site
 from edge.assembly.places import journal_path, pictures_folder
@@ -36,7 +36,6 @@ from edge.journal import JournalReader
 from edge.messages import Frame, Image, InputSpec
 from edge.preprocess import resize
 from edge.publishers.mqtt import greet
-from edge.signatures import load_trusted_bundle
 from edge.site import NO_SITE, Site
 from edge.verification import check_golden
 
@@ -95,7 +94,7 @@ def camera(config: Config) -> Iterator[Finding]:
 
 def model(config: Config) -> Iterator[Finding]:
     """Does the model answer here as it did where it was made, and how fast?"""
-    bundle = load_trusted_bundle(bundle_path(config), config.model.public_key)
+    bundle = load_chosen(config)
     checks = check_golden(bundle, LiteRTClassifier(bundle))
     wrong = [check.picture for check in checks if not check.is_passed]
     if wrong:
@@ -209,7 +208,7 @@ def broker(config: Config) -> Iterator[Finding]:
 def _site(config: Config) -> Site:
     """The site as the running bin would take it; one that does not load is a finding of `configuration`."""
     try:
-        return open_site(config, load_trusted_bundle(bundle_path(config), config.model.public_key))
+        return open_site(config, load_chosen(config))
     except SorterError:
         return NO_SITE
 
