@@ -15,9 +15,10 @@ from tests.end_to_end.photographs import LABELS, photograph_nothing, take_photog
 from tests.end_to_end.test_readme import CHECKOUT
 
 NUM_EACH, NUM_OTHERS = 20, 4
-# For two cores and a minute: fewer pixels and epochs, no report. Nobody is there to be asked.
+# For two cores and a minute: fewer pixels, epochs and pictures, no report. Nobody is there to be asked.
 QUICK = {
     "train": "--no-report --epochs 3 --set network.train_px=96 --set network.input_px=96",
+    "convert": "--representative 12",
     "teach": "--yes",
     "replay": "--json",
 }
@@ -84,5 +85,6 @@ def test_sixty_photographs_train_a_network_and_other_things_are_sorted(folder: P
     assert clip.name in replay
     for line in before:
         run(line, folder)
+    run(*walk("sorter evaluate"), folder)
     # By chance, one in three, ten of twelve are right once in two thousand times.
     check_replay(run(replay, folder), num_right=10)

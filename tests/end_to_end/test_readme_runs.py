@@ -42,6 +42,8 @@ takes_unknown = true
 
 # Line of the README: what is added, for speed or because nobody answers.
 HERE = {
+    "sorter demo --web": "--fast --items 1 --port 0",
+    "sorter doctor --config sorter.toml": "",
     "sorter classify can.jpg bottle.jpg": "",
     "sorter replay clip.mp4": "",
     "sorter replay clip.mp4 --truth clip.json --json": "",
@@ -54,6 +56,7 @@ HERE = {
     "sorter model keygen release.pem": "",
     "sorter model sign my-bundle --key release.pem": "",
     "sorter train --list": "",
+    "sorter calibrate camera --region 0.1 0 0.9 1": "--config sorter.toml --yes",
     "sorter calibrate background": "--images empty/ --yes",
     "sorter calibrate temperature photos/": "--yes",
     "sorter calibrate thresholds photos/ --precision 0.97": "--yes",
@@ -70,30 +73,30 @@ HERE = {
     "sorter model install model.zip --shadow 200": "",
     "sorter model status": "",
     "sorter model rollback": "",
+    "sorter benchmark --soak 20m --chart soak.svg": "--soak 1s --seconds 0.5 --threads 1",
 }
 
 ELSEWHERE = {
     "sorter demo": "tests/end_to_end/test_bin.py",
-    "sorter demo --web": "tests/end_to_end/test_page.py",
-    "sorter try": "tests/edge/web",
-    "sorter doctor": "tests/edge/doctor",
+    "sorter try": "tests/end_to_end/test_page.py",
     "sorter service": "tests/box/test_service.py",
     "sorter data audit": "tests/end_to_end/test_own_photographs.py",
     "sorter train photos/": "tests/end_to_end/test_own_photographs.py",
     "sorter train photos/ --recipe": "tests/train/test_recipes_end_to_end.py",
     "sorter train photos/ --out runs/mine --resume": "tests/train/test_resume.py",
-    "sorter train photos/ --folds": "tests/train/test_cli.py",
+    "sorter train photos/ --folds": "tests/train/test_session.py",
     "sorter convert": "tests/end_to_end/test_own_photographs.py",
     "sorter simulate": "tests/end_to_end/test_own_photographs.py",
     "sorter replay clip.avi": "tests/end_to_end/test_own_photographs.py",
-    "sorter evaluate": "tests/train/test_evaluate.py",
+    "sorter evaluate": "tests/end_to_end/test_own_photographs.py",
     "sorter compare": "tests/train/test_compare.py",
     "sorter average": "tests/train/test_average.py",
     "sorter calibrate": "tests/calibration/test_steps.py",
+    "sorter calibrate thresholds --reviewed": "tests/calibration/test_reviewed.py",
+    "sorter calibrate actuators": "tests/calibration/test_flaps.py",
     "sorter teach --images photos/": "tests/end_to_end/test_own_photographs.py",
     "sorter teach glass": "tests/calibration/test_teach.py",
     "sorter benchmark --compare": "tests/edge/benchmark/test_report.py",
-    "sorter benchmark --soak": "tests/edge/benchmark/test_report.py",
 }
 
 
