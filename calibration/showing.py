@@ -117,7 +117,7 @@ def watch(parts: Parts, camera: Camera, network: Classifier, label: str, on_item
     while (frame := camera.next_frame(parts.config.camera.max_age_s)) is not None:
         target = tracker.follow(presence.update(frame), frame.captured_at_s)
         if target is not None:
-            view = turned(to_input(frame.image, network.input_spec, target.box), target.num_turns)
+            view = to_input(frame.image, network.input_spec, target.box, target.num_turns)
             views[target.item_id].append(view)
             tracker.add(target, network.classify(view))
         for item in tracker.waiting():

@@ -9,7 +9,6 @@ from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.errors import CameraError, StaleFrameError
 from edge.messages import Box, Decision, Frame, Image, InputSpec, Item, Phase, Prediction, Presence, Sight
-from edge.preprocess import turned
 from edge.telemetry import Stage, Telemetry
 from edge.tracking import Target, Tracker
 
@@ -33,7 +32,7 @@ class Policy(Protocol):
 class Loop:
     """The bin's heartbeat. Everything it needs is given to it; it owns nothing.
 
-    `prepare` crops and resizes (`edge.preprocess.to_input`); `on_decision` is called once for each
+    `prepare` crops, resizes and turns (`edge.preprocess.to_input`); `on_decision` is called once for each
     item, in the thread of the loop, and must write the decision down before anything moves. `on_sight`
     is called in each tick, in that thread too, before decisions fall: it must not block.
     """
@@ -43,7 +42,7 @@ class Loop:
         *,
         camera: Camera,
         presence: PresenceDetector,
-        prepare: Callable[[Image, InputSpec, Box | None], Image],
+        prepare: Callable[[Image, InputSpec, Box | None, int], Image],
         classifier: Classifier,
         tracker: Tracker,
         policy: Policy,
@@ -136,8 +135,7 @@ class Loop:
 
     def _classify(self, frame: Frame, target: Target) -> Prediction:
         with self._telemetry.timed(Stage.CROP):
-            picture = self._prepare(frame.image, self._classifier.input_spec, target.box)
-            picture = turned(picture, target.num_turns)
+            picture = self._prepare(frame.image, self._classifier.input_spec, target.box, target.num_turns)
         with self._telemetry.timed(Stage.CLASSIFY):
             prediction = self._classifier.classify(picture)
         self._tracker.add(target, prediction)

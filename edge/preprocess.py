@@ -64,12 +64,12 @@ def crop(image: Image, box: Box) -> Image:
     return image[max(box.y, 0) : box.y + box.height, max(box.x, 0) : box.x + box.width]
 
 
-def to_input(image: Image, spec: InputSpec, box: Box | None = None) -> Image:
-    """What the network sees: the item in its square with margin, or the whole picture without a box."""
+def to_input(image: Image, spec: InputSpec, box: Box | None = None, num_turns: int = 0) -> Image:
+    """What the network sees: the item in its square with margin, or the whole picture without a box; `turned`."""
     if box is not None:
         height, width = image.shape[:2]
         image = crop(image, square_around(box, width, height))
-    return resize(image, spec)
+    return turned(resize(image, spec), num_turns)
 
 
 def turned(picture: Image, times: int) -> Image:
