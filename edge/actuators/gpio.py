@@ -92,14 +92,14 @@ def open_pin_factory(chip: int | None = None) -> Factory:
         lgpio = _import_lgpio()
         from gpiozero.exc import PinUnknownPi  # noqa: PLC0415
 
-        from edge.actuators.chip import ChipFactory, FinePwmFactory  # noqa: PLC0415
+        from edge.actuators.chip import ChipFactory, PiFactory  # noqa: PLC0415
     except ImportError as error:
         raise MissingLibraryError(
             "GPIO needs lgpio, which is not installed: pip install '.[gpio]' in sorter's folder"
             " (on Python 3.13 for arm64: apt install python3-lgpio)"
         ) from error
     try:
-        return FinePwmFactory() if chip is None else ChipFactory(chip)
+        return PiFactory() if chip is None else ChipFactory(chip)
     except PinUnknownPi as error:
         raise UnavailableError(
             f"GPIO expected a Raspberry Pi, found none ({error}); name the chip, or use the log actuator"
