@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from itertools import pairwise
 
 import pytest
@@ -29,8 +28,6 @@ chip = 0
 actuator = { kind = "gpio", pin = 17, pulse_s = 0.3 }
 [bins.relay]
 actuator = { kind = "gpio", pin = 27, pulse_s = 0.3, active_high = false }
-[bins.flap]
-actuator = { kind = "servo", pin = 22, rest_angle = 0, open_angle = 90, open_s = 0.4, travel_s = 0.2 }
 [bins.gate]
 actuator = { kind = "gpio", pin = 23, pulse_s = 20.0 }
 confirm = { by = "switch", pin = 5, num_retries = 0 }
@@ -91,20 +88,6 @@ def test_a_lamp_and_a_relay_are_on_for_as_long_as_they_should_and_off_before_and
         assert 0.29 < lengths_s[0] < 0.4
         # A relay that switches at low must not click while its line is claimed: high is what it is given first.
         assert changes[0].is_on is not is_on
-
-
-def test_a_flap_gets_the_pulses_of_its_angles_and_then_none(bench: Guest) -> None:
-    num_before = len(bench.lines.changes())
-    assert bench(SORTER, "actuators", "test", "flap", "--config", CONFIG) == "flap: moved"
-    changes = given(bench, num_before, 22)
-    lengths_ms = [1000 * length_s for length_s in pulses_s(changes)]
-    opened = [length_ms for length_ms in lengths_ms if length_ms > 1.0]
-    rested = [length_ms for length_ms in lengths_ms if length_ms <= 1.0]
-    # 90 of 180 degrees lie in the middle of 0.5 to 2.5 ms; 0.6 s of a frame of 20 ms are 30 pulses.
-    assert abs(statistics.median(opened) - 1.5) < 0.1
-    assert abs(statistics.median(rested) - 0.5) < 0.1
-    assert 25 <= len(opened) <= 32
-    assert not changes[-1].is_on
 
 
 def test_a_switch_that_answers_confirms_and_one_that_does_not_is_a_jam(bench: Guest) -> None:

@@ -46,7 +46,7 @@ def test_each_thing_that_is_shown_is_decided_once_and_moves_its_flap(guest: Gues
 def test_a_fault_is_noticed_in_two_seconds_named_and_mended(guest: Guest, fault: str, name: str, mend: str) -> None:
     main = guest.shown("MainPID")
     happened_s = float(guest("sh", "-c", f"cut -d' ' -f1 /proc/uptime; {fault}"))
-    guest.until_logged(f"camera {name}: ")
+    guest.until_logged(f"camera {name}: ", READY_S)
     assert said_at_s(guest, f"camera {name}: ") - happened_s < 2.0
     guest("sh", "-c", mend)
     guest.until_logged("camera works again", READY_S)
