@@ -119,7 +119,7 @@ class _Gate:
         """The finished draft: temperature, metrics, novelty, golden pictures and card join the model."""
         source, manifest = self.source, measured.model.manifest
         with _opened(measured.model) as classifier:
-            novelty = fit_novelty(classifier, source.picture, source.rows, self.settings.seed, self.progress)
+            novelty = fit_novelty(classifier, source.photograph, source.rows, self.settings.seed, self.progress)
             golden = golden_files(classifier)
         # A model that int8 has ruined answers all alike; the gate tells so.
         max_distance = max(round(novelty.max_distance, 5), _SMALLEST_DISTANCE)

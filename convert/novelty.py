@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from math import ceil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import cv2
 import numpy as np
 
 from convert.held_out import Progress, silently
 from convert.representative import choose_representative
 from edge.classifiers.litert import LiteRTClassifier
-from edge.confidence import tolerance_bound
 from edge.errors import InvalidDataError
-from edge.messages import Image
-from edge.novelty import REFUSED_SHARE, Novelty, Vectors, distances, fit_class_means, fit_max_distance
+from edge.messages import Box, Image
+from edge.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance
 from edge.preprocess import InputSpec, to_input
 from edge.run import VAL_SPLIT, SplitRow
-
-# Of fewer held-out pictures 2 % is less than one: their quantile says nothing of the next picture.
-_FEW = ceil(1 / REFUSED_SHARE)
-# Of fewer than these not even the spread is known.
-_TOO_FEW = 6
-_ANY_DISTANCE = 2.0
-# The device shows the item's box, where a photograph shows the table too: the middle of it, in shares of its sides.
-_VIEWS = (1.0, 0.75, 0.55)
+from edge.simulation.outline import find_outline
 
 # The mean of a class moves little after so many pictures, and each costs one inference.
 _NUM_PER_CLASS = 200
+# The ground of a bin is even, and often of this gray; that of photographs is often white.
+_GROUND = 110.0
+_SOFT_EDGE_PX = 1.2
 
 Reader = Callable[[SplitRow], Image]
 
@@ -36,57 +31,47 @@ def fit_novelty(
 ) -> Novelty:
     """Class means of training pictures, and the distance within which nearly all held-out ones lie.
 
-    With few held-out pictures the distance is a bound for those to come, seen as near as the device may see them.
-
-    `classifier` is the very model that will run, `read` gives a picture as an input of it, `rows` are the
-    run's pictures.
+    Each held-out one counts by the strangest of its `views`, since a device shows the network an item nearer and
+    on another ground than photographs do. `classifier` is the very model that will run, `read` gives a picture
+    as it was taken, `rows` are the run's pictures.
 
     Raises:
         InvalidDataError: a class has no training picture, nothing is held out, or the model has no embedding.
         MissingInputError, PictureError: a picture is not there or cannot be decoded.
     """
-    labels = classifier.labels
+    labels, spec = classifier.labels, classifier.input_spec
     training = choose_representative(rows, labels, _NUM_PER_CLASS * len(labels), seed)
     held_out = [row for row in rows if row.split == VAL_SPLIT]
     label_indices = np.array([labels.index(row.label) for row in training], np.int64)
-    means = fit_class_means(
-        _embeddings(classifier, read, progress(training, "known items")), label_indices, len(labels)
-    )
-    views = _VIEWS if len(held_out) < _FEW else (1.0,)
-    seen = [
-        _embeddings(classifier, _nearer(read, view, classifier.input_spec), progress(held_out, "held-out items"))
-        for view in views
+    known = _embeddings(classifier, (to_input(read(row), spec) for row in progress(training, "known items")))
+    means = fit_class_means(known, label_indices, len(labels))
+    if not held_out:
+        raise InvalidDataError("nothing is held out: expected pictures that the network was not trained on")
+    strangest = [
+        distances(means, _embeddings(classifier, views(read(row), spec))).max()
+        for row in progress(held_out, "held-out items")
     ]
-    return Novelty(means, max_distance(means, seen))
+    return Novelty(means, fit_max_distance(np.array(strangest, np.float32)))
 
 
-def max_distance(means: Vectors, views: Sequence[Vectors]) -> float:
-    """How far known items may lie, by the embeddings (N, D) of the same held-out ones in one or several views."""
-    num_held_out = len(views[0])
-    if num_held_out >= _FEW:
-        return fit_max_distance(means, views[0])
-    if num_held_out < _TOO_FEW:
-        return _ANY_DISTANCE
-    farthest = np.max([distances(means, view) for view in views], axis=0)
-    # The root goes with the angle, which is far more nearly normal than its square.
-    return min(_ANY_DISTANCE, tolerance_bound(np.sqrt(np.maximum(farthest, 0)), 1 - REFUSED_SHARE) ** 2)
+def views(image: Image, spec: InputSpec) -> Iterator[Image]:
+    """A photograph as inputs: whole, and its item as a device crops it, on its own ground and on that of a bin."""
+    yield to_input(image, spec)
+    outline = find_outline(image)
+    if outline is None:
+        return
+    height, width = image.shape[:2]
+    mask = cv2.resize(outline.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    left, top, box_width, box_height = cv2.boundingRect((mask > 0.5).astype(np.uint8))
+    box = Box(left, top, box_width, box_height)
+    yield to_input(image, spec, box)
+    alpha = cv2.GaussianBlur(mask, (0, 0), _SOFT_EDGE_PX)[..., np.newaxis]
+    yield to_input((image * alpha + _GROUND * (1 - alpha)).astype(np.uint8), spec, box)
 
 
-def _nearer(read: Reader, share: float, spec: InputSpec) -> Reader:
-    """Gives the middle of each picture, `share` of its sides."""
-
-    def middle(row: SplitRow) -> Image:
-        image = read(row)
-        height, width = image.shape[:2]
-        top, left = (round(side * (1 - share) / 2) for side in (height, width))
-        return to_input(image[top : height - top, left : width - left], spec)
-
-    return read if share == 1 else middle
-
-
-def _embeddings(classifier: LiteRTClassifier, read: Reader, rows: Iterable[SplitRow]) -> Vectors:
-    """One embedding a picture, (N, D)."""
-    embeddings = [embedding for row in rows if (embedding := classifier.infer(read(row))[1]) is not None]
+def _embeddings(classifier: LiteRTClassifier, inputs: Iterable[Image]) -> Vectors:
+    """One embedding an input, (N, D)."""
+    embeddings = [embedding for image in inputs if (embedding := classifier.infer(image)[1]) is not None]
     if not embeddings:
         raise InvalidDataError("no embedding of any picture: expected a model with one, and a picture in each split")
     return np.stack(embeddings)

@@ -56,7 +56,11 @@ class Source:
 
     def picture(self, row: SplitRow) -> Image:
         """One of the run's pictures as the device would hand it to the network."""
-        return to_input(load_picture(self.root / row.path), self.spec)
+        return to_input(self.photograph(row), self.spec)
+
+    def photograph(self, row: SplitRow) -> Image:
+        """One of the run's pictures as it was taken."""
+        return load_picture(self.root / row.path)
 
     def described(self, output_names: Sequence[str], labelled_output: str) -> Described:
         """What other tools read inside the model."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.confidence import tolerance_bound
 from edge.errors import BundleError, InvalidDataError
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ CLASS_MEANS = "class_means.npy"
 
 # Of known items this share may look strange. Frames are averaged before they are judged, which makes it less.
 REFUSED_SHARE = 0.02
+
+_FARTHEST = 2.0
+# Of fewer known items not even the spread of their distances is known.
+_TOO_FEW = 6
 
 Vectors = NDArray[np.float32]
 
@@ -56,9 +61,17 @@ def fit_class_means(embeddings: Vectors, label_indices: NDArray[np.integer], num
     return _unit(means.astype(np.float32))
 
 
-def fit_max_distance(means: Vectors, held_out: Vectors, refused_share: float = REFUSED_SHARE) -> float:
-    """The distance that `refused_share` of held-out known embeddings (N, D) go beyond."""
-    return float(np.quantile(distances(means, held_out), 1 - refused_share))
+def fit_max_distance(known: Vectors, refused_share: float = REFUSED_SHARE) -> float:
+    """The distance that `refused_share` of known items go beyond, by those (N,) of held-out ones.
+
+    Of few it is a bound for those to come, 95 % sure; of hardly any no distance is too far.
+    """
+    if len(known) * refused_share >= 1:
+        return float(np.quantile(known, 1 - refused_share))
+    if len(known) < _TOO_FEW:
+        return _FARTHEST
+    # The root goes with the angle, which is far more nearly normal than its square.
+    return min(_FARTHEST, tolerance_bound(np.sqrt(np.maximum(known, 0)), 1 - refused_share) ** 2)
 
 
 def distances(means: Vectors, embeddings: Vectors) -> NDArray[np.float32]:

@@ -1,48 +1,38 @@
-"""How far a known item may lie from what was trained, by many held-out pictures and by few."""
+"""Held-out photographs as a device would see what they show."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from convert.novelty import max_distance
-from edge.novelty import Vectors, distances, fit_max_distance
+from convert.novelty import views
+from edge.messages import Image, InputSpec
 
-SIZE = 32
-
-
-def embeddings(num: int, noise: float, *, seed: int) -> Vectors:
-    """Around the first axis, which is the mean of the one class."""
-    chance = np.random.default_rng(seed)
-    return (np.eye(SIZE)[0] + noise * chance.normal(size=(num, SIZE))).astype(np.float32)
+SPEC = InputSpec(64, 64)
 
 
-MEANS = np.eye(SIZE, dtype=np.float32)[:1]
+def photograph() -> Image:
+    """A dark disk, a quarter as wide as the white table that it lies on."""
+    image = np.full((240, 320, 3), 235, np.uint8)
+    cv2.circle(image, (200, 100), 40, (60, 40, 30), -1, cv2.LINE_AA)
+    return image
 
 
-def test_of_many_the_quantile_counts() -> None:
-    known = embeddings(60, 0.1, seed=1)
-    assert max_distance(MEANS, [known]) == fit_max_distance(MEANS, known)
+def share_of_disk(image: Image) -> float:
+    return float((image[..., 0] < 80).mean())
 
 
-def test_of_few_the_bound_nearly_always_holds_for_those_to_come() -> None:
-    to_come = distances(MEANS, embeddings(10_000, 0.1, seed=0))
-    limits = np.array([max_distance(MEANS, [embeddings(12, 0.1, seed=seed)]) for seed in range(1, 201)])
-    refused = (to_come[:, None] > limits).mean(axis=0)
-    # 95 of 100 by its making; the distances are only about normally distributed.
-    assert (refused <= 0.02).mean() >= 0.9
-    plain = [fit_max_distance(MEANS, embeddings(12, 0.1, seed=seed)) for seed in range(1, 201)]
-    assert ((to_come[:, None] > np.array(plain)).mean(axis=0) <= 0.02).mean() < 0.5
+def test_an_item_on_a_table_is_also_seen_as_the_device_crops_it_and_on_the_ground_of_a_bin() -> None:
+    whole, cropped, on_gray = views(photograph(), SPEC)
+    assert {view.shape for view in (whole, cropped, on_gray)} == {(64, 64, 3)}
+    assert share_of_disk(cropped) > 4 * share_of_disk(whole)
+    assert cropped[0, 0].min() > 220
+    assert 100 < on_gray[0, 0].mean() < 120
+    inner = np.s_[28:36, 28:36]
+    np.testing.assert_allclose(on_gray[inner], cropped[inner], atol=2)  # rounding: the item itself is not changed
 
 
-def test_of_few_strangers_are_still_refused() -> None:
-    strangers = distances(MEANS, np.random.default_rng(0).normal(size=(1000, SIZE)).astype(np.float32))
-    assert (strangers < max_distance(MEANS, [embeddings(12, 0.1, seed=1)])).mean() < 0.02
-
-
-def test_of_few_a_nearer_view_that_looks_stranger_widens_the_bound() -> None:
-    whole, nearer = embeddings(12, 0.05, seed=1), embeddings(12, 0.15, seed=2)
-    assert max_distance(MEANS, [whole, nearer]) > 2 * max_distance(MEANS, [whole])
-
-
-def test_of_hardly_any_nothing_is_refused() -> None:
-    assert max_distance(MEANS, [embeddings(5, 0.1, seed=1)]) == 2.0
+def test_a_picture_without_an_outline_is_seen_whole() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    (whole,) = views(noise, SPEC)
+    assert whole.shape == (64, 64, 3)

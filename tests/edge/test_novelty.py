@@ -13,7 +13,9 @@ from edge.bundle import MANIFEST, MODEL, Bundle, load_bundle
 from edge.errors import BundleError, InvalidDataError
 from edge.novelty import (
     CLASS_MEANS,
+    REFUSED_SHARE,
     Novelty,
+    Vectors,
     distances,
     encode_class_means,
     fit_class_means,
@@ -55,10 +57,31 @@ def bundle_with(folder: Path, means: bytes) -> Bundle:
 def test_strangers_are_farther_than_nearly_all_that_is_known() -> None:
     means = fit_class_means(*embeddings(300, 1), NUM_CLASSES)
     known, _ = embeddings(300, 2)
-    limit = fit_max_distance(means, known, refused_share=0.02)
+    limit = fit_max_distance(distances(means, known), refused_share=0.02)
     assert np.mean(distances(means, known) > limit) == pytest.approx(0.02, abs=0.01)  # one of 300 is 0.003
     strangers = np.abs(np.random.default_rng(3).normal(size=(100, SIZE))).astype(np.float32)
     assert np.mean(distances(means, strangers) > limit) > 0.9
+
+
+def spread(num: int, seed: int) -> Vectors:
+    """Distances of embeddings of 32 numbers around the mean of their class."""
+    noise = np.random.default_rng(seed).normal(size=(num, 32))
+    mean = np.eye(32, dtype=np.float32)[:1]
+    return distances(mean, (mean + 0.1 * noise).astype(np.float32))
+
+
+def test_of_few_known_items_the_bound_nearly_always_holds_for_those_to_come() -> None:
+    to_come, seen = spread(10_000, 0), [spread(12, seed) for seed in range(1, 201)]
+    limits = np.array([fit_max_distance(few) for few in seen])
+    # 95 of 100 by its making; the angles are only about normally distributed.
+    assert ((to_come[:, None] > limits).mean(axis=0) <= REFUSED_SHARE).mean() >= 0.9
+    farthest = np.array([few.max() for few in seen])
+    assert ((to_come[:, None] > farthest).mean(axis=0) <= REFUSED_SHARE).mean() < 0.5
+
+
+def test_of_hardly_any_known_items_nothing_is_refused() -> None:
+    assert fit_max_distance(spread(5, 1)) == 2.0
+    assert fit_max_distance(spread(6, 1)) < 2.0
 
 
 def test_the_distance_does_not_depend_on_the_length_of_an_embedding() -> None:

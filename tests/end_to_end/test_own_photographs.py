@@ -70,7 +70,7 @@ def check_replay(told: str, num_right: int) -> None:
     assert {decision["label"] for decision in decisions} >= set(LABELS)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_sixty_photographs_are_taught_and_other_things_sorted(folder: Path, clip: Path) -> None:
     simulate, teach, replay = walk("sorter simulate")
     assert clip.name in simulate
@@ -78,7 +78,7 @@ def test_sixty_photographs_are_taught_and_other_things_sorted(folder: Path, clip
     check_replay(run(replay, folder), num_right=5)  # one may lie as none of the sixty did
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_sixty_photographs_train_a_network_and_other_things_are_sorted(folder: Path, clip: Path) -> None:
     *before, replay = walk("sorter data audit")
     assert [line.split()[1] for line in before] == ["data", "train", "convert", "model"]
