@@ -104,8 +104,13 @@ class SimulatedFilm:
         self._rate_hz = rate_hz
         self._seed = seed
         self._conditions = conditions
-        self.visits = tuple(_visit(scenes.reel, index) for index in range(num_items))
+        self._num_items = num_items
         self.duration_s = _visit(scenes.reel, num_items).enters
+
+    @property
+    def visits(self) -> tuple[FilmedItem, ...]:
+        """All items, made at each call: those of a bin that runs for years are not to be held."""
+        return tuple(_visit(self._scenes.reel, index) for index in range(self._num_items))
 
     @property
     def num_frames(self) -> int:

@@ -72,17 +72,25 @@ def test_more_items_than_the_film_has_come_from_its_beginning_again(scenes: Scen
     assert [visit.enters for visit in visits] == [LEAD_S + begin for begin in (1.0, 4.0, 7.0, 10.0, 13.0)]
 
 
+def test_a_film_of_ages_is_no_more_to_hold_than_a_short_one(scenes: Scenes) -> None:
+    """The configuration that a new bin gets shows 100,000 items: 100 MB, when each was held."""
+    film = SimulatedFilm(scenes, 10**12)
+    assert next(film.play())[0] == 0.0
+    assert film.duration_s > 10**12
+
+
 @pytest.mark.parametrize("rate_hz", [5.0, 10.0, 12.0, 60.0])
 def test_the_pictures_show_what_the_truth_says_at_any_rate(scenes: Scenes, rate_hz: float) -> None:
     film = SimulatedFilm(scenes, 3, rate_hz=rate_hz)
+    visits = film.visits
     num_seen = 0
     for at_s, image in film.play():
         # A frame of the film lasts until the next one: what comes or goes in between is seen then.
-        for visit in film.visits:
+        for visit in visits:
             if visit.enters + 1 / RATE_HZ <= at_s < visit.gone - 1 / RATE_HZ:
                 assert abs(middle(image) / GRAY[visit.source] - 1) < 0.1  # light drifts by 4 %, codecs take the rest
                 num_seen += 1
-        if not any(visit.enters <= at_s <= visit.gone + 1 / RATE_HZ for visit in film.visits):
+        if not any(visit.enters <= at_s <= visit.gone + 1 / RATE_HZ for visit in visits):
             assert abs(middle(image) / GRAY["empty"] - 1) < 0.1
     assert num_seen > rate_hz * 3
 
