@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.cli import TERMINATED
+from edge.config.layers import SYSTEM_CONFIG
 
 
 def started(*arguments: str, state: Path) -> subprocess.Popen[str]:
@@ -47,6 +48,17 @@ def test_a_demo_that_is_terminated_says_so(tmp_path: Path) -> None:
     process.terminate()
     _, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (TERMINATED, "stopped\n")
+
+
+@pytest.mark.skipif(SYSTEM_CONFIG.exists(), reason=f"this machine has a bin of its own at {SYSTEM_CONFIG}")
+def test_a_bin_that_nobody_described_says_so_and_ends_well(tmp_path: Path) -> None:
+    process = started("run", "--json", state=tmp_path)
+    assert '"outcome"' in line(process)
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "no configuration: rendered items instead of a camera; `sorter init` asks for yours" in complaints
+    assert complaints.count("\n") == 1
 
 
 def test_ctrl_c_while_it_is_being_loaded_leaves_no_stack_trace(tmp_path: Path) -> None:
