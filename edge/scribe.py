@@ -51,6 +51,11 @@ class Scribe:
         """The number that the next decision gets."""
         return self._next_seq
 
+    @property
+    def is_late(self) -> bool:
+        """Whether decisions wait for the disk."""
+        return bool(self._late)
+
     def write(self, record: DecisionRecord, trace: str | None = None) -> bool:
         """Write a decision; whether it is on disk by now. If not, `arrived` gives it later."""
         if len(self._late) >= self._settings.max_waiting:

@@ -127,8 +127,9 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
             if number % max(1, int(3600 / every_s)) == 0:
                 memory.append(memory_mb()[0])
                 print(f"hour {at_s / 3600:4.0f}: {memory[-1]:.1f} MB, {used_mib(folder):.1f} MiB on disk", flush=True)
-            # The broker is a process of its own on the same cores: let it keep up, as a day would.
-            while outbox.backlog() > 200:
+            # Let the disk, and the broker, a process of its own on the same cores, keep up as in a day.
+            while core.scribe.is_late or outbox.backlog() > 200:
+                consequences.catch_up()
                 time.sleep(0.01)
         seconds = time.perf_counter() - began_s
     wait_for_last(listener, num_decisions, seqs)
