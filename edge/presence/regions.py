@@ -19,8 +19,9 @@ Outline = NDArray[np.int32]
 # Standard deviations: a thing is made of weak pixels around at least some strong ones.
 STRONG = 6.0
 WEAK = 3.0
-# Of the pixels that make the smallest item, this share must be strong.
-_STRONG_SHARE = 0.25
+# Of the pixels that make the smallest item, this share must be strong; or so many times as many are weak and
+# doubtful: on a ground with edges everywhere, each of which may have moved, no single pixel of an item is surer.
+_STRONG_SHARE, _WEAK_SHARE = 0.25, 3.0
 # A thing has a rim: near it the score rises by this much per work pixel. Light that the surface does
 # not explain, and soft shadows, rise slowly.
 RIM_SLOPE = 1.0
@@ -71,7 +72,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A thing with the mean score and the mean doubt of its strong pixels."""
+    """A thing with the mean score and the mean doubt of the pixels that tell it."""
 
     thing: Thing
     strength: float
@@ -104,19 +105,20 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
 
     `doubt` (H, W) 0..1 says how much of a pixel's noise comes from the edges of the scene.
     """
-    strong = exceeds(score, STRONG / sensitivity)
-    if cv2.countNonZero(strong) < _STRONG_SHARE * min_area_px:
+    strong, doubtful = exceeds(score, STRONG / sensitivity), exceeds(doubt, _DOUBTFUL)
+    weak: Mask = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), doubtful)  # type: ignore[assignment]
+    if _telling(strong, weak, min_area_px) is None:
         return None
-    certain: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(exceeds(doubt, _DOUBTFUL)))  # type: ignore[assignment]
+    certain: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(doubtful))  # type: ignore[assignment]
     labels, shapes = _shapes(score, min_area_px, sensitivity)
     candidates: list[_Candidate] = []
     for label, shape in enumerate(shapes, start=1):
-        own_strong = cv2.bitwise_and(strong, _mask_of(labels, label))
-        if cv2.countNonZero(own_strong) >= _STRONG_SHARE * min_area_px:
-            strength = cv2.mean(cv2.min(score, 2.0 * _HARDLY), own_strong)[0] * sensitivity  # type: ignore[call-overload]
-            candidates.append(
-                _Candidate(_thing(labels, certain, label, shape), strength, cv2.mean(doubt, own_strong)[0])
-            )
+        own = _mask_of(labels, label)
+        telling = _telling(cv2.bitwise_and(strong, own), cv2.bitwise_and(weak, own), min_area_px)  # type: ignore[arg-type]
+        if telling is not None:
+            strength = cv2.mean(cv2.min(score, 2.0 * _HARDLY), telling)[0] * sensitivity  # type: ignore[call-overload]
+            thing = _thing(labels, certain, label, shape)
+            candidates.append(_Candidate(thing, strength, cv2.mean(doubt, telling)[0]))
     if not candidates:
         return None
     surest = min(candidate.doubt for candidate in candidates)
@@ -124,6 +126,13 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
     things.sort(key=lambda thing: -thing.area_px)
     mask = _mask_of(labels, *(candidate.thing.label for candidate in candidates))
     return Foreground(tuple(things), _box_around(things, labels, mask), mask, labels)
+
+
+def _telling(strong: Mask, weak: Mask, min_area_px: float) -> Mask | None:
+    """Those pixels that are enough to tell a thing: the strong ones, else the weak and doubtful ones, else None."""
+    if cv2.countNonZero(strong) >= _STRONG_SHARE * min_area_px:
+        return strong
+    return weak if cv2.countNonZero(weak) >= _WEAK_SHARE * min_area_px else None
 
 
 def _box_around(things: list[Thing], labels: Labels, mask: Mask) -> Box:

@@ -16,6 +16,7 @@ from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence import PresenceDetector, PresenceSettings, Region
 from edge.presence.background import Background
 from edge.presence.planes import to_log
+from edge.simulation.grounds import render_ground
 
 RATE_HZ = 12
 WIDTH, HEIGHT = 320, 180
@@ -231,6 +232,23 @@ def test_a_pale_item_on_pale_ground_is_seen() -> None:
     sheet = pale.copy()
     sheet[CAN.y : CAN.y + CAN.height, CAN.x : CAN.x + CAN.width] += 12
     assert watcher.see(sheet, 1.0).phase is Phase.SETTLED
+
+
+@pytest.mark.parametrize(("seed", "color"), [(0, (120, 100, 70)), (1, (128, 112, 90))])
+def test_crumpled_paper_on_grained_wood_is_seen(seed: int, color: tuple[int, int, int]) -> None:
+    """Each edge of the grain may have moved: no pixel of the paper is sure, but there are many."""
+    rng = np.random.default_rng(seed)
+    wood = render_ground("wood", rng, 320, 240).astype(np.float32)
+    creases = cv2.GaussianBlur(rng.normal(0, 1, (60, 60, 1)).astype(np.float32), (0, 0), 2)
+    scene = wood.copy()
+    scene[90:150, 130:190] = np.array(color) + 35 * creases[..., np.newaxis] / np.abs(creases).max()
+    watcher = Watcher(PresenceDetector())
+    watcher.see(wood, 1.2)
+    found = watcher.see(scene, 1.3)
+    assert found.phase is Phase.SETTLED
+    assert found.box is not None
+    assert overlap(found.box, Box(130, 90, 60, 60)) > 0.8
+    assert watcher.see(wood, 0.5).phase is Phase.EMPTY
 
 
 def test_every_part_of_a_frame_has_a_score() -> None:
