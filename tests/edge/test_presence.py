@@ -234,7 +234,7 @@ def test_a_pale_item_on_pale_ground_is_seen() -> None:
     assert watcher.see(sheet, 1.0).phase is Phase.SETTLED
 
 
-@pytest.mark.parametrize(("seed", "color"), [(0, (120, 100, 70)), (1, (128, 112, 90))])
+@pytest.mark.parametrize(("seed", "color"), [(1, (128, 112, 90)), (0, (124, 104, 76))])
 def test_crumpled_paper_on_grained_wood_is_seen(seed: int, color: tuple[int, int, int]) -> None:
     """Each edge of the grain may have moved: no pixel of the paper is sure, but there are many."""
     rng = np.random.default_rng(seed)
