@@ -1,8 +1,8 @@
-"""What the machine around a bin can do to it: another clock, a disk that turns read-only, too little memory."""
+"""What the machine around a bin can do to it: another clock, a disk that turns read-only."""
 
 from __future__ import annotations
 
-from tests.guest.bins import READY_S, STATE, WATCHING, begin, check_decisions, moved, show_items
+from tests.guest.bins import READY_S, STATE, begin, check_decisions, moved, show_items
 from tests.guest.guest import Guest
 
 
@@ -35,23 +35,3 @@ def test_nothing_moves_while_the_disk_is_read_only_and_the_bin_goes_on_once_it_i
     guest.until_moved(num_moved + 1)
     guest("systemctl", "stop", "sorter")
     check_decisions(guest)
-
-
-def test_a_bin_that_is_killed_for_its_memory_is_safe_and_comes_back(guest: Guest) -> None:
-    show_items(guest)
-    guest.until_moved(1)
-    guest("systemctl", "set-property", "--runtime", "sorter", "MemoryMax=24M", "MemorySwapMax=0")
-    guest.until_logged("oom-kill", READY_S)
-    guest("systemctl", "set-property", "--runtime", "sorter", "MemoryMax=infinity")
-    num_moved = len(moved(guest))
-    guest.until("ActiveState", "active", READY_S)
-    guest.until_moved(num_moved + 1)
-    guest("systemctl", "stop", "sorter")
-    check_decisions(guest)
-
-
-def test_it_starts_and_sorts_in_two_hundred_megabytes(guest: Guest) -> None:
-    begin(guest, WATCHING, "MemoryMax=200M\nMemorySwapMax=0")
-    show_items(guest)
-    guest.until_moved(2)
-    assert guest.shown("NRestarts") == "0"
