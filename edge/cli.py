@@ -20,10 +20,11 @@ from click.shell_completion import shell_complete
 
 from edge.commands.completion import VARIABLE
 from edge.commands.options import verbosity
-from edge.errors import MissingLibraryError, SorterError, StorageError, UsageError, translate
+from edge.errors import MissingLibraryError, OutOfMemoryError, SorterError, StorageError, UsageError, translate
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
+_OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells report them
 
 # What an install without an extra lacks, by the name it is imported under.
@@ -110,10 +111,20 @@ def _as_ours(error: Exception) -> SorterError:
             return error
         case ModuleNotFoundError():
             return _missing_library((error.name or "").partition(".")[0])
+        case _ if isinstance(error, MemoryError) or _is_opencv_without_memory(error):
+            return OutOfMemoryError(
+                f"the computer has no memory left ({str(error).strip() or 'none was told'}): "
+                "`sorter doctor` says how much there is; end other programs, or take smaller pictures"
+            )
         case OSError():
             return translate(error)  # what no room has translated is the machine's doing, not a bug
         case _:
             return SorterError(f"this is a bug in sorter: {type(error).__name__}: {error} (run again with -vv)")
+
+
+def _is_opencv_without_memory(error: Exception) -> bool:
+    """Told by its name, since OpenCV is loaded by few commands."""
+    return type(error).__module__ == "cv2" and getattr(error, "code", None) == _OPENCV_NO_MEMORY
 
 
 def _invoke(arguments: list[str]) -> None:

@@ -19,6 +19,7 @@
     │       ├── FrozenPictureError                         frames arrive, but their bytes never change
     │       ├── BlackPictureError                          frames arrive, but nothing is lit in them
     │       └── DarkPictureError                           frames arrive, too dark to tell anything
+    ├── OutOfMemoryError      (MemoryError)           71   the computer gives no more memory
     ├── StorageError          (OSError)               74   reading or writing failed
     ├── TryAgainError         (RuntimeError)          75   busy; the same call may work later
     ├── AccessDeniedError     (PermissionError)       77   the user may not open it
@@ -124,6 +125,12 @@ class BlackPictureError(CameraError):
 
 class DarkPictureError(CameraError):
     """Frames arrive on time, but they are too dark to tell anything."""
+
+
+class OutOfMemoryError(SorterError, MemoryError):
+    """The computer gives no more memory."""
+
+    exit_code = 71
 
 
 class StorageError(SorterError, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,30 @@ def test_a_model_whose_first_inference_fails_is_rolled_back(tmp_path: Path) -> N
     active = store.path_of(Role.ACTIVE)
     assert active is not None
     assert active.name == "old@1"
+
+
+def test_a_bin_without_memory_ends_so_that_it_is_started_again_and_loses_no_decision(tmp_path: Path) -> None:
+    """Twice, while it sorts, the kernel gives it no more; what it has told is in the journal, and seq goes on."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    bin_ = [*SORTER, "run", "--json", "--set", "camera.backend=simulated"]
+    told = []
+    for _ in range(2):
+        with subprocess.Popen(
+            bin_, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None
+            told.append(json.loads(process.stdout.readline())["seq"])
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (0, 0))
+            output, errors = process.communicate(timeout=120)
+        told += [json.loads(line)["seq"] for line in output.splitlines()]
+        # Where a library asked for it the kernel or the library itself may have ended it.
+        assert process.returncode == 71 or process.returncode < 0, errors
+        if process.returncode == 71:
+            assert "the computer has no memory left" in errors
+    kept = subprocess.run(
+        [*SORTER, "events", "--json"], capture_output=True, text=True, check=True, timeout=120, env=environment
+    )
+    seqs = sorted(json.loads(line)["seq"] for line in kept.stdout.splitlines())
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert set(told) <= set(seqs)
+    assert len(seqs) >= 2
