@@ -28,6 +28,7 @@ COPIED = ("edge", "train", "convert", "calibration", "systemd")
 def make_userland(root: Path, suite: str) -> None:
     """A minimal Debian for ARM, and this checkout in it."""
     if not (root / "usr/bin/apt-get").exists():
+        root.parent.mkdir(parents=True, exist_ok=True)
         # A folder is thrown away, so it need not survive a power cut: a third of the time.
         options = ["--variant=minbase", "--architectures=arm64", "--dpkgopt=force-unsafe-io", f"--include={PACKAGES}"]
         run("mmdebstrap", *options, suite, str(root))
