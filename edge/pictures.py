@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 _MAX_SIDE_PX = 640
 _SUFFIX = ".jpg"
 _MAX_WAITING = 4
-# Items of which pictures are held until they are decided.
+# Items of which pictures are held until they are decided; one that is not seen for so long never will be.
 _MAX_ITEMS = 16
+_FORGOTTEN_AFTER_S = 5.0
 # Below these an accepted item is one of which a person may think otherwise.
 _SURE_CONFIDENCE, _SURE_MARGIN = 0.85, 0.5
 # Of a day's bytes, for what is sure: the rest is for what teaches more.
@@ -111,6 +112,7 @@ class PictureRing:
         self._free_bytes = free_bytes
         self._may_write = may_write
         self._sharpest: dict[int, tuple[float, Image]] = {}
+        self._seen_s: dict[int, float] = {}
         self._waiting: queue.Queue[tuple[DecisionRecord, Image] | None] = queue.Queue(_MAX_WAITING)
         self._kept: list[_Kept] = []
         self._day = ""
@@ -126,6 +128,7 @@ class PictureRing:
         """Take one tick."""
         if sight.item_id is None or sight.prediction is None:
             return
+        self._forget(sight.item_id, sight.frame.captured_at_s)
         sharpness, held = sight.presence.sharpness, self._sharpest.get(sight.item_id)
         if held is not None and sharpness <= held[0]:
             return
@@ -135,11 +138,10 @@ class PictureRing:
             image = crop(image, square_around(sight.box, width, height))
         # A view would hold the whole frame in memory.
         self._sharpest[sight.item_id] = (sharpness, image.copy())
-        while len(self._sharpest) > _MAX_ITEMS:
-            del self._sharpest[min(self._sharpest)]
 
     def tell(self, record: DecisionRecord) -> None:
         """An item was decided. Never blocks."""
+        self._seen_s.pop(record.decision.item_id, None)
         _, image = self._sharpest.pop(record.decision.item_id, (0.0, None))
         if image is None:
             return
@@ -147,6 +149,14 @@ class PictureRing:
             self._waiting.put_nowait((record, image))
         except queue.Full:
             _log.debug("no picture of decision %d: earlier ones are still being written", record.seq)
+
+    def _forget(self, seen: int, now_s: float) -> None:
+        """What never came to rest is never decided, and its picture may be as large as a frame."""
+        self._seen_s[seen] = now_s
+        gone = [one for one, at_s in self._seen_s.items() if not now_s - _FORGOTTEN_AFTER_S <= at_s <= now_s]
+        for item_id in {*gone, *sorted(self._seen_s)[:-_MAX_ITEMS]}:
+            del self._seen_s[item_id]
+            self._sharpest.pop(item_id, None)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Write what waits and end."""

@@ -158,6 +158,17 @@ def test_a_ring_that_is_busy_never_holds_up_the_loop(tmp_path: Path) -> None:
     assert len(ring._sharpest) <= 16
 
 
+def test_what_was_seen_and_never_decided_is_soon_forgotten(tmp_path: Path) -> None:
+    """Something that only moves past is classified too; sixteen crops of a large frame are 25 MB."""
+    ring = PictureRing(PictureSettings(tmp_path))
+    for item_id, at_s in enumerate((0.0, 0.1, 3.0, 7.0)):
+        ring.see(replace(a_sight(noise(), item_id), frame=Frame(0, at_s, noise())))
+    assert sorted(ring._sharpest) == [2, 3]
+    for at_s in (7.5, 8.1):  # one that lies there is seen all the time
+        ring.see(replace(a_sight(noise(), 2, sharpness=0.5), frame=Frame(0, at_s, noise())))
+    assert sorted(ring._sharpest) == [2, 3]
+
+
 @pytest.mark.parametrize("record_id", ["", "../../etc/passwd", "0" * 25, "0" * 25 + "/", "*" * 26, "0" * 25 + "i"])
 def test_what_is_no_id_finds_nothing(tmp_path: Path, record_id: str) -> None:
     (tmp_path / "passwd").write_bytes(b"secret")

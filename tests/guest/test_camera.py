@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.box.box import CONFIG, SORTER
 from tests.guest.bins import READY_S, check_decisions, decisions, set_scene
 from tests.guest.guest import Guest
 
@@ -50,6 +51,14 @@ def test_a_fault_is_noticed_in_two_seconds_named_and_mended(guest: Guest, fault:
     guest("sh", "-c", mend)
     guest.until_logged("camera works again", READY_S)
     assert guest.shown("MainPID") == main
+
+
+def test_a_camera_that_the_service_has_is_busy_for_anybody_else(guest: Guest) -> None:
+    guest.until("ActiveState", "active", READY_S)
+    told = guest("sh", "-c", f"{SORTER} record /root/case --config {CONFIG} --seconds 1 2>&1; echo exit code $?")
+    assert "another program has the camera /dev/video0" in told
+    assert told.rstrip().endswith("exit code 75")
+    assert guest("sh", "-c", "ls /root/case 2>/dev/null || true").strip() == ""
 
 
 def said_at_s(guest: Guest, words: str) -> float:
