@@ -39,13 +39,17 @@ class Device(BaseModel):
 
 
 class Reading(BaseModel):
-    """The machine's state at one moment; None where it does not tell."""
+    """The machine's state at one moment; None where it does not tell.
+
+    `load` is how many threads wanted a core, as a mean over the last minute.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature_c: float | None
     clock_mhz: float | None
     throttled: int | None
+    load: float | None = None
 
     @property
     def is_slowed(self) -> bool:
@@ -58,7 +62,12 @@ class Reading(BaseModel):
         machine = Machine()
         khz = _text(_CPU / "scaling_cur_freq")
         clock_mhz = float(khz) / 1000 if khz else None
-        return cls(temperature_c=machine.hottest_c(), clock_mhz=clock_mhz, throttled=machine.throttled_flags())
+        return cls(
+            temperature_c=machine.hottest_c(),
+            clock_mhz=clock_mhz,
+            throttled=machine.throttled_flags(),
+            load=round(os.getloadavg()[0], 2),
+        )
 
 
 def memory_mb(process: int | str = "self") -> tuple[float, float]:

@@ -25,6 +25,8 @@ from edge.errors import InvalidDataError, MissingInputError, UnavailableError
 
 _SOAK_EVERY_S = 5.0
 _RECENT_TICKS = 200
+# Cores that others may want: less than this changes no verdict.
+_LOAD_NOISE = 0.5
 
 
 class SoakPoint(Reading):
@@ -200,6 +202,9 @@ def differences(before: Report, now: Report) -> Iterator[str]:
         today = getattr(now.device, what)
         if then != today:
             yield f"{what}: {today or 'not told'}, it was {then or 'not told'}"
+    then, today = before.before.load, now.before.load
+    if then is not None and today is not None and abs(then - today) > _LOAD_NOISE:
+        yield f"load: other programs wanted {today:g} cores before it began, it was {then:g}"
     if before.was_slowed:
         yield "clock: the earlier figures are those of a slowed-down device"
 
@@ -230,6 +235,9 @@ def table(report: Report) -> Iterator[str]:
         yield f"energy {report.energy_mj_per_frame:g} mJ a frame ({report.energy_of})"
     if report.after.temperature_c is not None and report.before.temperature_c is not None:
         yield f"temperature {report.before.temperature_c:.0f} C before, {report.after.temperature_c:.0f} C after"
+    if (report.before.load or 0) > _LOAD_NOISE:
+        wanted = f"{report.before.load:g} of {device.num_cores} cores"
+        yield f"other programs wanted {wanted} before it began: end them, and measure again"
     if report.was_slowed:
         yield "THROTTLED: see `sorter doctor`, these figures are those of a slowed-down device"
 

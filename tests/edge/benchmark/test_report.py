@@ -80,12 +80,17 @@ def test_what_else_changed_is_told_beside_the_verdict(measured: Path) -> None:
     assert list(differences(now, now)) == []
     device = now.device.model_copy(update={"processor": "Cortex-A72"})
     slowed = now.before.model_copy(update={"throttled": 0x4})
-    before = now.model_copy(update={"device": device, "threads": 7, "after": slowed})
+    idle = now.before.model_copy(update={"load": 0.2})
+    now = now.model_copy(update={"before": now.before.model_copy(update={"load": 9.5})})
+    before = now.model_copy(update={"device": device, "threads": 7, "before": idle, "after": slowed})
     assert list(differences(before, now)) == [
         f"threads: {now.threads}, it was 7",
         f"processor: {now.device.processor}, it was Cortex-A72",
+        "load: other programs wanted 9.5 cores before it began, it was 0.2",
         "clock: the earlier figures are those of a slowed-down device",
     ]
+    assert any("wanted 9.5 of" in line for line in table(now))
+    assert not any("wanted" in line for line in table(before))
 
 
 def test_a_gate_that_no_device_passes() -> None:
