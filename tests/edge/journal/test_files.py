@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -21,18 +20,6 @@ from edge.errors import (
 )
 from edge.journal import JOURNAL_VERSION, Journal, JournalReader
 from tests.edge.records import a_record, fill
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    journal = Journal(path, ReplayClock())
-    yield journal
-    journal.close()
 
 
 def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it_held(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,6 @@ from edge.errors import (
 )
 from edge.journal import Filter, Journal, correct
 from tests.edge.records import a_record, fill
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    journal = Journal(path, ReplayClock())
-    yield journal
-    journal.close()
 
 
 def test_a_person_may_correct_confirm_or_call_wrong_and_the_last_word_counts(journal: Journal) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,18 +19,6 @@ from edge.errors import (
 from edge.journal import IN_MEMORY, Filter, Journal, JournalReader
 from edge.messages import Actuation
 from tests.edge.records import a_record, fill
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    journal = Journal(path, ReplayClock())
-    yield journal
-    journal.close()
 
 
 def test_a_decision_reads_back_as_it_was_written(journal: Journal) -> None:
