@@ -180,15 +180,19 @@ def watched(pictures: list[bytes], hurry: float = 1.0) -> Iterator[tuple[RtspSer
         viewer.camera.close()
 
 
+def check_noticed_and_mended(viewer: Viewer, mischief: threading.Event, named: Fault) -> None:
+    mischief.set()
+    fault, after_s = viewer.until_fault()
+    assert fault is named
+    assert after_s < NOTICED_WITHIN_S
+    mischief.clear()
+    assert _next_frame(viewer).image.shape == (HEIGHT, WIDTH, 3)
+
+
 def test_a_stream_that_falls_silent_is_noticed_and_opened_anew_when_it_speaks(pictures: list[bytes]) -> None:
     with watched(pictures) as (server, viewer):
         assert viewer.camera.next_frame(3.0) is not None
-        server.is_silent.set()
-        fault, after_s = viewer.until_fault()
-        assert fault is Fault.STALLED
-        assert after_s < NOTICED_WITHIN_S
-        server.is_silent.clear()
-        assert _next_frame(viewer).image.shape == (HEIGHT, WIDTH, 3)
+        check_noticed_and_mended(viewer, server.is_silent, Fault.STALLED)
 
 
 def test_a_sensor_that_is_stuck_behind_its_encoder_is_noticed(pictures: list[bytes]) -> None:
@@ -196,12 +200,7 @@ def test_a_sensor_that_is_stuck_behind_its_encoder_is_noticed(pictures: list[byt
     with watched(pictures, HURRY) as (server, viewer):
         assert viewer.watch(12.0) > 8 * RATE_HZ
         assert viewer.camera.health.fault is None
-        server.is_stuck.set()
-        fault, after_s = viewer.until_fault()
-        assert fault is Fault.FROZEN
-        assert after_s < NOTICED_WITHIN_S
-        server.is_stuck.clear()
-        assert _next_frame(viewer).image.shape == (HEIGHT, WIDTH, 3)
+        check_noticed_and_mended(viewer, server.is_stuck, Fault.FROZEN)
 
 
 def _next_frame(viewer: Viewer) -> Frame:
