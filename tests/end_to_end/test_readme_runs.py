@@ -82,7 +82,7 @@ ELSEWHERE = {
     "sorter service": "tests/box/test_service.py",
     "sorter data audit": "tests/end_to_end/test_own_photographs.py",
     "sorter train photos/": "tests/end_to_end/test_own_photographs.py",
-    "sorter train photos/ --recipe": "tests/train/test_recipes_end_to_end.py",
+    "sorter train photos/ --recipe": "tests/train/test_resume.py",
     "sorter train photos/ --out runs/mine --resume": "tests/train/test_resume.py",
     "sorter train photos/ --folds": "tests/train/test_session.py",
     "sorter convert": "tests/end_to_end/test_own_photographs.py",

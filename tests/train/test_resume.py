@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,3 +172,20 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path, kept_bytes: int) -
     path.write_bytes(path.read_bytes()[:kept_bytes])
     with pytest.raises(InvalidDataError, match=r"is damaged .* remove it, and the run begins again"):
         load_checkpoint(tmp_path, "key")
+
+
+def test_the_command_line_resumes_a_killed_run_of_the_light_recipe(shapes: Path, tmp_path: Path) -> None:
+    """The manual's two lines, `--recipe … --set network.width=0.35` and `--out … --resume`, on small pictures."""
+    out = tmp_path / "mine"
+    sorter = [sys.executable, "-c", "from edge.cli import main; main()", "train", str(shapes), "--out", str(out)]
+    small = [f"--set=network.{side}=32" for side in ("train_px", "input_px")]
+    recipe = ["--recipe", "mobilenetv2", "--set", "network.width=0.35", "--weights", "none", "--epochs", "2", *small]
+    with subprocess.Popen([*sorter, *recipe, "--no-report"], stderr=subprocess.DEVNULL) as killed:
+        while not (out / CHECKPOINT_FILE).exists():
+            assert killed.poll() is None
+            time.sleep(0.02)
+        killed.kill()
+    done = subprocess.run([*sorter, *recipe, "--resume", "--no-report"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (out / "model.keras").is_file()
+    assert not (out / CHECKPOINT_FILE).exists()
