@@ -34,7 +34,7 @@ class Cutout:
 
 def cut_out(image: Image) -> Cutout:
     """The item as simulated bins cut it out: by its outline, or a sheet of the whole picture where there is none."""
-    mask = item_mask(image)
+    mask, _ = item_mask(image)
     rows, columns = mask.shape
     x, y, width, height = cv2.boundingRect(mask)
     small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)

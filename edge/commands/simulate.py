@@ -73,7 +73,16 @@ def simulate(
     grounds = load_grounds(background)
     plan = Plan(pair_share=pair_share, scale=(min(size), max(size)))
     conditions = Conditions(brightness=brightness, tint=tint)
-    scene = Scene(load_cutouts(items_path, limit), grounds[seed % len(grounds)], plan, conditions, seed)
+    items = load_cutouts(items_path, limit)
+    scene = Scene(items, grounds[seed % len(grounds)], plan, conditions, seed)
     truth = write_clip(scene, out, should_replace=force)
+    sheets = [item.source for item in items if item.is_sheet]
+    if sheets:
+        some = ", ".join(sheets[:3]) + (" and others" if len(sheets) > 3 else "")
+        click.echo(
+            f"{len(sheets)} of {len(items)} photographs show no outline to cut along and lie there whole, like prints:"
+            f" {some}. Photograph items apart from each other, on a plain ground with a rim of it all around.",
+            err=True,
+        )
     next_step = shlex.join(["sorter", "replay", str(out), "--truth", str(truth)])
     click.echo(f"{out} and {truth}: {len(scene.visits)} visits; next: {next_step}")

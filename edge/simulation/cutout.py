@@ -20,12 +20,16 @@ _LEAST_SIDE_PX = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
-    """`image` (H, W, 3) uint8 RGB and `alpha` (H, W) float32 0..1, trimmed to the item."""
+    """`image` (H, W, 3) uint8 RGB and `alpha` (H, W) float32 0..1, trimmed to the item.
+
+    `is_sheet` where the picture had no outline to cut along: what lies there is a flat print of the whole picture.
+    """
 
     image: Image
     alpha: NDArray[np.float32]
     label: str
     source: str
+    is_sheet: bool = False
 
 
 def cut_out(image: Image, label: str = "", source: str = "") -> Cutout:
@@ -40,17 +44,18 @@ def cut_out(image: Image, label: str = "", source: str = "") -> Cutout:
             f"{source or 'the picture'} has {width}x{height} pixels: too small to cut an item out,"
             f" expected at least {_LEAST_SIDE_PX} across"
         )
-    alpha = cv2.resize(item_mask(image).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    mask, is_sheet = item_mask(image)
+    alpha = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     alpha = np.clip((cv2.GaussianBlur(alpha, (0, 0), 1.2) - 0.3) / 0.5, 0, 1)  # a little inside of the true edge
     rows, columns = np.flatnonzero(alpha.max(axis=1) > 0.5), np.flatnonzero(alpha.max(axis=0) > 0.5)
     inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return Cutout(image[inside], alpha[inside].astype(np.float32), label, source)
+    return Cutout(image[inside], alpha[inside].astype(np.float32), label, source, is_sheet)
 
 
-def item_mask(image: Image) -> NDArray[np.uint8]:
-    """(h, w) 0 or 1 at a working size of its own: the item of the picture, or a sheet a little smaller than it."""
-    mask = find_outline(image)
-    return _sheet(image.shape) if mask is None else mask
+def item_mask(image: Image) -> tuple[NDArray[np.uint8], bool]:
+    """(h, w) 0 or 1 at a working size of its own: the picture's item, or a sheet a little smaller; and which."""
+    outline = find_outline(image)
+    return (_sheet(image.shape), True) if outline is None else (outline, False)
 
 
 def _sheet(shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -11,8 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge.cameras.replay import VideoFile
+from edge.commands.simulate import simulate
 from edge.errors import MissingInputError, PictureError, StorageError, UsageError
 from edge.messages import Frame
 from edge.scoring import load_truth
@@ -115,6 +117,22 @@ def test_a_picture_too_small_for_an_item_is_named(height_px: int, width_px: int,
     cv2.imwrite(str(folder / "can" / "0.jpg"), np.full((height_px, width_px, 3), 90, np.uint8))
     with pytest.raises(PictureError, match=rf"0\.jpg has {width_px}x{height_px} pixels: too small"):
         load_cutouts(folder)
+
+
+def test_photographs_without_an_outline_are_told_to_who_simulates(tmp_path: Path) -> None:
+    items, ground = tmp_path / "items", np.full((48, 64, 3), 90, np.uint8)
+    (items / "can").mkdir(parents=True)
+    outlined = np.full((120, 160, 3), 215, np.uint8)
+    cv2.rectangle(outlined, (50, 40), (110, 90), (160, 60, 30), -1)
+    cv2.imwrite(str(items / "can" / "outlined.png"), outlined)
+    cv2.imwrite(str(items / "can" / "all-ground.png"), np.full((120, 160, 3), 200, np.uint8))
+    cv2.imwrite(str(tmp_path / "ground.png"), ground)
+    asked = ["--items", str(items), "--background", str(tmp_path / "ground.png"), "--out", str(tmp_path / "clip.avi")]
+    told = CliRunner().invoke(simulate, asked)
+    assert told.exit_code == 0, told.output
+    assert "1 of 2 photographs show no outline to cut along" in told.stderr
+    assert "all-ground.png" in told.stderr
+    assert "outlined.png" not in told.stderr
 
 
 def test_a_background_is_one_picture_or_all_of_a_folder(tmp_path: Path) -> None:
