@@ -5,18 +5,13 @@ python -m tests.bench.simulated_items --trashnet ../shared/data/trashnet --empty
 
 Items are cut out of TrashNet's pictures of one split and pasted on drawn and on real grounds, each clip under its
 own light; clips stay in --clips, so that two settings can be held against each other on the same ones.
-
-A picture in which no outline can be found becomes a sheet of itself. That is an item where cardboard or paper fills
-the picture; a card with the photograph of a bottle on it is none, and pictures of the other classes are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -30,42 +25,14 @@ from edge.messages import Decision, Image
 from edge.preprocess import load_picture
 from edge.scoring import Truth, TruthEvent, load_truth, score
 from edge.service import open_rehearsal
-from edge.simulation import Conditions, Cutout, Plan, Scene, cut_out, write_clip
+from edge.simulation import Conditions, Cutout, Plan, Scene, write_clip
 from edge.simulation.grounds import GROUNDS, render_ground
-from edge.simulation.outline import find_outline
+from tests.bench.trashnet_items import items_of
 
-# TrashNet's photographs are 4:3 landscapes that the copy stores squeezed into 384x512 portraits.
-WIDEN = 16 / 9
 ITEMS_PER_CLIP = 9
 # Between two clips, so that a late decision is not the next one's; seconds.
 PAUSE_S = 10.0
 NUM_EACH = 21  # of each of the six classes, as far as there are so many: 124 items of `val`
-SHEETS = ("cardboard", "paper")
-
-
-def items_of(trashnet: Path, split: str, seed: int) -> list[Cutout]:
-    """NUM_EACH items of each class, as far as it has them, in random order."""
-    with (trashnet / "groups.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for label in sorted({row["label"] for row in rows}):
-        paths = [row["path"] for row in rows if row["label"] == label]
-        drawn = (_item(trashnet, label, paths[index]) for index in rng.permutation(len(paths)))
-        chosen += list(islice(filter(None, drawn), NUM_EACH))
-    return [chosen[index] for index in rng.permutation(len(chosen))]
-
-
-def _item(trashnet: Path, label: str, path: str) -> Cutout | None:
-    """The item of a picture, None where only a sheet of it could be had, and that would be no item."""
-    image = _widened(load_picture(trashnet / path))
-    if label not in SHEETS and find_outline(image) is None:
-        return None
-    return cut_out(image, label, path)
-
-
-def _widened(image: Image) -> Image:
-    return cv2.resize(image, (round(image.shape[1] * WIDEN), image.shape[0]), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
 def grounds_of(empty: Path, seed: int) -> list[Image]:
@@ -145,7 +112,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.clips or Path(scratch)
-        items = items_of(arguments.trashnet, arguments.split, arguments.seed)
+        items = items_of(arguments.trashnet, arguments.split, NUM_EACH, arguments.seed)
         build(folder, items, grounds_of(arguments.empty, arguments.seed), arguments.seed)
         measure(folder, arguments.overrides)
 

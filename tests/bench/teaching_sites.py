@@ -9,9 +9,7 @@ each. `tests.bench.teaching` teaches with some of them and judges with others.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +18,12 @@ import cv2
 import numpy as np
 
 from edge.messages import Box, Frame, Image, Phase
-from edge.preprocess import crop, load_picture, square_around
+from edge.preprocess import crop, square_around
 from edge.presence import PresenceDetector
-from edge.simulation import Conditions, Cutout, Plan, Scene, cut_out
+from edge.simulation import Conditions, Cutout, Plan, Scene
 from edge.simulation.grounds import render_ground
 from edge.simulation.lens import Lens
+from tests.bench.trashnet_items import items_of
 
 NUM_SETTLING = 6  # frames that presence needs to see that an item lies still
 NUM_EACH = 48  # items of each class at most
@@ -52,20 +51,6 @@ SITES = {
         "tiles", (0.25, 0.5), Conditions(brightness=0.25, tint=(0.85, 1.15, 0.8), noise=3.0, blur_px=1.0)
     ),
 }
-
-
-def items_of(trashnet: Path, split: str, seed: int) -> list[Cutout]:
-    """Up to NUM_EACH pictures of each class of the split, cut out, in random order."""
-    with (trashnet / "groups.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split]
-    shuffled = [rows[index] for index in np.random.default_rng(seed).permutation(len(rows))]
-    num_of: Counter[str] = Counter()
-    chosen = []
-    for row in shuffled:
-        num_of[row["label"]] += 1
-        if num_of[row["label"]] <= NUM_EACH:
-            chosen.append(cut_out(load_picture(trashnet / row["path"]), row["label"], row["path"]))
-    return chosen
 
 
 def crops_at(site: SimulatedSite, items: list[Cutout], seed: int) -> Iterator[tuple[Cutout, list[Image]]]:
@@ -130,7 +115,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=4)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    items = items_of(arguments.trashnet, arguments.split, arguments.seed)
+    items = items_of(arguments.trashnet, arguments.split, NUM_EACH, arguments.seed)
     for name in arguments.sites or SITES:
         write_site(name, items, arguments.out, arguments.seed)
 
