@@ -47,9 +47,10 @@ def _head(run: Run, manifest: Manifest) -> str:
 
 def _origin(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()))
+    teachers = f", taught by {' and '.join(run.teachers)}" if run.teachers else ""
     return (
         "## Where it comes from\n\n"
-        f"- Recipe {run.recipe}, seed {run.seed}, starting from {run.weights}\n"
+        f"- Recipe {run.recipe}, seed {run.seed}, starting from {run.weights}{teachers}\n"
         f"- {run.data.num_pictures} pictures ({run.data.num_left_out} left out), fingerprint {run.data.sha256[:16]}\n"
         f"- Trained with {versions}\n"
     )

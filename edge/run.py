@@ -81,6 +81,7 @@ class Run(_Record):
     recipe: str
     settings: dict[str, JsonValue]
     weights: str
+    teachers: tuple[str, ...] = ()
     seed: int
     versions: dict[str, str]
     data: DataFingerprint

@@ -18,6 +18,7 @@ from edge.run import SplitRow
 from train.augment import Source, augment
 from train.foreground import cut_out
 from train.recipes import Augment
+from train.teacher import Teacher
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -53,9 +54,10 @@ def load_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> 
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch of (images, one-hot labels, weights), the same for the same seed and epoch on any number of threads.
+    """One epoch of (images, targets, weights), the same for the same seed and epoch on any number of threads.
 
     With `is_balanced` every class is drawn equally often, so rare ones repeat; `multiple_of` divides the batches.
+    Targets are one-hot labels, mixed with what a `teacher` answers.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch: int,
         is_balanced: bool = False,
         multiple_of: int = 1,
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self._sources, self._targets, self._weights = sources, targets, weights
         self._batch_size, self._size_px, self._ranges = batch_size, size_px, ranges
         self._seed, self._epoch, self._is_balanced = seed, epoch, is_balanced
+        self._teacher = teacher
         rng = np.random.default_rng((seed, epoch))
         order = _balanced_order(targets, rng) if is_balanced else rng.permutation(len(sources))
         # Devices share a batch evenly; an epoch may leave out fewer pictures than there are devices.
@@ -92,8 +96,11 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> Batch:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         first = index * self._batch_size
-        images = np.stack([self._augmented(int(chosen[k]), first + k) for k in range(len(chosen))])
-        return images.astype(np.float32), self._targets[chosen], self._weights[chosen]
+        augmented = np.stack([self._augmented(int(chosen[k]), first + k) for k in range(len(chosen))])
+        images, targets = augmented.astype(np.float32), self._targets[chosen]
+        if self._teacher is not None:
+            targets = self._teacher.targets(images, targets)
+        return images, targets, self._weights[chosen]
 
     def _augmented(self, source_index: int, place: int) -> Image:
         # A picture that is drawn twice in an epoch must not look the same twice.

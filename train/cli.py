@@ -41,6 +41,14 @@ DEFAULT_RECIPE = "efficientnet-lite0"
     help="What the network starts from; FILE is one of ImageNet weights (.pth, .h5) or a run's model.keras.",
 )
 @click.option(
+    "--teacher",
+    "teachers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="RUN",
+    help="A finished run whose answers are learned beside the labels; of several their mean.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
@@ -63,6 +71,7 @@ def train(
     epochs: int | None,
     batch_size: int | None,
     weights: str,
+    teachers: tuple[Path, ...],
     seed: int,
     tensorboard: bool,
     has_report: bool,
@@ -91,7 +100,9 @@ def train(
     with native_stderr_logged():
         from train.session import Session
 
-    session = Session(data, target, recipe, name, weights, seed, resume, tensorboard, has_report, ProgressLine())
+    session = Session(
+        data, target, recipe, name, weights, teachers, seed, resume, tensorboard, has_report, ProgressLine()
+    )
     evaluation = session.cross_validate(folds) if folds else session.run()
     if as_json:
         click.echo(json.dumps({**evaluation.to_json(), "run": str(target)}))

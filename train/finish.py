@@ -31,6 +31,7 @@ class Origin:
     weights: str
     seed: int
     training_s: float
+    teachers: tuple[str, ...] = ()
 
 
 def finish(
@@ -57,6 +58,7 @@ def finish(
     facts = RunFacts(
         recipe_name=origin.recipe_name,
         weights=origin.weights,
+        teachers=origin.teachers,
         seed=origin.seed,
         training_s=origin.training_s,
         num_parameters=model.count_params(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from train.progress import Progress
 from train.recipes import Recipe
 from train.run_directory import write_splits
 from train.splits import Fold, leak, with_splits
+from train.teacher import load_teacher
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Start:
     weights: str = "imagenet"
     seed: int = 0
     fold: Fold | None = None
+    teachers: tuple[str, ...] = ()
 
 
 def train(
@@ -46,6 +48,7 @@ def train(
     *,
     recipe_name: str,
     weights: str = "imagenet",
+    teachers: Sequence[Path] = (),
     seed: int = 0,
     fold: Fold | None = None,
     resume: bool = False,
@@ -54,17 +57,18 @@ def train(
 ) -> Evaluation:
     """Train on the train split of `root`, write the run directory `out`, and return the metrics on the val split.
 
-    `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it. A CPU run with the
+    `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it; `teachers` are finished
+    runs whose answers are learned beside the labels. A CPU run with the
     same seed, data, recipe and versions gives the same weights, `resume`d after a kill or not. With a `fold` that
     part of the data is held out. Blocks for as long as it takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
         DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
-        MissingLibraryError, UnavailableError, InvalidDataError: the weights cannot be had, or do not fit.
+        MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
     """
-    start = Start(weights, seed, fold)
+    start = Start(weights, seed, fold, tuple(map(str, teachers)))
     _check_target(out, resume=resume)
     dataset = prepare(root, recipe, start)
     key = run_key(recipe.model_dump_json(), repr(start), fingerprint(dataset))
@@ -77,10 +81,11 @@ def train(
     with mixed_precision():
         model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
     has_head = load_weights(model, recipe, weights)
+    teacher = load_teacher(teachers, dataset, recipe.fit.teacher_share)
     with _storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         write_splits(out, dataset)
-        material = load_material(dataset, recipe, seed, num_devices)
+        material = load_material(dataset, recipe, seed, num_devices, teacher)
         if recipe.head is not None and not has_head and checkpoint is None:
             _log.info("head fitted: training accuracy %.3f", fit_probe(model, material, recipe))
         fitter = PhaseFitter(
@@ -95,6 +100,7 @@ def train(
         origin = Origin(
             recipe_name=recipe_name,
             weights=start.weights if is_pretrained(recipe, start.weights) else "none",
+            teachers=start.teachers,
             seed=start.seed,
             training_s=sum(epoch.epoch_s for epoch in fitter.history),
         )

@@ -14,6 +14,7 @@ from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.augment import Source
 from train.batches import TrainingBatches, load_inputs, load_sources
 from train.recipes import Data, Recipe
+from train.teacher import Teacher
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Material:
     val: HeldOut
     test: HeldOut | None
     batch_multiple: int
+    teacher: Teacher | None = None
 
     @property
     def held_out(self) -> tuple[HeldOut, ...]:
@@ -58,10 +60,13 @@ class Material:
             epoch=epoch,
             is_balanced=self.recipe.data.sampling == "balanced",
             multiple_of=self.batch_multiple,
+            teacher=self.teacher,
         )
 
 
-def load_material(dataset: Dataset, recipe: Recipe, seed: int, batch_multiple: int = 1) -> Material:
+def load_material(
+    dataset: Dataset, recipe: Recipe, seed: int, batch_multiple: int = 1, teacher: Teacher | None = None
+) -> Material:
     """Read every picture of the data once."""
     rows = dataset.of(TRAIN_SPLIT)
     _log.info("reading %d pictures to train on and %d held out", len(rows), len(dataset.rows) - len(rows))
@@ -76,6 +81,7 @@ def load_material(dataset: Dataset, recipe: Recipe, seed: int, batch_multiple: i
         val=load_held_out(dataset, VAL_SPLIT, recipe.network.input_px),
         test=load_held_out(dataset, TEST_SPLIT, recipe.network.input_px) if dataset.of(TEST_SPLIT) else None,
         batch_multiple=batch_multiple,
+        teacher=teacher,
     )
 
 

@@ -54,6 +54,7 @@ class RunFacts:
 
     recipe_name: str
     weights: str
+    teachers: tuple[str, ...]
     seed: int
     training_s: float
     num_parameters: int
@@ -81,6 +82,7 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
         recipe=facts.recipe_name,
         settings=recipe.model_dump(mode="json"),
         weights=facts.weights,
+        teachers=facts.teachers,
         seed=facts.seed,
         versions=_versions(),
         data=DataFingerprint(

@@ -33,6 +33,7 @@ class Session:
     recipe: Recipe
     recipe_name: str
     weights: str
+    teachers: tuple[Path, ...]
     seed: int
     is_resumed: bool
     has_tensorboard: bool
@@ -76,6 +77,7 @@ class Session:
             self.recipe,
             recipe_name=self.recipe_name,
             weights=self.weights,
+            teachers=self.teachers,
             seed=self.seed,
             fold=fold,
             resume=self.is_resumed,

@@ -15,12 +15,13 @@ import numpy as np
 
 from edge.data_folder import Dataset, scan
 from edge.errors import DatasetError, InvalidDataError, UsageError
-from edge.run import MODEL_FILE, RUN_FILE, TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.run import MODEL_FILE, RUN_FILE, TEST_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 from train.finish import Origin, finish
 from train.material import load_held_out
 from train.metrics import Evaluation
 from train.recipes import Recipe
 from train.run_directory import write_splits
+from train.splits import check_unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def average_runs(folders: Sequence[Path], shares: Sequence[float] | None, out: P
     if (out / RUN_FILE).exists():
         raise UsageError(f"{out} already holds a run: choose another --out, or remove it")
     _check_networks(ingredients)
-    _check_held_out(ingredients)
+    for other in ingredients[1:]:
+        check_unseen(ingredients[0].rows, other.folder, other.rows)
     first = ingredients[0]
     recipe = Recipe.model_validate(first.run.settings)
     dataset = _dataset(first)
@@ -88,18 +90,6 @@ def _check_networks(ingredients: Sequence[Ingredient]) -> None:
                 raise InvalidDataError(
                     f"{other.folder} does not fit {first.folder}: expected {what} {expected}, found {found}"
                 )
-
-
-def _check_held_out(ingredients: Sequence[Ingredient]) -> None:
-    first = ingredients[0]
-    judged = {row.path for row in first.rows if row.split != TRAIN_SPLIT}
-    for other in ingredients[1:]:
-        seen = sorted(judged & {row.path for row in other.rows if row.split == TRAIN_SPLIT})
-        if seen:
-            raise DatasetError(
-                f"{other.folder} was trained on {len(seen)} pictures that {first.folder} holds out ({seen[0]}, ...):"
-                " the average could not be judged; train them on the same splits (groups.csv, or the same --seed)"
-            )
 
 
 def _dataset(first: Ingredient) -> Dataset:

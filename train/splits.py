@@ -6,6 +6,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -41,6 +42,21 @@ def with_splits(dataset: Dataset, settings: Data, seed: int, fold: Fold | None =
         dataset = _assign(dataset, _draw(dataset, settings, seed))
     _check(dataset)
     return dataset
+
+
+def check_unseen(rows: Sequence[SplitRow], other: Path, other_rows: Sequence[SplitRow]) -> None:
+    """Refuse the run `other` where it was trained on what `rows` hold out: what learns from it could not be judged.
+
+    Raises:
+        DatasetError: it was.
+    """
+    judged = {row.path for row in rows if row.split != TRAIN_SPLIT}
+    seen = sorted(judged & {row.path for row in other_rows if row.split == TRAIN_SPLIT})
+    if seen:
+        raise DatasetError(
+            f"{other} was trained on {len(seen)} pictures that are held out here ({seen[0]}, ...), and what came of it"
+            " could not be judged: train on the same splits (groups.csv, or the same --seed)"
+        )
 
 
 def leak(dataset: Dataset) -> float:

@@ -58,7 +58,7 @@ def test_an_average_is_a_run_whose_weights_are_the_mean_by_shares(runs: list[Pat
         ((0, 1), ("--share", "1"), "a share above 0 for each of 2 runs"),
         ((0, 1), ("--share", "1", "--share", "0"), "found 1, 0"),
         ((0, 1), ("--share", "1", "--share", "nan"), "found 1, nan"),
-        ((0, 2), (), "the average could not be judged"),
+        ((0, 2), (), "could not be judged: train on the same splits"),
     ],
 )
 def test_what_cannot_be_averaged_is_refused_before_anything_is_written(

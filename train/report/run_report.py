@@ -333,8 +333,9 @@ def _splits(story: Story) -> list[str]:
 
 def _again(story: Story) -> str:
     run = story.run
-    options = {"--recipe": run.recipe, "--weights": run.weights, "--seed": str(run.seed)}
-    command = shlex.join(["sorter", "train", run.data.root, *(word for option in options.items() for word in option)])
+    options = [("--recipe", run.recipe), ("--weights", run.weights), ("--seed", str(run.seed))]
+    options += [("--teacher", teacher) for teacher in run.teachers]
+    command = shlex.join(["sorter", "train", run.data.root, *(word for option in options for word in option)])
     versions = "\n".join(f"{name}=={version}" for name, version in sorted(run.versions.items()))
     return page.section(
         "To do it again",
