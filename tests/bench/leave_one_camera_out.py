@@ -5,8 +5,8 @@ python -m tests.bench.leave_one_camera_out RUN --trashnet ../shared/data/trashne
 
 RUN's network was trained on TrashNet alone. From there it is trained on TrashNet's training part and the other camera
 sets, by the recipe, for some epochs. Pictures to be judged are cropped to their item where an outline is found, and
-squashed whole where none is. Runs stay in OUT, and one that stands there already is not made again. TrashNet's val
-part is never learned from.
+squashed whole where none is. Runs stay in OUT, and this goes on where it was stopped. TrashNet's val part is never
+learned from.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def _trained(out: Path, recipe: Recipe, arguments: argparse.Namespace, cameras: 
     if not (out / RUN_FILE).exists():
         with tempfile.TemporaryDirectory() as scratch:
             write_folder(Path(scratch), arguments.trashnet, cameras)
-            train(Path(scratch), out, recipe, recipe_name=arguments.recipe, weights=str(arguments.run / "model.keras"))
+            weights = str(arguments.run / "model.keras")
+            train(Path(scratch), out, recipe, recipe_name=arguments.recipe, weights=weights, resume=True)
     return keras.models.load_model(out / "model.keras", compile=False)
 
 
