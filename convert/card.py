@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from convert.mixed import Wide
 from convert.parity import Parity
@@ -47,7 +48,7 @@ def _head(run: Run, manifest: Manifest) -> str:
 
 def _origin(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()))
-    teachers = f", taught by {' and '.join(run.teachers)}" if run.teachers else ""
+    teachers = "".join(f", taught by {Path(one.path).name} (sha256 {one.sha256[:12]})" for one in run.teachers)
     return (
         "## Where it comes from\n\n"
         f"- Recipe {run.recipe}, seed {run.seed}, starting from {run.weights}{teachers}\n"

@@ -62,6 +62,13 @@ class DataFingerprint(_Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class TeacherRun(_Record):
+    """A finished run whose answers were learned: its directory, and the digest of its `model.keras`."""
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Cost(_Record):
     """What the network costs: to train, in wall time, and to run, for one picture of the run's input size."""
 
@@ -81,7 +88,7 @@ class Run(_Record):
     recipe: str
     settings: dict[str, JsonValue]
     weights: str
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[TeacherRun, ...] = ()
     seed: int
     versions: dict[str, str]
     data: DataFingerprint

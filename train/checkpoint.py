@@ -89,8 +89,8 @@ def load_checkpoint(folder: Path, key: str) -> Checkpoint | None:
         raise InvalidDataError(f"{path} is damaged ({error}): remove it, and the run begins again") from error
     if meta["key"] != key:
         raise UsageError(
-            f"{path} belongs to another run: --resume needs the same pictures, recipe, overrides, weights and seed;"
-            " give them again, or choose another --out"
+            f"{path} belongs to another run: --resume needs the same pictures, recipe, overrides, weights, teachers"
+            " and seed; give them again, or choose another --out"
         )
     history = tuple(Epoch(**line) for line in meta["history"])
     return Checkpoint(meta["key"], history, num_averaged=meta["num_averaged"], **parts)

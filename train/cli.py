@@ -90,6 +90,8 @@ def train(
     from edge.data_folder import scan
     from train.recipes import load_recipe
 
+    if folds and teachers:
+        raise click.UsageError("--teacher beside --folds: a teacher has seen pictures that some fold holds out")
     given = [f"phases.*.epochs={epochs}"] if epochs else []
     given += [f"fit.batch_size={batch_size}"] if batch_size else []
     recipe = load_recipe(recipe_name, [*overrides, *given])

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.preprocess import InputSpec
-from edge.run import TRAIN_SPLIT
+from edge.run import TRAIN_SPLIT, TeacherRun
 from train.batches import load_inputs
 from train.material import HeldOut
 from train.metrics import Evaluation, measure
@@ -31,7 +31,7 @@ class Origin:
     weights: str
     seed: int
     training_s: float
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[TeacherRun, ...]
 
 
 def finish(

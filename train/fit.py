@@ -12,7 +12,7 @@ import keras
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
 from edge.errors import AccessDeniedError, ConfigError, StorageError, UsageError
-from edge.run import RUN_FILE
+from edge.run import RUN_FILE, TeacherRun
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
@@ -26,7 +26,7 @@ from train.progress import Progress
 from train.recipes import Recipe
 from train.run_directory import write_splits
 from train.splits import Fold, leak, with_splits
-from train.teacher import load_teacher
+from train.teacher import identify, load_teacher
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Start:
     weights: str = "imagenet"
     seed: int = 0
     fold: Fold | None = None
-    teachers: tuple[str, ...] = ()
+    teachers: tuple[TeacherRun, ...] = ()
 
 
 def train(
@@ -68,10 +68,11 @@ def train(
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
     """
-    start = Start(weights, seed, fold, tuple(map(str, teachers)))
+    start = Start(weights, seed, fold, identify(teachers))
     _check_target(out, resume=resume)
     dataset = prepare(root, recipe, start)
-    key = run_key(recipe.model_dump_json(), repr(start), fingerprint(dataset))
+    taught_by = " ".join(teacher.sha256 for teacher in start.teachers)
+    key = run_key(recipe.model_dump_json(), repr((weights, seed, fold)), taught_by, fingerprint(dataset))
     with _storage_errors(out):
         checkpoint = load_checkpoint(out, key)
     num_devices = share_batches()
@@ -81,7 +82,7 @@ def train(
     with mixed_precision():
         model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
     has_head = load_weights(model, recipe, weights)
-    teacher = load_teacher(teachers, dataset, recipe.fit.teacher_share)
+    teacher = load_teacher(teachers, dataset, recipe)
     with _storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         write_splits(out, dataset)

@@ -13,7 +13,7 @@ from edge.preprocess import InputSpec
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.augment import Source
 from train.batches import TrainingBatches, load_inputs, load_sources
-from train.recipes import Data, Recipe
+from train.recipes import Data, Fit, Recipe
 from train.teacher import Teacher
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ class Material:
     test: HeldOut | None
     batch_multiple: int
     teacher: Teacher | None = None
+
+    @property
+    def fit(self) -> Fit:
+        """What the loss goes by: labels are smoothed already where a teacher mixes them with its answers."""
+        return self.recipe.fit if self.teacher is None else self.recipe.fit.model_copy(update={"label_smoothing": 0.0})
 
     @property
     def held_out(self) -> tuple[HeldOut, ...]:

@@ -84,7 +84,7 @@ class PhaseFitter:
         set_trainable(self._model, phase.trainable if self._is_pretrained else "all")
         self._network = keras.Model(self._model.input, self._model.output["logits"])
         optimizer = make_optimizer(self._recipe.fit, phase, len(self._material.batches(0)))
-        loss = make_loss(self._recipe.fit)
+        loss = make_loss(self._material.fit)
         self._network.compile(optimizer, loss, weighted_metrics=["accuracy"], jit_compile=should_compile())
         optimizer.build(self._network.trainable_variables)
         momentum = self._recipe.fit.average_momentum
@@ -241,7 +241,7 @@ def fit_probe(model: keras.Model, material: Material, recipe: Recipe) -> float:
                 part.append(np.asarray(value, np.float32))
     embeddings, targets, weights = (np.concatenate(part) for part in parts)
     probe = keras.Sequential([keras.Input(embeddings.shape[1:]), keras.layers.Dense(targets.shape[1])])
-    probe.compile(keras.optimizers.Adam(head.learning_rate), make_loss(recipe.fit), weighted_metrics=["accuracy"])
+    probe.compile(keras.optimizers.Adam(head.learning_rate), make_loss(material.fit), weighted_metrics=["accuracy"])
     fitted = probe.fit(
         embeddings, targets, sample_weight=weights, epochs=head.epochs, batch_size=recipe.fit.batch_size, verbose=0
     )

@@ -70,7 +70,7 @@ class Head(_Section):
 class Fit(_Section):
     """What all phases share. `keep` is what ships: the weights of the last epoch, or of the least validation loss.
 
-    Where a run has teachers, `teacher_share` of each target is what they answer.
+    Where a run has teachers, `teacher_share` of each target is what they answer, and the rest the smoothed label.
     """
 
     batch_size: Annotated[int, Field(ge=1)]
@@ -80,7 +80,7 @@ class Fit(_Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     average_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     keep: Literal["last", "best"] = "last"
-    teacher_share: Share = 0.7
+    teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
 
 
 class Phase(_Section):

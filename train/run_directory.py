@@ -30,6 +30,7 @@ from edge.run import (
     Run,
     RunInput,
     SplitRow,
+    TeacherRun,
 )
 from train.checkpoint import CHECKPOINT_FILE
 from train.metrics import Evaluation
@@ -54,7 +55,7 @@ class RunFacts:
 
     recipe_name: str
     weights: str
-    teachers: tuple[str, ...]
+    teachers: tuple[TeacherRun, ...]
     seed: int
     training_s: float
     num_parameters: int

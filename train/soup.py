@@ -63,6 +63,7 @@ def average_runs(folders: Sequence[Path], shares: Sequence[float] | None, out: P
         recipe_name=first.run.recipe,
         weights=" + ".join(f"{one.share:.3g} x {one.folder.name}" for one in ingredients),
         seed=first.run.seed,
+        teachers=tuple(dict.fromkeys(teacher for one in ingredients for teacher in one.run.teachers)),
         training_s=sum(one.run.cost.training_s for one in ingredients if one.run.cost),
     )
     return finish(out, model, dataset, held_out, recipe, origin)

@@ -54,8 +54,8 @@ def check_unseen(rows: Sequence[SplitRow], other: Path, other_rows: Sequence[Spl
     seen = sorted(judged & {row.path for row in other_rows if row.split == TRAIN_SPLIT})
     if seen:
         raise DatasetError(
-            f"{other} was trained on {len(seen)} pictures that are held out here ({seen[0]}, ...), and what came of it"
-            " could not be judged: train on the same splits (groups.csv, or the same --seed)"
+            f"{other} was trained on {len(seen)} pictures that are held out here, by their names ({seen[0]}, ...), and"
+            " what came of it could not be judged: train on the same splits (groups.csv, or the same --seed and shares)"
         )
 
 

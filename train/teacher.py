@@ -7,8 +7,10 @@ arXiv:2106.05237.
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from edge.classifiers.base import softmax
 from edge.data_folder import Dataset
 from edge.errors import InvalidDataError
-from edge.run import MODEL_FILE, load_run, load_splits
+from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits
+from train.devices import mixed_precision
 from train.networks.model import build_model
 from train.recipes import Recipe
 from train.splits import check_unseen
@@ -26,52 +29,71 @@ from train.splits import check_unseen
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Teacher:
-    """The mean answer of finished runs to pictures of any size; safe to ask from several threads."""
+    """The mean answer of networks, each built for every size of picture that is learned; for several threads."""
 
-    def __init__(self, runs: Sequence[tuple[Recipe, keras.Model]], share: float) -> None:
-        """`share`, 0 to 1, is how much of a target the teachers say; the label says the rest."""
-        self._runs, self._share = runs, share
-        self._sized: dict[int, list[keras.Model]] = {}
-        self._lock = threading.Lock()
+    networks: Mapping[int, Sequence[keras.Model]]
+    """By the pictures' side in pixels: from (N, H, W, 3) to logits (N, C)."""
+    share: float
+    """How much of a target the teachers say, 0 to 1; the label says the rest."""
+    smoothing: float
+    """How much of the label's part goes to all classes alike."""
+    lock: threading.Lock
 
     def targets(self, images: Floats, labels: Floats) -> Floats:
         """What to learn of `images` (N, H, W, 3), 0..255: one-hot `labels` (N, C) mixed with the teachers' scores."""
-        with self._lock:
-            networks = self._at(images.shape[1], labels.shape[1])
-            answers = [np.asarray(network.predict_on_batch(images)) for network in networks]
+        with self.lock:
+            answers = [np.asarray(one.predict_on_batch(images), np.float32) for one in self.networks[images.shape[1]]]
         scores = softmax(np.mean(answers, axis=0), 1.0)
-        mixed: Floats = ((1 - self._share) * labels + self._share * scores).astype(np.float32)
+        smooth = (1 - self.smoothing) * labels + self.smoothing / labels.shape[1]
+        mixed: Floats = ((1 - self.share) * smooth + self.share * scores).astype(np.float32)
         return mixed
 
-    def _at(self, size_px: int, num_classes: int) -> list[keras.Model]:
-        if size_px not in self._sized:
-            self._sized[size_px] = [_resized(recipe, model, size_px, num_classes) for recipe, model in self._runs]
-        return self._sized[size_px]
 
-
-def load_teacher(folders: Sequence[Path], dataset: Dataset, share: float) -> Teacher | None:
-    """The finished runs in `folders` as a teacher for `dataset`; None without any.
+def identify(folders: Sequence[Path]) -> tuple[TeacherRun, ...]:
+    """Where each run lies, and the digest of its network: what a run that they teach depends on.
 
     Raises:
-        MissingInputError, InvalidDataError: a folder is no run, or tells other classes apart.
+        MissingInputError, InvalidDataError: a folder is no finished run.
+    """
+    for folder in folders:
+        load_run(folder)
+    digests = [hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() for folder in folders]
+    return tuple(TeacherRun(path=str(one.resolve()), sha256=sha) for one, sha in zip(folders, digests, strict=True))
+
+
+def load_teacher(folders: Sequence[Path], dataset: Dataset, recipe: Recipe) -> Teacher | None:
+    """The finished runs in `folders` as a teacher for `dataset` by `recipe`; None without any.
+
+    Raises:
+        MissingInputError, InvalidDataError: a folder is no run, tells other classes apart, or is damaged.
         DatasetError: a run was trained on pictures that `dataset` holds out.
     """
-    runs = []
+    if not folders:
+        return None
+    fit, own_px = recipe.fit, recipe.network.train_px
+    networks: dict[int, list[keras.Model]] = {phase.train_px or own_px: [] for phase in recipe.phases} | {own_px: []}
     for folder in folders:
         run = load_run(folder)
         if run.labels != dataset.labels:
-            raise InvalidDataError(
-                f"{folder} cannot teach here: expected a run of {', '.join(dataset.labels)},"
-                f" found {', '.join(run.labels)}"
-            )
+            expected, found = ", ".join(dataset.labels), ", ".join(run.labels)
+            raise InvalidDataError(f"{folder} cannot teach here: expected a run of {expected}, found {found}")
         check_unseen(dataset.rows, folder, load_splits(folder))
-        model = keras.models.load_model(folder / MODEL_FILE, compile=False)
-        runs.append((Recipe.model_validate(run.settings), model))
-    return Teacher(runs, share) if runs else None
+        try:
+            settings = Recipe.model_validate(run.settings)
+            weights = keras.models.load_model(folder / MODEL_FILE, compile=False).get_weights()
+            for size_px, of_size in networks.items():
+                of_size.append(_built(settings, weights, size_px, len(run.labels)))
+        except (ValueError, KeyError, OSError) as error:
+            raise InvalidDataError(
+                f"{folder} cannot teach pictures of {' and '.join(map(str, networks))} px, or is damaged: {error}"
+            ) from error
+    return Teacher(networks, fit.teacher_share, fit.label_smoothing, threading.Lock())
 
 
-def _resized(recipe: Recipe, model: keras.Model, size_px: int, num_classes: int) -> keras.Model:
-    twin = build_model(recipe, num_classes, size_px)
-    twin.set_weights(model.get_weights())
-    return keras.Model(twin.input, twin.output["logits"])
+def _built(recipe: Recipe, weights: list[Floats], size_px: int, num_classes: int) -> keras.Model:
+    with mixed_precision():
+        model = build_model(recipe, num_classes, size_px)
+    model.set_weights(weights)
+    return keras.Model(model.input, model.output["logits"])

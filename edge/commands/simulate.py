@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge.commands.options import FiniteRange, verbosity_options
+from edge.commands.options import FiniteRange, verbosity, verbosity_options
 
 
 @click.command()
@@ -77,11 +77,12 @@ def simulate(
     scene = Scene(items, grounds[seed % len(grounds)], plan, conditions, seed)
     truth = write_clip(scene, out, should_replace=force)
     sheets = [item.source for item in items if item.is_sheet]
-    if sheets:
+    if sheets and verbosity() >= 0:
         some = ", ".join(sheets[:3]) + (" and others" if len(sheets) > 3 else "")
         click.echo(
-            f"{len(sheets)} of {len(items)} photographs show no outline to cut along and lie there whole, like prints:"
-            f" {some}. Photograph items apart from each other, on a plain ground with a rim of it all around.",
+            f"without an outline to cut along, in the clip whole, like prints: {len(sheets)} of {len(items)}"
+            f" photographs ({some}). That is right for cardboard and paper that fill the picture; photograph other"
+            " items apart from each other, on a plain ground with a rim of it all around.",
             err=True,
         )
     next_step = shlex.join(["sorter", "replay", str(out), "--truth", str(truth)])

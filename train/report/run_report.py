@@ -138,7 +138,8 @@ def _curves(story: Story) -> str:
 
 
 def _gap(story: Story) -> str:
-    told = "Training accuracy is measured on augmented pictures, which are harder."
+    told = "Training accuracy is measured on augmented pictures, which are harder"
+    told += ", and against what the teachers made of their labels." if story.run.teachers else "."
     if "train_accuracy" not in story.run.metrics:
         return told
     train = story.run.metrics["train_accuracy"]
@@ -334,7 +335,7 @@ def _splits(story: Story) -> list[str]:
 def _again(story: Story) -> str:
     run = story.run
     options = [("--recipe", run.recipe), ("--weights", run.weights), ("--seed", str(run.seed))]
-    options += [("--teacher", teacher) for teacher in run.teachers]
+    options += [("--teacher", teacher.path) for teacher in run.teachers]
     command = shlex.join(["sorter", "train", run.data.root, *(word for option in options for word in option)])
     versions = "\n".join(f"{name}=={version}" for name, version in sorted(run.versions.items()))
     return page.section(

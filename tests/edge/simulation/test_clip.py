@@ -130,7 +130,7 @@ def test_photographs_without_an_outline_are_told_to_who_simulates(tmp_path: Path
     asked = ["--items", str(items), "--background", str(tmp_path / "ground.png"), "--out", str(tmp_path / "clip.avi")]
     told = CliRunner().invoke(simulate, asked)
     assert told.exit_code == 0, told.output
-    assert "1 of 2 photographs show no outline to cut along" in told.stderr
+    assert "without an outline to cut along, in the clip whole, like prints: 1 of 2 photographs" in told.stderr
     assert "all-ground.png" in told.stderr
     assert "outlined.png" not in told.stderr
 
