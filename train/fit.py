@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
-from edge.errors import AccessDeniedError, ConfigError, StorageError, UsageError
-from edge.run import RUN_FILE, TeacherRun
+from edge.errors import AccessDeniedError, ConfigError, DatasetError, StorageError, UsageError
+from edge.run import RUN_FILE, SPLITS_FILE, TeacherRun, load_splits
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
@@ -25,7 +25,7 @@ from train.phases import PhaseFitter, Watch, fit_probe
 from train.progress import Progress
 from train.recipes import Recipe
 from train.run_directory import write_splits
-from train.splits import Fold, leak, with_splits
+from train.splits import Fold, check_unseen, leak, with_splits
 from train.teacher import identify, load_teacher
 
 _log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def train(
     with mixed_precision():
         model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
     has_head = load_weights(model, recipe, weights)
+    _warn_of_weights_that_saw(dataset, weights)
     teacher = load_teacher(teachers, dataset, recipe)
     with _storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -122,6 +123,16 @@ def prepare(root: Path, recipe: Recipe, start: Start) -> Dataset:
             100 * leak(dataset),
         )
     return dataset
+
+
+def _warn_of_weights_that_saw(dataset: Dataset, weights: str) -> None:
+    folder = Path(weights).parent
+    if not weights.endswith(".keras") or not (folder / SPLITS_FILE).exists():
+        return
+    try:
+        check_unseen(dataset.rows, folder, load_splits(folder))
+    except DatasetError as error:
+        _log.warning("the figures of this run will be too high: %s", error)
 
 
 def _check_target(out: Path, *, resume: bool) -> None:

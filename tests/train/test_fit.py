@@ -100,6 +100,23 @@ def test_a_run_directory_that_cannot_be_made_is_a_storage_error(
         train(shapes, tmp_path / "file" / "run", small_recipe, recipe_name="x")
 
 
+def test_weights_that_have_seen_what_is_held_out_are_warned_of(
+    trained: Trained, shapes: Path, tmp_path: Path, small_recipe: Recipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    for seed in (1, 2):
+        with pytest.raises(StorageError):
+            train(
+                shapes,
+                tmp_path / "file" / "run",
+                small_recipe,
+                recipe_name="x",
+                weights=str(trained[0] / "model.keras"),
+                seed=seed,
+            )
+        assert ("the figures of this run will be too high" in caplog.text) == (seed == 2)
+
+
 def test_the_same_seed_gives_the_same_weights(
     trained: Trained, shapes: Path, tmp_path: Path, small_recipe: Recipe
 ) -> None:
