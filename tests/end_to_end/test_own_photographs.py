@@ -78,6 +78,7 @@ def test_sixty_photographs_are_taught_and_other_things_sorted(folder: Path, clip
     check_replay(run(replay, folder), num_right=5)  # one may lie as none of the sixty did
 
 
+@pytest.mark.minutes
 @pytest.mark.timeout(1800)
 def test_sixty_photographs_train_a_network_and_other_things_are_sorted(folder: Path, clip: Path) -> None:
     *before, replay = walk("sorter data audit")

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 
+# One that is fine-tuned and one from scratch; the others differ in network and sizes.
+EVERY_DAY = ("efficientnet-lite0", "cnn")
+
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,7 +27,10 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(600)  # networks of 350 layers are traced, which takes a minute on two shared cores
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.minutes) for name in recipe_names()],
+)
 def test_a_recipe_runs_from_pictures_to_a_run_directory(name: str, few: Path, tmp_path: Path) -> None:
     from train.fit import train  # noqa: PLC0415, seconds to import
 

@@ -174,6 +174,7 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path, kept_bytes: int) -
         load_checkpoint(tmp_path, "key")
 
 
+@pytest.mark.minutes
 def test_the_command_line_resumes_a_killed_run_of_the_light_recipe(shapes: Path, tmp_path: Path) -> None:
     """The manual's two lines, `--recipe … --set network.width=0.35` and `--out … --resume`, on small pictures."""
     out = tmp_path / "mine"
