@@ -161,7 +161,7 @@ def test_no_checkpoint_is_none(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     save_checkpoint(checkpoint(), tmp_path)
-    with pytest.raises(UsageError, match="needs the same pictures, recipe, overrides, weights and seed"):
+    with pytest.raises(UsageError, match="needs the same pictures, recipe, overrides, weights, teachers and seed"):
         load_checkpoint(tmp_path, "another")
 
 
