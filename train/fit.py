@@ -40,6 +40,13 @@ class Start:
     fold: Fold | None = None
     teachers: tuple[TeacherRun, ...] = ()
 
+    def key(self, recipe: Recipe, dataset: Dataset) -> str:
+        """A digest of all that decides a run: one that was stopped goes on under the same key only."""
+        taught_by = " ".join(teacher.sha256 for teacher in self.teachers)
+        return run_key(
+            recipe.model_dump_json(), repr((self.weights, self.seed, self.fold)), taught_by, fingerprint(dataset)
+        )
+
 
 def train(
     root: Path,
@@ -58,9 +65,9 @@ def train(
     """Train on the train split of `root`, write the run directory `out`, and return the metrics on the val split.
 
     `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it; `teachers` are finished
-    runs whose answers are learned beside the labels. A CPU run with the
-    same seed, data, recipe and versions gives the same weights, `resume`d after a kill or not. With a `fold` that
-    part of the data is held out. Blocks for as long as it takes.
+    runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
+    same weights, `resume`d after a kill or not. With a `fold` that part of the data is held out. Blocks for as long as
+    it takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
@@ -71,18 +78,12 @@ def train(
     start = Start(weights, seed, fold, identify(teachers))
     _check_target(out, resume=resume)
     dataset = prepare(root, recipe, start)
-    taught_by = " ".join(teacher.sha256 for teacher in start.teachers)
-    key = run_key(recipe.model_dump_json(), repr((weights, seed, fold)), taught_by, fingerprint(dataset))
+    key = start.key(recipe, dataset)
     with _storage_errors(out):
         checkpoint = load_checkpoint(out, key)
-    num_devices = share_batches()
-    if recipe.fit.batch_size % num_devices:
-        raise ConfigError(f"fit.batch_size: expected a multiple of {num_devices} GPUs, found {recipe.fit.batch_size}")
+    num_devices = _shared(recipe)
     keras.utils.set_random_seed(seed % 2**32)
-    with mixed_precision():
-        model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
-    has_head = load_weights(model, recipe, weights)
-    _warn_of_weights_that_saw(dataset, weights)
+    model, has_head = _network(recipe, dataset, weights)
     teacher = load_teacher(teachers, dataset, recipe)
     with _storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,23 @@ def train(
             training_s=sum(epoch.epoch_s for epoch in fitter.history),
         )
         return finish(out, shipped, dataset, material.held_out, recipe, origin)
+
+
+def _network(recipe: Recipe, dataset: Dataset, weights: str) -> tuple[keras.Model, bool]:
+    """The network as it starts, and whether its head is filled."""
+    with mixed_precision():
+        model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
+    has_head = load_weights(model, recipe, weights)
+    _warn_of_weights_that_saw(dataset, weights)
+    return model, has_head
+
+
+def _shared(recipe: Recipe) -> int:
+    """The number of devices that share each batch."""
+    num_devices = share_batches()
+    if recipe.fit.batch_size % num_devices:
+        raise ConfigError(f"fit.batch_size: expected a multiple of {num_devices} GPUs, found {recipe.fit.batch_size}")
+    return num_devices
 
 
 def prepare(root: Path, recipe: Recipe, start: Start) -> Dataset:

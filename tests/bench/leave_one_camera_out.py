@@ -14,12 +14,11 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.data_folder import Dataset, scan
 from edge.messages import Box
@@ -28,11 +27,8 @@ from edge.run import RUN_FILE, VAL_SPLIT, SplitRow
 from edge.simulation.outline import find_outline
 from tests.bench.with_cameras import cameras_of, write_folder
 from train.fit import train
+from train.phases import predict
 from train.recipes import Recipe, load_recipe
-
-Floats = NDArray[np.float32]
-
-_BATCH = 32
 
 
 def main() -> None:
@@ -83,25 +79,9 @@ def _accuracy(
 ) -> float:
     spec = InputSpec(model.input_shape[1], model.input_shape[1])
     pictures = (load_picture(dataset.path(row)) for row in rows)
-    inputs = (_cropped(picture, spec) if should_crop else to_input(picture, spec) for picture in pictures)
-    answers = np.concatenate(list(_answers(model, inputs)))
+    inputs = [_cropped(picture, spec) if should_crop else to_input(picture, spec) for picture in pictures]
+    answers = predict(model, np.stack(inputs)).argmax(axis=1)
     return float((answers == [labels.index(row.label) for row in rows]).mean())
-
-
-def _answers(model: keras.Model, inputs: Iterator[Image]) -> Iterator[NDArray[np.intp]]:
-    batch: list[Image] = []
-    for picture in inputs:
-        batch.append(picture)
-        if len(batch) == _BATCH:
-            yield _answered(model, batch)
-            batch = []
-    if batch:
-        yield _answered(model, batch)
-
-
-def _answered(model: keras.Model, batch: Sequence[Image]) -> NDArray[np.intp]:
-    logits: Floats = np.asarray(model.predict_on_batch(np.stack(batch).astype(np.float32))["logits"])
-    return logits.argmax(axis=1)
 
 
 def _cropped(image: Image, spec: InputSpec) -> Image:
