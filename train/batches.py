@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 
@@ -27,21 +27,21 @@ _SOURCE_SCALE = 1.15
 _READ_THREADS = 2
 
 
-def load_sources(
-    dataset: Dataset, rows: Sequence[SplitRow], size_px: int, clear_labels: Collection[str] = ()
-) -> list[Source]:
+def load_sources(dataset: Dataset, rows: Sequence[SplitRow], size_px: int, ranges: Augment) -> list[Source]:
     """The pictures of `rows` in their own aspect ratio, the shorter side a little above `size_px`."""
     cv2.setNumThreads(1)  # one picture a thread; OpenCV's own threads would fight the network for the cores
     with ThreadPoolExecutor(_READ_THREADS, "sources") as pool:
-        return list(pool.map(lambda row: _load_source(dataset, row, size_px, is_clear=row.label in clear_labels), rows))
+        return list(pool.map(lambda row: _load_source(dataset, row, size_px, ranges), rows))
 
 
-def _load_source(dataset: Dataset, row: SplitRow, size_px: int, *, is_clear: bool) -> Source:
+def _load_source(dataset: Dataset, row: SplitRow, size_px: int, ranges: Augment) -> Source:
     image = load_picture(dataset.path(row))
     height, width = image.shape[:2]
     scale = min(1.0, _SOURCE_SCALE * size_px / min(height, width))
     image = resize(image, InputSpec(max(1, round(height * scale)), max(1, round(width * scale))))
-    return Source(image, cut_out(image), is_clear)
+    cutout = cut_out(image)
+    keeps_ground = cutout.is_sheet and row.label not in ranges.sheet_labels
+    return Source(image, cutout, row.label in ranges.clear_labels, keeps_ground)
 
 
 def load_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> NDArray[np.uint8]:

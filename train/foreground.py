@@ -21,7 +21,7 @@ Mask = NDArray[np.uint8]
 class Cutout:
     """An item in its picture: `mask` (h, w) uint8 0..255 at working size, its box in shares of the picture.
 
-    `ground` is the mean color around it, (3,) float32 RGB in 0..255.
+    `ground` is the mean color around it, (3,) float32 RGB in 0..255. `is_sheet` where no outline was found.
     """
 
     mask: Mask
@@ -30,15 +30,22 @@ class Cutout:
     width: float
     height: float
     ground: NDArray[np.float32]
+    is_sheet: bool
 
 
 def cut_out(image: Image) -> Cutout:
     """The item as simulated bins cut it out: by its outline, or a sheet of the whole picture where there is none."""
-    mask, _ = item_mask(image)
+    mask, is_sheet = item_mask(image)
     rows, columns = mask.shape
     x, y, width, height = cv2.boundingRect(mask)
     small = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
     ground = cv2.mean(small, 1 - mask)[:3]
     return Cutout(
-        mask * np.uint8(255), x / columns, y / rows, width / columns, height / rows, np.array(ground, np.float32)
+        mask * np.uint8(255),
+        x / columns,
+        y / rows,
+        width / columns,
+        height / rows,
+        np.array(ground, np.float32),
+        is_sheet,
     )

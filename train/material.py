@@ -80,7 +80,7 @@ def load_material(
     return Material(
         recipe=recipe,
         seed=seed,
-        sources=load_sources(dataset, rows, largest_px, recipe.augment.clear_labels),
+        sources=load_sources(dataset, rows, largest_px, recipe.augment),
         targets=np.eye(len(dataset.labels), dtype=np.float32)[labels],
         weights=class_weights(labels, recipe.data)[labels],
         val=load_held_out(dataset, VAL_SPLIT, recipe.network.input_px),

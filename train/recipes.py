@@ -133,6 +133,7 @@ class Augment(_Section):
     cast_shadow_share: Share = 0.0
     translucent_share: Share = 0.0
     clear_labels: tuple[str, ...] = ()
+    sheet_labels: tuple[str, ...] = ()
     white_balance: NotNegative = 0.0
     exposure_stops: NotNegative = 0.0
     dim_share: Share = 0.0
