@@ -15,6 +15,7 @@ A reader refuses a schema that it does not know. This module needs neither Keras
 from __future__ import annotations
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,6 +70,14 @@ class TeacherRun(_Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class AveragedRun(_Record):
+    """A finished run whose weights are part of a mean: its directory, the digest of its `model.keras`, its share."""
+
+    path: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    share: float = Field(gt=0, le=1)
+
+
 class Cost(_Record):
     """What the network costs: to train, in wall time, and to run, for one picture of the run's input size."""
 
@@ -89,6 +98,7 @@ class Run(_Record):
     settings: dict[str, JsonValue]
     weights: str
     teachers: tuple[TeacherRun, ...] = ()
+    averaged: tuple[AveragedRun, ...] = ()
     seed: int
     versions: dict[str, str]
     data: DataFingerprint
@@ -129,6 +139,11 @@ def load_run(folder: Path) -> Run:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InvalidDataError(f"{path} is not a run of schema 1: {where}: {first['msg']}; train again") from error
+
+
+def model_digest(folder: Path) -> str:
+    """The sha256 of a run's network, in hexadecimal."""
+    return hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
 
 
 def load_splits(folder: Path) -> tuple[SplitRow, ...]:

@@ -114,8 +114,9 @@ def _one_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> 
     first, second = random_color(rng), random_color(rng)
     grain = np.float32(rng.uniform(0, 6)) * rng.standard_normal((height, width), np.float32)
     # A channel at a time: numpy is several times faster over a whole plane than over three interleaved ones.
-    planes = [low + blend * (high - low) + grain for low, high in zip(first, second, strict=True)]
-    return cv2.merge([np.clip(plane, 0, 255).astype(np.uint8) for plane in planes])  # type: ignore[return-value]
+    planes = (low + blend * (high - low) + grain for low, high in zip(first, second, strict=True))
+    merged: Image = cv2.merge([np.clip(plane, 0, 255).astype(np.uint8) for plane in planes])
+    return merged
 
 
 def random_color(rng: Rng) -> NDArray[np.float32]:

@@ -25,7 +25,11 @@ DEFAULT_RECIPE = "efficientnet-lite0"
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--recipe", "recipe_name", default=DEFAULT_RECIPE, show_default=True, help="A shipped recipe, or a .toml file."
+    "--recipe",
+    "recipe_name",
+    default=DEFAULT_RECIPE,
+    show_default=True,
+    help="A shipped recipe, a .toml file, or a finished run whose recipe to use again.",
 )
 @click.option("--list", "is_list", is_flag=True, help="List the shipped recipes and stop.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; by default runs/<data>-<recipe>-s<seed>.")
@@ -96,7 +100,7 @@ def train(
     given += [f"fit.batch_size={batch_size}"] if batch_size else []
     recipe = load_recipe(recipe_name, [*overrides, *given])
     scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
-    name = Path(recipe_name).stem
+    name = Path(recipe_name).resolve().stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
     _quiet_tensorflow()
     with native_stderr_logged():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -11,27 +10,16 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.preprocess import InputSpec
-from edge.run import TRAIN_SPLIT, TeacherRun
+from edge.run import TRAIN_SPLIT
 from train.batches import load_inputs
 from train.material import HeldOut
 from train.metrics import Evaluation, measure
 from train.networks.cost import multiply_adds
 from train.phases import cross_entropy, predict
 from train.recipes import Recipe
-from train.run_directory import Answers, RunFacts, describe_run, write_predictions, write_results
+from train.run_directory import Answers, Origin, RunFacts, describe_run, write_predictions, write_results
 
 _CHUNK = 256  # pictures in memory at once while the finished network is tried on its own training pictures
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a network comes from, in words that the run directory keeps."""
-
-    recipe_name: str
-    weights: str
-    seed: int
-    training_s: float
-    teachers: tuple[TeacherRun, ...]
 
 
 def finish(
@@ -55,16 +43,7 @@ def finish(
     more["val_loss"] = cross_entropy(answers[0].logits, held_out[0].truth)
     for test in found[1:]:
         more |= {"test_accuracy": test.accuracy, "test_macro_f1": test.macro_f1}
-    facts = RunFacts(
-        recipe_name=origin.recipe_name,
-        weights=origin.weights,
-        teachers=origin.teachers,
-        seed=origin.seed,
-        training_s=origin.training_s,
-        num_parameters=model.count_params(),
-        num_multiply_adds=multiply_adds(model),
-        metrics=more,
-    )
+    facts = RunFacts(origin, model.count_params(), multiply_adds(model), more)
     write_predictions(out, dataset.labels, answers)
     write_results(out, model, found[0], describe_run(dataset, recipe, facts, found[0]))
     return found[0]

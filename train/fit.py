@@ -16,7 +16,7 @@ from edge.run import RUN_FILE, SPLITS_FILE, TeacherRun, load_splits
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
-from train.finish import Origin, finish
+from train.finish import finish
 from train.likeness import with_found_groups
 from train.material import load_material
 from train.metrics import Evaluation
@@ -24,7 +24,7 @@ from train.networks.model import build_model, is_pretrained, load_weights
 from train.phases import PhaseFitter, Watch, fit_probe
 from train.progress import Progress
 from train.recipes import Recipe
-from train.run_directory import write_splits
+from train.run_directory import Origin, write_splits
 from train.splits import Fold, check_unseen, leak, with_splits
 from train.teacher import identify, load_teacher
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge.errors import ConfigError, MissingInputError
+from edge.run import RUN_FILE, load_run
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -193,15 +194,23 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """A shipped recipe by name, or one by path, with `section.key=value` overrides in TOML's notation.
+    """A shipped recipe by name, or that of a file or of a finished run, with overrides in TOML's notation.
+
+    An override is `section.key=value`.
 
     Raises:
-        MissingInputError: no recipe of that name and no such file.
+        MissingInputError: no recipe of that name, no such file, and no such run.
         ConfigError: unknown or missing keys or values out of range, all named at once.
+        InvalidDataError: the run's own record is damaged.
     """
+    of_run = Path(name) / RUN_FILE
+    if of_run.is_file():
+        return _validated(dict(load_run(of_run.parent).settings), overrides, str(of_run))
     path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
     if not path.is_file():
-        raise MissingInputError(f"no recipe {name}: expected one of {', '.join(recipe_names())}, or a .toml file")
+        raise MissingInputError(
+            f"no recipe {name}: expected one of {', '.join(recipe_names())}, a .toml file, or a finished run"
+        )
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -25,6 +25,7 @@ from edge.run import (
     RUN_FILE,
     SPLIT_FIELDS,
     SPLITS_FILE,
+    AveragedRun,
     Cost,
     DataFingerprint,
     Run,
@@ -50,14 +51,22 @@ _RECORDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What a run directory records besides data, recipe and evaluation; `metrics` are added to the evaluation's."""
+class Origin:
+    """Where a network comes from, in words that the run directory keeps; `averaged` where it is a mean of runs."""
 
     recipe_name: str
     weights: str
-    teachers: tuple[TeacherRun, ...]
     seed: int
     training_s: float
+    teachers: tuple[TeacherRun, ...]
+    averaged: tuple[AveragedRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run directory records besides data, recipe and evaluation; `metrics` are added to the evaluation's."""
+
+    origin: Origin
     num_parameters: int
     num_multiply_adds: int
     metrics: Mapping[str, float]
@@ -73,18 +82,19 @@ class Answers:
 
 def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: Evaluation) -> Run:
     """Everything that is needed to do the run again, and what came of it."""
-    size_px = recipe.network.input_px
+    size_px, origin = recipe.network.input_px, facts.origin
     return Run(
         schema=1,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=dataset.labels,
         input=RunInput(height_px=size_px, width_px=size_px),
         backbone=recipe.network.backbone,
-        recipe=facts.recipe_name,
+        recipe=origin.recipe_name,
         settings=recipe.model_dump(mode="json"),
-        weights=facts.weights,
-        teachers=facts.teachers,
-        seed=facts.seed,
+        weights=origin.weights,
+        teachers=origin.teachers,
+        averaged=origin.averaged,
+        seed=origin.seed,
         versions=_versions(),
         data=DataFingerprint(
             root=str(dataset.root.resolve()),
@@ -99,7 +109,7 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
             **facts.metrics,
         },
         cost=Cost(
-            training_s=facts.training_s,
+            training_s=origin.training_s,
             num_parameters=facts.num_parameters,
             num_multiply_adds=facts.num_multiply_adds,
         ),

@@ -15,12 +15,23 @@ import numpy as np
 
 from edge.data_folder import Dataset, scan
 from edge.errors import DatasetError, InvalidDataError, UsageError
-from edge.run import MODEL_FILE, RUN_FILE, TEST_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
-from train.finish import Origin, finish
+from edge.run import (
+    MODEL_FILE,
+    RUN_FILE,
+    TEST_SPLIT,
+    VAL_SPLIT,
+    AveragedRun,
+    Run,
+    SplitRow,
+    load_run,
+    load_splits,
+    model_digest,
+)
+from train.finish import finish
 from train.material import load_held_out
 from train.metrics import Evaluation
 from train.recipes import Recipe
-from train.run_directory import write_splits
+from train.run_directory import Origin, write_splits
 from train.splits import check_unseen
 
 
@@ -64,6 +75,10 @@ def average_runs(folders: Sequence[Path], shares: Sequence[float] | None, out: P
         weights=" + ".join(f"{one.share:.3g} x {one.folder.name}" for one in ingredients),
         seed=first.run.seed,
         teachers=tuple(dict.fromkeys(teacher for one in ingredients for teacher in one.run.teachers)),
+        averaged=tuple(
+            AveragedRun(path=str(one.folder.resolve()), sha256=model_digest(one.folder), share=one.share)
+            for one in ingredients
+        ),
         training_s=sum(one.run.cost.training_s for one in ingredients if one.run.cost),
     )
     return finish(out, model, dataset, held_out, recipe, origin)

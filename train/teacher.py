@@ -7,7 +7,6 @@ arXiv:2106.05237.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from edge.classifiers.base import softmax
 from edge.data_folder import Dataset
 from edge.errors import InvalidDataError
-from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits
+from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits, model_digest
 from train.devices import mixed_precision
 from train.networks.model import build_model
 from train.recipes import Recipe
@@ -59,8 +58,7 @@ def identify(folders: Sequence[Path]) -> tuple[TeacherRun, ...]:
     """
     for folder in folders:
         load_run(folder)
-    digests = [hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest() for folder in folders]
-    return tuple(TeacherRun(path=str(one.resolve()), sha256=sha) for one, sha in zip(folders, digests, strict=True))
+    return tuple(TeacherRun(path=str(folder.resolve()), sha256=model_digest(folder)) for folder in folders)
 
 
 def load_teacher(folders: Sequence[Path], dataset: Dataset, recipe: Recipe) -> Teacher | None:

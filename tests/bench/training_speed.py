@@ -54,34 +54,22 @@ def measure(data: Path, recipe_name: str, num_batches: int) -> None:
         network.train_on_batch(images, targets, sample_weight=weights)
     bare_s = time.perf_counter() - started_s
     network.fit(batches, epochs=1, shuffle=False, verbose=0)  # traced once more, for the way that fit passes batches
-    steps = step_timer()
+    marks_s: list[float] = []
+    timer = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda *_: marks_s.append(-time.perf_counter()),
+        on_train_batch_end=lambda *_: marks_s.append(time.perf_counter()),
+    )
     started_s = time.perf_counter()
-    network.fit(material.batches(1), epochs=1, shuffle=False, verbose=0, callbacks=[steps])
+    network.fit(material.batches(1), epochs=1, shuffle=False, verbose=0, callbacks=[timer])
     whole_s = time.perf_counter() - started_s
     num_pictures = len(material.sources)
     print(f"{recipe_name} at {recipe.network.train_px}: {num_pictures / whole_s:.1f} pictures/s")
-    print(f"waiting for pictures {1 - steps.computing_s / whole_s:.1%} of the epoch")
+    print(f"waiting for pictures {1 - sum(marks_s) / whole_s:.1%} of the epoch")
     slower = max(0.0, 1 - bare_s / whole_s)
-    print(f"on ready batches {num_pictures / bare_s:.1f} pictures/s: making the pictures costs {slower:.1%} of the epoch")
+    print(f"on ready batches {num_pictures / bare_s:.1f} pictures/s; making pictures costs {slower:.1%} of the epoch")
     started_s = time.perf_counter()
     _ = [batches[index] for index in range(len(batches))]
     print(f"augmentation alone, one thread: {num_pictures / (time.perf_counter() - started_s):.1f} pictures/s")
-
-
-def step_timer():
-    """A Keras callback that adds up the seconds inside of steps."""
-    import keras  # noqa: PLC0415
-
-    class StepTimer(keras.callbacks.Callback):
-        computing_s = 0.0
-
-        def on_train_batch_begin(self, batch, logs=None) -> None:
-            self._started_s = time.perf_counter()
-
-        def on_train_batch_end(self, batch, logs=None) -> None:
-            self.computing_s += time.perf_counter() - self._started_s
-
-    return StepTimer()
 
 
 def few(dataset, num_pictures: int):

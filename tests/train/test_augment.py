@@ -95,6 +95,17 @@ def test_another_ground_keeps_the_item(source: Source) -> None:
     assert image[:20].max() == 0
 
 
+def test_what_keeps_its_ground_is_never_laid_on_another(source: Source) -> None:
+    ranges = STILL.model_copy(update={"background_share": 1.0})
+    black = Source(np.zeros_like(source.image), source.cutout)
+    moved, kept = (
+        [augment(replace(source, keeps_ground=keeps), [black], 96, ranges, chance(seed))[2, 2] for seed in range(20)]
+        for keeps in (False, True)
+    )
+    assert np.abs(np.array(kept, float) - 200).max() < 12
+    assert np.abs(np.array(moved, float) - 200).max() > 100
+
+
 def test_an_item_casts_a_shadow_on_its_ground(source: Source) -> None:
     ranges = STILL.model_copy(update={"cast_shadow_share": 1.0})
     white = np.full((120, 120, 3), 255, np.uint8)

@@ -2,25 +2,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edge.data_folder import scan
 from edge.preprocess import InputSpec, load_picture, to_input
+from tests.train.shapes import draw_item
 from train.batches import TrainingBatches, load_inputs, load_sources
-from train.recipes import load_recipe
+from train.recipes import Augment, load_recipe
+
+RANGES = load_recipe("efficientnet-lite0").augment
 
 
 @pytest.fixture(scope="module")
 def make(shapes: Path):
     dataset = scan(shapes)
-    sources = load_sources(dataset, dataset.rows[:10], 64)
+    sources = load_sources(dataset, dataset.rows[:10], 64, RANGES)
     targets, weights = np.eye(10, dtype=np.float32), np.arange(10, dtype=np.float32)
 
     def build(seed: int = 0, epoch: int = 0) -> TrainingBatches:
-        ranges = load_recipe("efficientnet-lite0").augment
         return TrainingBatches(
-            sources, targets, weights, batch_size=4, size_px=64, ranges=ranges, seed=seed, epoch=epoch
+            sources, targets, weights, batch_size=4, size_px=64, ranges=RANGES, seed=seed, epoch=epoch
         )
 
     return build
@@ -50,8 +53,20 @@ def test_epochs_and_seeds_differ(make) -> None:
 
 def test_sources_keep_their_aspect_and_are_a_little_larger_than_the_input(shapes: Path) -> None:
     dataset = scan(shapes)
-    (source,) = load_sources(dataset, dataset.rows[:1], 64)
+    (source,) = load_sources(dataset, dataset.rows[:1], 64, RANGES)
     assert source.image.shape == (74, 88, 3)  # 80 x 96 scaled by 1.15 * 64 / 80
+
+
+def test_a_picture_without_an_outline_stays_on_its_ground_unless_its_class_comes_as_sheets(tmp_path: Path) -> None:
+    even = np.random.default_rng(0).normal(150, 4, (80, 96, 3)).clip(0, 255).astype(np.uint8)
+    for label in ("bottle", "carton"):
+        (tmp_path / label).mkdir()
+        cv2.imwrite(str(tmp_path / label / "even.png"), even)
+        cv2.imwrite(str(tmp_path / label / "item.png"), draw_item())
+    dataset = scan(tmp_path)
+    sources = load_sources(dataset, dataset.rows, 64, Augment(sheet_labels=("carton",)))
+    stays = {row.path for row, source in zip(dataset.rows, sources, strict=True) if source.keeps_ground}
+    assert stays == {"bottle/even.png"}
 
 
 def test_validation_pictures_are_the_devices_own(shapes: Path) -> None:

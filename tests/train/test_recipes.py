@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import ConfigError, MissingInputError
-from train.recipes import load_recipe, recipe_names, recipe_summary
+from train.recipes import Recipe, load_recipe, recipe_names, recipe_summary
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -22,6 +22,11 @@ def test_every_shipped_recipe_is_sound_and_gives_each_value_a_reason(name: str) 
 def test_overrides_win_and_keep_their_type() -> None:
     recipe = load_recipe("efficientnet-lite0", ["fit.batch_size=3", "network.backbone=efficientnet-lite1"])
     assert (recipe.fit.batch_size, recipe.network.backbone) == (3, "efficientnet-lite1")
+
+
+def test_a_finished_run_lends_its_recipe(trained: tuple[Path, object], small_recipe: Recipe) -> None:
+    assert load_recipe(str(trained[0])) == small_recipe
+    assert load_recipe(str(trained[0]), ["fit.batch_size=3"]).fit.batch_size == 3
 
 
 def test_one_phase_or_all_of_them_can_be_overridden() -> None:

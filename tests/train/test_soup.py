@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from edge.cli import gather, sorter
 from edge.errors import SorterError
 from edge.run import load_run, load_splits
 from tests.train.test_resume import RECIPE
@@ -47,8 +52,29 @@ def test_an_average_is_a_run_whose_weights_are_the_mean_by_shares(runs: list[Pat
         np.testing.assert_allclose(mean, 0.75 * one + 0.25 * other, rtol=1e-5, atol=1e-7)
     run = load_run(tmp_path / "mean")
     assert run.weights == "0.75 x slow + 0.25 x quick"
+    assert [(part.path, part.share) for part in run.averaged] == [(str(slow), 0.75), (str(quick), 0.25)]
+    assert run.averaged[0].sha256 == sha256((slow / "model.keras").read_bytes()).hexdigest()
     assert load_splits(tmp_path / "mean") == load_splits(slow)
     assert json.loads(result.stdout)["accuracy"] == run.metrics["accuracy"]
+
+
+def test_the_reports_own_line_makes_a_run_and_a_mean_again(runs: list[Path], tmp_path: Path) -> None:
+    import keras  # noqa: PLC0415, seconds to import
+
+    from train.report.run_report import write_report  # noqa: PLC0415, as above
+
+    gather()
+    mean = tmp_path / "mean"
+    CliRunner().invoke(average, [*map(str, runs[:2]), "--share", "3", "--share", "1", "--out", str(mean)])
+    for run, out in ((runs[1], tmp_path / "run-again"), (mean, tmp_path / "mean-again")):
+        (line,) = re.findall("<pre>(sorter .*?)</pre>", write_report(run).read_text(encoding="utf-8"))
+        _, *words = shlex.split(html.unescape(line.replace("AGAIN", str(out))))
+        options = ["--no-report"] if words[0] == "train" else []
+        result = CliRunner().invoke(sorter, [*words, *options])
+        assert result.exception is None, result.output
+        weights = [keras.models.load_model(one / "model.keras").get_weights() for one in (run, out)]
+        for one, again in zip(*weights, strict=True):
+            np.testing.assert_allclose(again, one, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize(

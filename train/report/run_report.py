@@ -332,15 +332,25 @@ def _splits(story: Story) -> list[str]:
     return [split for split in (TRAIN_SPLIT, VAL_SPLIT, "test") if split in found]
 
 
+def _command(story: Story) -> str:
+    """The line that makes the run anew, from the recipe as it was run, or the mean from its parts."""
+    run = story.run
+    if run.averaged:
+        words = ["average", *(part.path for part in run.averaged)]
+        options = [("--share", f"{part.share:.6g}") for part in run.averaged]
+    else:
+        words = ["train", run.data.root]
+        options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
+        options += [("--teacher", teacher.path) for teacher in run.teachers]
+    return shlex.join(["sorter", *words, *(word for option in options for word in option), "--out", "AGAIN"])
+
+
 def _again(story: Story) -> str:
     run = story.run
-    options = [("--recipe", run.recipe), ("--weights", run.weights), ("--seed", str(run.seed))]
-    options += [("--teacher", teacher.path) for teacher in run.teachers]
-    command = shlex.join(["sorter", "train", run.data.root, *(word for option in options for word in option)])
     versions = "\n".join(f"{name}=={version}" for name, version in sorted(run.versions.items()))
     return page.section(
         "To do it again",
-        page.listing(command),
+        page.listing(_command(story)),
         page.text(f"Data: {run.data.num_pictures} pictures, sha256 {run.data.sha256}. Splits: splits.csv in the run."),
         page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
         page.folded("Versions", page.listing(versions)),

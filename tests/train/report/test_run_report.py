@@ -52,8 +52,8 @@ def test_it_opens_anywhere(document: str) -> None:
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
 
 
-def test_it_says_how_to_do_the_run_again(document: str, shapes: Path) -> None:
-    assert f"sorter train {shapes} --recipe efficientnet-lite0 --weights imagenet --seed 1" in document
+def test_it_says_how_to_do_the_run_again(document: str, trained: Trained, shapes: Path) -> None:
+    assert f"sorter train {shapes} --recipe {trained[0]} --weights imagenet --seed 1 --out AGAIN" in document
     assert "&quot;batch_size&quot;: 12" in document
 
 
