@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -68,6 +68,18 @@ class Truth(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """An item decided as something else, missed (no `answer`), or decided where nothing was (no `truth`).
+
+    `at_s` is when it was decided or, where it was missed, when it came to rest; seconds since the clip began.
+    """
+
+    at_s: float
+    truth: str | None
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """How a run did. Every event is found or missed; of the found ones each is right, wrong or unknown.
 
@@ -87,13 +99,14 @@ class Score:
     accepted_right: float | None
     settled_to_decided_p50_s: float | None
     settled_to_decided_p95_s: float | None
+    mistakes: tuple[Mistake, ...]
 
     @property
     def is_flawless(self) -> bool:
         """Whether no item was missed, invented or decided twice."""
         return not (self.num_missed or self.num_invented or self.num_doubled)
 
-    def to_json(self) -> dict[str, int | float | None]:
+    def to_json(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""
         return asdict(self)
 
@@ -142,22 +155,31 @@ def check_fits(truth: Truth, duration_s: float) -> None:
 def score(decisions: Sequence[Decision], truth: Truth) -> Score:
     """Hold `decisions`, in any order, against `truth`; both count seconds from the start of the source."""
     of_event: list[list[Decision]] = [[] for _ in truth.events]
-    num_invented = 0
+    invented: list[Decision] = []
     for decision in sorted(decisions, key=lambda decision: decision.decided_s):
         index = _event_of(decision, truth.events)
         if index is None:
-            num_invented += 1
+            invented.append(decision)
         else:
             of_event[index].append(decision)
     answered = [(event, own[0]) for event, own in zip(truth.events, of_event, strict=True) if own]
     verdicts = [_is_right(event, decision) for event, decision in answered]
     waits_s = [decision.decided_s - event.settled for event, decision in answered]
+    mistakes = [Mistake(one.decided_s, None, _answer(one)) for one in invented]
+    mistakes += [
+        Mistake(event.settled, event.label, None) for event, own in zip(truth.events, of_event, strict=True) if not own
+    ]
+    mistakes += [
+        Mistake(decision.decided_s, event.label, _answer(decision))
+        for (event, decision), is_right in zip(answered, verdicts, strict=True)
+        if is_right is False
+    ]
     num_accepted = verdicts.count(True) + verdicts.count(False)
     return Score(
         num_events=len(truth.events),
         num_found=len(answered),
         num_missed=len(truth.events) - len(answered),
-        num_invented=num_invented,
+        num_invented=len(invented),
         num_doubled=sum(max(0, len(own) - 1) for own in of_event),
         num_right=verdicts.count(True),
         num_wrong=verdicts.count(False),
@@ -165,7 +187,13 @@ def score(decisions: Sequence[Decision], truth: Truth) -> Score:
         accepted_right=verdicts.count(True) / num_accepted if num_accepted else None,
         settled_to_decided_p50_s=float(np.percentile(waits_s, 50)) if waits_s else None,
         settled_to_decided_p95_s=float(np.percentile(waits_s, 95)) if waits_s else None,
+        mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.at_s)),
     )
+
+
+def _answer(decision: Decision) -> str:
+    """What was said of an item: its class, or the outcome where none was accepted."""
+    return str(decision.label if decision.outcome is Outcome.ACCEPTED else decision.outcome.value)
 
 
 def _event_of(decision: Decision, events: Sequence[TruthEvent]) -> int | None:

@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from edge.messages import Decision
     from edge.records import DecisionRecord
-    from edge.scoring import Score
+    from edge.scoring import Mistake, Score
     from edge.telemetry import Telemetry
 
 
@@ -64,8 +64,16 @@ def _line(decision: Decision) -> str:
     return f"{decision.decided_s:7.2f} s  {decision.outcome.value:<10}  {guess:<15} {where:<13}  {decision.reason}"
 
 
+def _mistake(mistake: Mistake) -> str:
+    if mistake.answer is None:
+        return f"{mistake.at_s:7.2f} s  {mistake.truth} was missed"
+    if mistake.truth is None:
+        return f"{mistake.at_s:7.2f} s  nothing there was decided as {mistake.answer}"
+    return f"{mistake.at_s:7.2f} s  {mistake.truth} was decided as {mistake.answer}"
+
+
 def _summary(found: Score) -> str:
-    counts = (
+    counts = "".join(f"{_mistake(mistake)}\n" for mistake in found.mistakes) + (
         f"{found.num_events} items: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
         f"{found.num_missed} missed, {found.num_invented} invented, {found.num_doubled} decided twice"
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from edge.config import load_config
 from edge.config.sections import ReplayCameraSection
 from edge.messages import Decision, Image
 from edge.preprocess import load_picture
-from edge.scoring import Truth, TruthEvent, load_truth, score
+from edge.scoring import Score, Truth, TruthEvent, load_truth, score
 from edge.service import open_rehearsal
 from edge.simulation import Conditions, Cutout, Plan, Scene, write_clip
 from edge.simulation.grounds import GROUNDS, render_ground
@@ -79,18 +80,33 @@ def shifted(
     return later, [one.model_copy(update={name: getattr(one, name) + by_s for name in times}) for one in events]
 
 
+def told(name: str, found: Score) -> None:
+    """Print how a clip went, and what was taken for what."""
+    taken = Counter(f"{one.truth or 'nothing'} as {one.answer or 'missed'}" for one in found.mistakes)
+    print(
+        f"{name}: {found.num_found} of {found.num_events} found, {found.num_right} right, {found.num_wrong} wrong,"
+        f" {found.num_unknown} unknown, {found.num_missed} missed, {found.num_invented} invented,"
+        f" {found.num_doubled} decided twice",
+        *(f"{what} ({count})" for what, count in taken.most_common()),
+        sep="; ",
+    )
+
+
 def measure(folder: Path, overrides: list[str]) -> None:
     """Score every clip, and print the sums with 95 % intervals, as if the clips were one after another."""
     decisions: list[Decision] = []
     events: list[TruthEvent] = []
     for clip in sorted(folder.glob("[!.]*.avi")):
         own, truth = decisions_over(clip, overrides), load_truth(clip.with_suffix(".json"))
-        print(f"{clip.name}: {score(own, truth)}")
+        told(clip.name, score(own, truth))
         began_s = events[-1].gone + PAUSE_S if events else 0.0
         later, moved = shifted(own, truth.events, began_s)
         decisions, events = decisions + later, events + moved
     total = score(decisions, Truth(events=tuple(events)))
-    print(total)
+    told("all", total)
+    print(
+        f"from rest to decision: p50 {total.settled_to_decided_p50_s:.2f} s, p95 {total.settled_to_decided_p95_s:.2f} s"
+    )
     for name, part, whole in (
         ("right of the accepted", total.num_right, total.num_right + total.num_wrong),
         ("unknown", total.num_unknown, total.num_events),

@@ -55,6 +55,18 @@ def test_a_decision_where_nothing_was_is_invented() -> None:
     assert not result.is_flawless
 
 
+def test_each_mistake_says_when_and_what_was_taken_for_what() -> None:
+    mistakes = score([decided(2.9, "paper"), decided(6.5)], CLIP).mistakes
+    assert [(one.at_s, one.truth, one.answer) for one in mistakes] == [
+        (2.9, "metal", "paper"),
+        (6.5, None, "metal"),
+        (CLIP.events[1].settled, "glass", None),
+    ]
+    assert score([decided(2.9), decided(8.0, None, Outcome.UNKNOWN)], CLIP).mistakes == ()
+    (several,) = score([decided(3.0, None, Outcome.MULTIPLE), decided(8.1, "glass")], CLIP).mistakes
+    assert several.answer == "multiple"
+
+
 def test_a_second_decision_for_one_item_is_a_double_and_the_first_counts() -> None:
     result = score([decided(3.5, "paper"), decided(2.9), decided(8.0, "glass")], CLIP)
     assert (result.num_doubled, result.num_right, result.num_wrong) == (1, 2, 0)
