@@ -20,9 +20,9 @@ from edge.config.sections import Config
 from edge.consequences import Listener, Outcomes
 from edge.controls import Controls
 from edge.day_budget import DayBudget
-from edge.doctor.machine import Machine
 from edge.drift import DriftWatch
 from edge.journal import Journal, JournalView
+from edge.kernel import hottest_c
 from edge.messages import Decision, Sight
 from edge.pictures import PictureReader, PictureRing, PictureSettings
 from edge.problems import Problems
@@ -176,4 +176,4 @@ def _reporter(
             temperature_c=temperature_c,
         )
 
-    return StateReporter(mqtt, clock, state_now, journal.counts, parts.bins, Machine().hottest_c)
+    return StateReporter(mqtt, clock, state_now, journal.counts, parts.bins, hottest_c)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.doctor.machine import Machine
+from edge.kernel import hottest_c, text, throttled_flags
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
@@ -29,12 +29,12 @@ class Device(BaseModel):
     def here(cls) -> Device:
         """This machine."""
         return cls(
-            name=_text(Path("/proc/device-tree/model")) or platform.machine(),
+            name=text(Path("/proc/device-tree/model")) or platform.machine(),
             processor=_processor(),
             num_cores=len(os.sched_getaffinity(0)),
             kernel=platform.release(),
             python=platform.python_version(),
-            governor=_text(_CPU / "scaling_governor"),
+            governor=text(_CPU / "scaling_governor"),
         )
 
 
@@ -59,34 +59,26 @@ class Reading(BaseModel):
     @classmethod
     def now(cls) -> Reading:
         """What the kernel and the firmware say now."""
-        machine = Machine()
-        khz = _text(_CPU / "scaling_cur_freq")
+        khz = text(_CPU / "scaling_cur_freq")
         clock_mhz = float(khz) / 1000 if khz else None
         return cls(
-            temperature_c=machine.hottest_c(),
+            temperature_c=hottest_c(),
             clock_mhz=clock_mhz,
-            throttled=machine.throttled_flags(),
+            throttled=throttled_flags(),
             load=round(os.getloadavg()[0], 2),
         )
 
 
 def memory_mb(process: int | str = "self") -> tuple[float, float]:
     """Resident memory of this or another process, now and at its peak, in 1e6 bytes."""
-    fields = dict(line.split(":", 1) for line in _text(Path(f"/proc/{process}/status")).splitlines() if ":" in line)
+    fields = dict(line.split(":", 1) for line in text(Path(f"/proc/{process}/status")).splitlines() if ":" in line)
     now, peak = (float(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
     return round(now, 1), round(peak, 1)
 
 
 def _processor() -> str:
-    for line in _text(Path("/proc/cpuinfo")).splitlines():
+    for line in text(Path("/proc/cpuinfo")).splitlines():
         name, _, value = line.partition(":")
         if name.strip() in ("model name", "Model"):
             return value.strip()
     return platform.processor() or "unknown"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
-    except OSError:
-        return ""

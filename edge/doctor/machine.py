@@ -6,13 +6,12 @@ All paths are below `root`, so that a copied or a made-up /proc and /sys can be 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.doctor.finding import Finding, failure, ok, warning
+from edge.kernel import ask, hottest_c, text, throttled_flags
 
 # The firmware of a Raspberry Pi slows down from 80 C, and stops turbo at 85.
 HOT_C, TOO_HOT_C = 75.0, 85.0
@@ -28,7 +27,6 @@ _SECTOR_BYTES = 512
 # Bits of `vcgencmd get_throttled`: those of now, and the same shifted by 16 for "since boot".
 _THROTTLED = {0: "under-voltage", 1: "clock limited", 2: "throttled", 3: "too hot"}
 _SINCE_BOOT = 16
-_THROTTLED_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 
 UNIT = "sorter.service"
 
@@ -56,7 +54,7 @@ class Machine:
 
     def temperature(self) -> Iterator[Finding]:
         """The hottest zone of the processor."""
-        celsius = self.hottest_c()
+        celsius = hottest_c(self._root)
         if celsius is None:
             return
         found = f"{celsius:.0f} C"
@@ -67,15 +65,9 @@ class Machine:
         else:
             yield ok("temperature", found)
 
-    def hottest_c(self) -> float | None:
-        """Degrees Celsius of the hottest zone; None where the kernel tells of none."""
-        zones = (_number(path) for path in sorted(self._root.glob("sys/class/thermal/thermal_zone*/temp")))
-        degrees = [zone / 1000 for zone in zones if zone is not None]
-        return max(degrees, default=None)
-
     def power(self) -> Iterator[Finding]:
         """What a Raspberry Pi's firmware says of its supply."""
-        flags = self.throttled_flags()
+        flags = throttled_flags(self._root)
         if flags is None:
             return
         now = [name for bit, name in _THROTTLED.items() if flags >> bit & 1]
@@ -87,15 +79,6 @@ class Machine:
             yield warning("power", f"since it was switched on: {', '.join(before)}", advice)
         else:
             yield ok("power", "steady since it was switched on")
-
-    def throttled_flags(self) -> int | None:
-        """The bits of `get_throttled`; None on other machines than a Raspberry Pi."""
-        if text := _text(self._root / _THROTTLED_FILE):
-            return int(text, 16)
-        if self._root != Path("/"):
-            return None
-        _, equals, value = ask("vcgencmd", "get_throttled").strip().partition("=")
-        return int(value, 16) if equals else None
 
     def memory(self) -> Iterator[Finding]:
         """What is left for the bin."""
@@ -149,7 +132,7 @@ class Machine:
     def wear(self) -> Iterator[Finding]:
         """What an eMMC says of its own age, in tenths of its life."""
         for path in sorted(self._root.glob("sys/block/mmcblk*/device/life_time")):
-            tenths = max((int(part, 16) for part in _text(path).split()), default=0)
+            tenths = max((int(part, 16) for part in text(path).split()), default=0)
             if tenths == 0:
                 continue
             found = f"{path.parts[-3]}: {min(tenths, 10) * 10} % of its life is over"
@@ -173,52 +156,23 @@ class Machine:
             yield ok("service", found)
 
     def _runs(self, command: str) -> bool:
-        names = (_text(path) for path in self._root.glob("proc/[0-9]*/comm"))
+        names = (text(path) for path in self._root.glob("proc/[0-9]*/comm"))
         return any(name == command[:15] for name in names)
 
     def _available_mb(self) -> float | None:
-        for line in _text(self._root / "proc/meminfo").splitlines():
+        for line in text(self._root / "proc/meminfo").splitlines():
             name, _, rest = line.partition(":")
             if name == "MemAvailable":
                 return float(rest.split()[0]) / 1000
         return None
 
     def _up_s(self) -> float | None:
-        words = _text(self._root / "proc/uptime").split()
+        words = text(self._root / "proc/uptime").split()
         return float(words[0]) if words else None
 
     def _written_mb(self) -> Iterator[tuple[str, float]]:
         """Whole disks only: /sys/block has no partitions; its loop, RAM and optical disks wear nothing out."""
         for path in sorted(self._root.glob("sys/block/*/stat")):
-            fields = _text(path).split()
+            fields = text(path).split()
             if len(fields) > 6 and not path.parent.name.startswith(("loop", "ram", "zram", "dm-", "sr", "nbd")):
                 yield path.parent.name, int(fields[6]) * _SECTOR_BYTES / 1e6
-
-
-def ask(program: str, *arguments: str, timeout_s: float = 30.0) -> str:
-    """What an installed program prints; empty where it is not installed, or does not answer in time."""
-    command = shutil.which(program)
-    if command is None:
-        return ""
-    try:
-        answer = subprocess.run(  # noqa: S603 - found on the PATH, called with this module's own words
-            [command, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return answer.stdout
-
-
-def _text(path: Path) -> str:
-    """The stripped content of a kernel's file, empty where it cannot be read."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(path: Path) -> float | None:
-    try:
-        return float(_text(path))
-    except ValueError:
-        return None

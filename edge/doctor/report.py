@@ -12,9 +12,10 @@ from edge.assembly.places import journal_path
 from edge.config import Config
 from edge.doctor import bin as the_bin
 from edge.doctor.finding import Finding, examine, failure
-from edge.doctor.machine import UNIT, Machine, ask
+from edge.doctor.machine import UNIT, Machine
 from edge.doctor.redaction import hide
 from edge.errors import SorterError
+from edge.kernel import ask
 from edge.whole_file import whole_file
 
 _LOG_LINES = 2000
