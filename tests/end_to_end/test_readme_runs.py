@@ -83,6 +83,7 @@ ELSEWHERE = {
     "sorter data audit": "tests/end_to_end/test_own_photographs.py",
     "sorter train photos/": "tests/end_to_end/test_own_photographs.py",
     "sorter train photos/ --recipe": "tests/train/test_resume.py",
+    "sorter train photos/ --recipe runs/mine": "tests/train/test_soup.py",
     "sorter train photos/ --out runs/mine --resume": "tests/train/test_resume.py",
     "sorter train photos/ --teacher": "tests/train/test_teacher.py",
     "sorter train photos/ --folds": "tests/train/test_session.py",
