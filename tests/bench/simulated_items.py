@@ -1,10 +1,11 @@
 """The whole bin over simulated items on many grounds: found, missed, right, wrong, unknown, and how fast.
 
 python -m tests.bench.simulated_items --trashnet ../shared/data/trashnet --empty ../shared/data/bins/empty
-    [--split val] [--seed 21] [--clips FOLDER] [--set SECTION.KEY=VALUE ...]
+    [--split val] [--seed 21] [--pairs 0.9] [--clips FOLDER] [--set SECTION.KEY=VALUE ...]
 
 Items are cut out of TrashNet's pictures of one split and pasted on drawn and on real grounds, each clip under its
-own light; clips stay in --clips, so that two settings can be held against each other on the same ones.
+own light; clips stay in --clips, so that two settings can be held against each other on the same ones. With --pairs,
+that share of the visits are of two items at once, to be told from one.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def grounds_of(empty: Path, seed: int) -> list[Image]:
     return drawn + [load_picture(path) for path in sorted(empty.glob("*.jpg"))]
 
 
-def build(folder: Path, items: list[Cutout], grounds: list[Image], seed: int) -> None:
+def build(folder: Path, items: list[Cutout], grounds: list[Image], seed: int, pairs: float) -> None:
     """Write the clips that are not there yet, each with its truth."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(0, len(items), ITEMS_PER_CLIP):
@@ -50,7 +51,10 @@ def build(folder: Path, items: list[Cutout], grounds: list[Image], seed: int) ->
         if not clip.with_suffix(".json").exists():
             conditions = Conditions.draw(np.random.default_rng([seed, index]))
             ground = grounds[(index // ITEMS_PER_CLIP) % len(grounds)]
-            write_clip(Scene(items[index : index + ITEMS_PER_CLIP], ground, Plan(), conditions, seed + index), clip)
+            write_clip(
+                Scene(items[index : index + ITEMS_PER_CLIP], ground, Plan(pair_share=pairs), conditions, seed + index),
+                clip,
+            )
 
 
 def decisions_over(clip: Path, overrides: list[str]) -> list[Decision]:
@@ -107,6 +111,14 @@ def measure(folder: Path, overrides: list[str]) -> None:
     print(
         f"from rest to decision: p50 {total.settled_to_decided_p50_s:.2f} s, p95 {total.settled_to_decided_p95_s:.2f} s"
     )
+    num_pairs = sum(event.num_items > 1 for event in events)
+    if num_pairs:
+        num_missed = sum(one.truth == "multiple" for one in total.mistakes)
+        num_seen_twice = sum(one.answer == "multiple" for one in total.mistakes)
+        print(
+            f"two at once: {num_pairs - num_missed} of {num_pairs} said to be several;"
+            f" of {len(events) - num_pairs} single items {num_seen_twice}"
+        )
     for name, part, whole in (
         ("right of the accepted", total.num_right, total.num_right + total.num_wrong),
         ("unknown", total.num_unknown, total.num_events),
@@ -122,6 +134,7 @@ def main() -> None:
     parser.add_argument("--empty", type=Path, required=True)
     parser.add_argument("--split", default="val")
     parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--pairs", type=float, default=0.0)
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     arguments = parser.parse_args()
@@ -129,7 +142,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.clips or Path(scratch)
         items = items_of(arguments.trashnet, arguments.split, NUM_EACH, arguments.seed)
-        build(folder, items, grounds_of(arguments.empty, arguments.seed), arguments.seed)
+        build(folder, items, grounds_of(arguments.empty, arguments.seed), arguments.seed, arguments.pairs)
         measure(folder, arguments.overrides)
 
 

@@ -104,6 +104,23 @@ def test_two_items_apart_are_many_and_one_is_not(watcher: Watcher) -> None:
     assert watcher.see(one, 1.0).phase is Phase.SETTLED
 
 
+def test_two_items_are_told_apart_where_each_lights_the_ground_between(watcher: Watcher) -> None:
+    """What the light surface leaves there is little, but many times what is left elsewhere."""
+    first, second = Box(60, 60, 50, 40), Box(200, 80, 60, 40)
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    glow = 1 + 0.03 * np.exp(-(((x - 155) / 22) ** 2) - ((y - 90) / 30) ** 2)
+    two = with_item(with_item(ground() * glow[..., np.newaxis], first), second, (40, 90, 170))
+    assert watcher.see(two, 1.0).phase is Phase.MANY
+
+
+def test_a_small_item_counts_where_it_is_too_far_off_to_be_a_part(watcher: Watcher) -> None:
+    large, pen = Box(20, 50, 90, 70), Box(250, 80, 30, 6)
+    assert watcher.see(with_item(with_item(ground(), large), pen, (20, 20, 120)), 1.0).phase is Phase.MANY
+    watcher.see(ground(), 1.0)
+    crumb_beside = with_item(with_item(ground(), large), Box(128, 80, 18, 8), (20, 20, 120))
+    assert watcher.see(crumb_beside, 1.0).phase is Phase.SETTLED
+
+
 @pytest.mark.parametrize("gain", [0.6, 0.8, 1.25, 1.6])
 def test_a_step_of_exposure_is_no_item(watcher: Watcher, gain: float) -> None:
     watcher.see(ground() * np.float32(gain), 2.0)
