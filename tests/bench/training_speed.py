@@ -56,8 +56,8 @@ def measure(data: Path, recipe_name: str, num_batches: int) -> None:
     network.fit(batches, epochs=1, shuffle=False, verbose=0)  # traced once more, for the way that fit passes batches
     marks_s: list[float] = []
     timer = keras.callbacks.LambdaCallback(
-        on_train_batch_begin=lambda *_: marks_s.append(-time.perf_counter()),
-        on_train_batch_end=lambda *_: marks_s.append(time.perf_counter()),
+        on_train_batch_begin=lambda *_, **__: marks_s.append(-time.perf_counter()),
+        on_train_batch_end=lambda *_, **__: marks_s.append(time.perf_counter()),
     )
     started_s = time.perf_counter()
     network.fit(material.batches(1), epochs=1, shuffle=False, verbose=0, callbacks=[timer])
