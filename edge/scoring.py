@@ -85,7 +85,8 @@ class Score:
 
     `num_doubled` and `num_invented` count decisions: those beyond the first for an event, and those
     where nothing was. Several items at once are right when the outcome is `multiple`. `settled_to_decided_*`
-    counts from the truth's moment of rest, None when nothing was decided.
+    counts from the truth's moment of rest, None when nothing was decided. `mistakes`, in order of time, are what is
+    missed, invented or wrong; of decisions beyond the first only the number is told.
     """
 
     num_events: int

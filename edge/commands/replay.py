@@ -52,8 +52,9 @@ def replay(
 
     Settings come from --config, and with them this machine's site file; its actuators and broker are left
     alone. The same source and settings print the same lines again, but for the wall time `ts`. With --truth,
-    a last line says how many items were right, missed, invented or decided twice. With --expect, it ends with
-    code 1 when outcome, label or bin of a decision differ, or its time by more than a frame.
+    the last lines say which item was taken for what, and how many were right, missed, invented or decided
+    twice. With --expect, it ends with code 1 when outcome, label or bin of a decision differ, or its time by more
+    than a frame.
     """
     from edge.clock import ReplayClock
     from edge.config import load_config, with_choices, with_site
