@@ -78,6 +78,13 @@ class AveragedRun(_Record):
     share: float = Field(gt=0, le=1)
 
 
+class RunFold(_Record):
+    """Which part of the data a run held out: the `number`th, from 1, of `num_folds`."""
+
+    number: int = Field(ge=1)
+    num_folds: int = Field(ge=2)
+
+
 class Cost(_Record):
     """What the network costs: to train, in wall time, and to run, for one picture of the run's input size."""
 
@@ -87,7 +94,11 @@ class Cost(_Record):
 
 
 class Run(_Record):
-    """`run.json`, schema 1. `settings` is the recipe as it was run, overrides included."""
+    """`run.json`, schema 1. `settings` is the recipe as it was run, overrides included.
+
+    `weights_sha256` is the digest of the file that `weights` names, None where that is none; `fold` is None but in
+    cross-validation.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     created_at: str
@@ -97,9 +108,11 @@ class Run(_Record):
     recipe: str
     settings: dict[str, JsonValue]
     weights: str
+    weights_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     teachers: tuple[TeacherRun, ...] = ()
     averaged: tuple[AveragedRun, ...] = ()
     seed: int
+    fold: RunFold | None = None
     versions: dict[str, str]
     data: DataFingerprint
     metrics: dict[str, float]

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import keras
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
 from edge.errors import AccessDeniedError, ConfigError, DatasetError, StorageError, UsageError
-from edge.run import RUN_FILE, SPLITS_FILE, TeacherRun, load_splits
+from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_splits
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.devices import mixed_precision, share_batches
@@ -33,18 +35,43 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a run starts from, besides its pictures and its recipe."""
+    """What a run starts from, besides its pictures and its recipe; `digest` is that of the file of `weights`."""
 
     weights: str = "imagenet"
     seed: int = 0
     fold: Fold | None = None
     teachers: tuple[TeacherRun, ...] = ()
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, weights: str, seed: int, fold: Fold | None, teachers: Sequence[Path]) -> Self:
+        """The same, with what its files hold.
+
+        Raises:
+            MissingInputError, InvalidDataError: a teacher is no finished run.
+        """
+        digest = None if weights in {"imagenet", "none"} else _digest(Path(weights))
+        named = weights if digest is None else str(Path(weights).resolve())
+        return cls(named, seed, fold, identify(teachers), digest)
 
     def key(self, recipe: Recipe, dataset: Dataset) -> str:
         """A digest of all that decides a run: one that was stopped goes on under the same key only."""
-        taught_by = " ".join(teacher.sha256 for teacher in self.teachers)
+        files = " ".join(filter(None, (*(teacher.sha256 for teacher in self.teachers), self.digest)))
         return run_key(
-            recipe.model_dump_json(), repr((self.weights, self.seed, self.fold)), taught_by, fingerprint(dataset)
+            recipe.model_dump_json(), repr((self.weights, self.seed, self.fold)), files, fingerprint(dataset)
+        )
+
+    def origin(self, recipe: Recipe, recipe_name: str, training_s: float) -> Origin:
+        """What the run directory keeps of it; a network that can take no such weights started from none."""
+        has_weights = is_pretrained(recipe, self.weights)
+        return Origin(
+            recipe_name=recipe_name,
+            weights=self.weights if has_weights else "none",
+            weights_sha256=self.digest if has_weights else None,
+            teachers=self.teachers,
+            seed=self.seed,
+            fold=None if self.fold is None else RunFold(number=self.fold.number, num_folds=self.fold.num_folds),
+            training_s=training_s,
         )
 
 
@@ -75,7 +102,7 @@ def train(
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
     """
-    start = Start(weights, seed, fold, identify(teachers))
+    start = Start.of(weights, seed, fold, teachers)
     _check_target(out, resume=resume)
     dataset = prepare(root, recipe, start)
     key = start.key(recipe, dataset)
@@ -100,14 +127,16 @@ def train(
             watch=Watch(on_step, on_epoch),
         )
         shipped = fitter.run(checkpoint)
-        origin = Origin(
-            recipe_name=recipe_name,
-            weights=start.weights if is_pretrained(recipe, start.weights) else "none",
-            teachers=start.teachers,
-            seed=start.seed,
-            training_s=sum(epoch.epoch_s for epoch in fitter.history),
-        )
+        origin = start.origin(recipe, recipe_name, sum(epoch.epoch_s for epoch in fitter.history))
         return finish(out, shipped, dataset, material.held_out, recipe, origin)
+
+
+def _digest(path: Path) -> str | None:
+    """Of a file's bytes; None where it cannot be read, as is said where the weights are loaded."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def _network(recipe: Recipe, dataset: Dataset, weights: str) -> tuple[keras.Model, bool]:

@@ -29,6 +29,7 @@ from edge.run import (
     Cost,
     DataFingerprint,
     Run,
+    RunFold,
     RunInput,
     SplitRow,
     TeacherRun,
@@ -60,6 +61,8 @@ class Origin:
     training_s: float
     teachers: tuple[TeacherRun, ...]
     averaged: tuple[AveragedRun, ...] = ()
+    weights_sha256: str | None = None
+    fold: RunFold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,11 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
         recipe=origin.recipe_name,
         settings=recipe.model_dump(mode="json"),
         weights=origin.weights,
+        weights_sha256=origin.weights_sha256,
         teachers=origin.teachers,
         averaged=origin.averaged,
         seed=origin.seed,
+        fold=origin.fold,
         versions=_versions(),
         data=DataFingerprint(
             root=str(dataset.root.resolve()),

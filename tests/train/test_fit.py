@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import csv
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from edge.data_folder import scan
+from edge.data_folder import Dataset, scan
 from edge.errors import DatasetError, MissingInputError, StorageError, UsageError
 from edge.run import load_run, load_splits
 from tests.train.shapes import LABELS
 from train.batches import load_inputs
-from train.fit import train
+from train.fit import Start, train
 from train.material import class_weights
 from train.metrics import Evaluation
 from train.phases import predict
@@ -115,6 +116,17 @@ def test_weights_that_have_seen_what_is_held_out_are_warned_of(
                 seed=seed,
             )
         assert ("the figures of this run will be too high" in caplog.text) == (seed == 2)
+
+
+def test_weights_from_a_file_are_recorded_by_what_is_in_it(tmp_path: Path, small_recipe: Recipe) -> None:
+    file, data = tmp_path / "first.keras", Dataset(tmp_path, ("a", "b"), ())
+    file.write_bytes(b"some weights")
+    start = Start.of(str(file), 1, None, ())
+    origin = start.origin(small_recipe, "x", 0.0)
+    assert (origin.weights, origin.weights_sha256) == (str(file), sha256(b"some weights").hexdigest())
+    file.write_bytes(b"other weights")
+    assert Start.of(str(file), 1, None, ()).key(small_recipe, data) != start.key(small_recipe, data)
+    assert Start.of("imagenet", 1, None, ()).origin(small_recipe, "x", 0.0).weights_sha256 is None
 
 
 def test_the_same_seed_gives_the_same_weights(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge.run import load_splits
+from edge.run import load_run, load_splits
 from tests.train.test_resume import RECIPE
 from train.cli import train
+from train.report.run_report import write_report
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
@@ -34,3 +35,9 @@ def test_folds_hold_every_picture_out_once_and_their_answers_are_pooled(shapes: 
     assert recorded["accuracy"] == answer["accuracy"]
     assert sum(recorded["fold_accuracies"]) / 2 == pytest.approx(answer["accuracy"], abs=0.01)
     assert list((tmp_path / "cv" / "fold1" / "tensorboard").iterdir())
+    fold = load_run(tmp_path / "cv" / "fold2").fold
+    assert fold is not None
+    assert (fold.number, fold.num_folds) == (2, 2)
+    report = write_report(tmp_path / "cv" / "fold2").read_text(encoding="utf-8")
+    assert "--folds 2 --out AGAIN" in report
+    assert "This is fold 2 of 2" in report

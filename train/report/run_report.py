@@ -342,7 +342,17 @@ def _command(story: Story) -> str:
         words = ["train", run.data.root]
         options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
         options += [("--teacher", teacher.path) for teacher in run.teachers]
+        options += [("--folds", str(run.fold.num_folds))] if run.fold else []
     return shlex.join(["sorter", *words, *(word for option in options for word in option), "--out", "AGAIN"])
+
+
+def _sources(run: Run) -> list[str]:
+    said = [f"Data: {run.data.num_pictures} pictures, sha256 {run.data.sha256}. Splits: splits.csv in the run."]
+    if run.fold:
+        said.append(f"This is fold {run.fold.number} of {run.fold.num_folds}; the line makes all of them.")
+    if run.weights_sha256:
+        said.append(f"First weights: sha256 {run.weights_sha256}.")
+    return said
 
 
 def _again(story: Story) -> str:
@@ -351,7 +361,7 @@ def _again(story: Story) -> str:
     return page.section(
         "To do it again",
         page.listing(_command(story)),
-        page.text(f"Data: {run.data.num_pictures} pictures, sha256 {run.data.sha256}. Splits: splits.csv in the run."),
+        page.text(" ".join(_sources(run))),
         page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
         page.folded("Versions", page.listing(versions)),
     )
