@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.examples import Example
-from edge.classifiers.taught import Blend, SiteHead, features_of, likeness_to, nearness, opinion, widened
+from edge.classifiers.taught import Blend, Known, SiteHead, features_of, opinion, widened
 from edge.light import PLAIN_LIGHT, Light
 
 Floats = NDArray[np.float32]
@@ -135,17 +135,15 @@ def hold_out(views: Views) -> HeldOut:
 
 
 def fit_head(
-    examples: Sequence[Example], labels: Sequence[str], known: Floats, light: Light = PLAIN_LIGHT
+    examples: Sequence[Example], labels: Sequence[str], known: Known, light: Light = PLAIN_LIGHT
 ) -> tuple[SiteHead, Floats]:
     """The head that these examples make, and the joined scores (M, C) of each of the M examples held out.
 
-    `labels` are all classes, the network's first; `known` (K, D) are its class means; at least one example. `light` is
-    what was undone in the examples' pictures.
+    `labels` are all classes, the network's first; at least one example. `light` is what was undone in the examples'
+    pictures.
     """
     views = Views.of(examples, labels)
     unseen = hold_out(views)
-    known = features_of(known)
-    leads = unseen.nearest - likeness_to(known, views.features)
     blend = _weigh(views, unseen.says)
     weights, bias = _Ridge.fit(views.cosines, views.class_index, len(labels)).on_features(views.features)
     head = SiteHead(
@@ -157,7 +155,7 @@ def fit_head(
         blend=blend,
         light=light,
     )
-    return head, _by_example(blend.join(views.scores, unseen.says, nearness(leads)), views)
+    return head, _by_example(blend.join(views.scores, unseen.says, known.leaves(unseen.nearest, views.features)), views)
 
 
 def network_scores(examples: Sequence[Example], num_classes: int) -> Floats:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from calibration.examples import Example, count, encode_examples, from_jpeg
 from calibration.fitting import fit_head, network_scores
 from edge.bundle import Bundle
-from edge.classifiers.taught import SiteHead, encode_head, features_of
+from edge.classifiers.taught import (
+    LEADS_MEANS_BY,
+    LEADS_PROTOTYPES_BY,
+    Known,
+    SiteHead,
+    encode_head,
+    features_of,
+)
 from edge.errors import UsageError
 from edge.light import PLAIN_LIGHT, Light, light_of
 from edge.novelty import load_novelty
@@ -142,10 +149,7 @@ def _lesson(bundle: Bundle, kept: tuple[Example, ...], seen: Sequence[Example], 
     """What `kept` teach as `seen` in that light, and how unlikely it finds their labels, held out: a mean in nats."""
     own = bundle.manifest.labels
     labels = (*own, *dict.fromkeys(example.label for example in kept if example.label not in own))
-    novelty = load_novelty(bundle)
-    size = kept[0].embeddings.shape[1]
-    known = np.zeros((0, size), np.float32) if novelty is None else novelty.means
-    head, held_out = fit_head(seen, labels, known, light)
+    head, held_out = fit_head(seen, labels, _known_to(bundle, kept[0].embeddings.shape[1]), light)
     truth = np.array([labels.index(example.label) for example in kept])
     before = network_scores(kept, len(labels)).argmax(axis=1) == truth
     after = held_out.argmax(axis=1) == truth
@@ -153,6 +157,16 @@ def _lesson(bundle: Bundle, kept: tuple[Example, ...], seen: Sequence[Example], 
     losses = -np.log(np.maximum(held_out[np.arange(len(truth)), truth], _SMALLEST))
     surprise = np.mean([losses[truth == index].mean() for index in np.unique(truth)])
     return Lesson(labels, kept, head, reports), float(surprise)
+
+
+def _known_to(bundle: Bundle, embedding_size: int) -> Known:
+    """What the bundle's network knows by itself, as far as the bundle says."""
+    novelty = load_novelty(bundle)
+    if novelty is None:
+        return Known(np.zeros((0, embedding_size), np.float32), LEADS_MEANS_BY)
+    if len(novelty.prototypes):
+        return Known(features_of(novelty.prototypes), LEADS_PROTOTYPES_BY)
+    return Known(features_of(novelty.means), LEADS_MEANS_BY)
 
 
 def checked_label(label: str, labels: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
-from edge.novelty import CLASS_MEANS, encode_class_means
+from edge.novelty import CLASS_MEANS, PROTOTYPES, encode_vectors
 from edge.preprocess import Image
 
 if TYPE_CHECKING:
@@ -126,14 +126,15 @@ class _Gate:
         update = {
             "temperature": measured.temperature,
             "metrics": _metrics(measured),
-            "novelty": NoveltyFile(class_means=CLASS_MEANS, max_distance=max_distance),
+            "novelty": NoveltyFile(class_means=CLASS_MEANS, prototypes=PROTOTYPES, max_distance=max_distance),
         }
         manifest = with_golden(manifest.model_copy(update=update), golden)
         kept_in = self.settings.rescue if measured.kept else None
         card = write_card(source.run, manifest, measured.parities, measured.losses, _names(measured.kept), kept_in)
         files = {
             MODEL: measured.model.content,
-            CLASS_MEANS: encode_class_means(novelty.means),
+            CLASS_MEANS: encode_vectors(novelty.means),
+            PROTOTYPES: encode_vectors(novelty.prototypes),
             CARD: card.encode(),
             REPRESENTATIVE: "".join(f"{row.path}\n" for row in source.representative).encode(),
             **{name: picture.content for name, picture in golden.items()},

@@ -12,7 +12,7 @@ from convert.representative import choose_representative
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import InvalidDataError
 from edge.messages import Box, Image
-from edge.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance
+from edge.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance, fit_prototypes
 from edge.preprocess import InputSpec, to_input
 from edge.run import VAL_SPLIT, SplitRow
 from edge.simulation.outline import find_outline
@@ -29,7 +29,7 @@ Reader = Callable[[SplitRow], Image]
 def fit_novelty(
     classifier: LiteRTClassifier, read: Reader, rows: Sequence[SplitRow], seed: int, progress: Progress = silently
 ) -> Novelty:
-    """Class means of training pictures, and the distance within which nearly all held-out ones lie.
+    """Class means and prototypes of training pictures, and the distance within which nearly all held-out ones lie.
 
     Each held-out one counts by the strangest of its `views`, since a device shows the network an item nearer and
     on another ground than photographs do. `classifier` is the very model that will run, `read` gives a picture
@@ -51,7 +51,8 @@ def fit_novelty(
         distances(means, _embeddings(classifier, views(read(row), spec))).max()
         for row in progress(held_out, "held-out items")
     ]
-    return Novelty(means, fit_max_distance(np.array(strangest, np.float32)))
+    prototypes = fit_prototypes(known, label_indices, len(labels))
+    return Novelty(means, fit_max_distance(np.array(strangest, np.float32)), prototypes)
 
 
 def views(image: Image, spec: InputSpec) -> Iterator[Image]:

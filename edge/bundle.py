@@ -89,9 +89,13 @@ class Golden(_Strict):
 
 
 class NoveltyFile(_Strict):
-    """What known items look like: the file with each class's mean embedding, and how far one may be from it."""
+    """What known items look like: the file with each class's mean embedding, and how far one may be from it.
+
+    `prototypes` is the file with several typical embeddings of each class, None in bundles made before there were any.
+    """
 
     class_means: RelativeName
+    prototypes: RelativeName | None = None
     max_distance: float = Field(gt=0, le=2)
 
 
@@ -116,7 +120,7 @@ class Manifest(_Strict):
             raise ValueError("labels must differ from each other")
         wanted = {MODEL, *(golden.picture for golden in self.golden)}
         if self.novelty is not None:
-            wanted.add(self.novelty.class_means)
+            wanted |= {name for name in (self.novelty.class_means, self.novelty.prototypes) if name}
             if self.outputs.embedding_size is None:
                 raise ValueError("novelty needs a model that gives an embedding of known size")
         if missing := sorted(wanted - set(self.files)):

@@ -1,16 +1,19 @@
-"""Is this anything the network was trained on: how far an embedding points away from every class.
+"""What the network knows, and is this anything it was trained on: how far an embedding points away from every class.
 
-The distance is one minus the cosine between the embedding and the nearest class mean.
-`tests/bench/novelty.py` holds it against the scores, their energy (Liu et al. 2020), the Mahalanobis distance
-(Lee et al. 2018) and the residual outside a subspace (Wang et al. 2022).
+The distance is one minus the cosine between the embedding and the nearest class mean. `tests/bench/novelty.py` holds it
+against the scores, their energy (Liu et al. 2020), the Mahalanobis distance (Lee et al. 2018), the residual outside a
+subspace (Wang et al. 2022), and the nearest of several prototypes of each class. These refuse more strangers, but also
+more known items of places that no training has seen; teaching keeps to them (`edge.classifiers.taught`).
 """
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +23,14 @@ from edge.errors import BundleError, InvalidDataError
 if TYPE_CHECKING:
     from edge.bundle import Bundle
 
-CLASS_MEANS = "class_means.npy"
+CLASS_MEANS, PROTOTYPES = "class_means.npy", "prototypes.npy"
 
 # Of known items this share may look strange. Frames are averaged before they are judged, which makes it less.
 REFUSED_SHARE = 0.02
+
+# Of each class. Between 4 and 16 taught bins do as well, and keep as much of what they knew.
+NUM_PROTOTYPES = 8
+_KMEANS_TRIES, _KMEANS_UNTIL = 3, (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)
 
 _FARTHEST = 2.0
 # Of fewer known items not even the spread of their distances is known.
@@ -34,10 +41,14 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Novelty:
-    """What known items look like: `means` (C, D) of unit length, and how far from them one may be, 0..2."""
+    """What known items look like: `means` (C, D) of unit length, and how far from them one may be, 0..2.
+
+    `prototypes` (P, D) of unit length are several of each class; none where a bundle was made before there were any.
+    """
 
     means: Vectors
     max_distance: float
+    prototypes: Vectors
 
     def distance(self, embedding: Vectors) -> float:
         """How far an embedding (D,) points away from the nearest class, 0 (the same way) to 2 (the opposite)."""
@@ -45,7 +56,7 @@ class Novelty:
 
     def joined_by(self, means: Vectors) -> Self:
         """The same, with further classes (K, D) known, such as those that were taught."""
-        return type(self)(np.concatenate([self.means, _unit(means)]), self.max_distance)
+        return replace(self, means=np.concatenate([self.means, _unit(means)]))
 
 
 def fit_class_means(embeddings: Vectors, label_indices: NDArray[np.integer], num_classes: int) -> Vectors:
@@ -59,6 +70,21 @@ def fit_class_means(embeddings: Vectors, label_indices: NDArray[np.integer], num
         raise InvalidDataError(f"no embedding of class {int(counts.argmin())}: expected at least one picture of each")
     means = np.stack([embeddings[label_indices == index].mean(axis=0) for index in range(num_classes)])
     return _unit(means.astype(np.float32))
+
+
+def fit_prototypes(embeddings: Vectors, label_indices: NDArray[np.integer], num_classes: int) -> Vectors:
+    """The centers of the clusters of each class, (P, D) of unit length, from training embeddings (N, D).
+
+    k-means on their directions, the same each time; NUM_PROTOTYPES of a class, or as many as it has embeddings.
+    """
+    directions, found = _unit(embeddings), []
+    for index in range(num_classes):
+        own = directions[label_indices == index]
+        num = min(NUM_PROTOTYPES, len(own))
+        cv2.setRNGSeed(0)
+        _, _, centers = cv2.kmeans(own, num, None, _KMEANS_UNTIL, _KMEANS_TRIES, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+        found.append(centers)
+    return _unit(np.concatenate(found))
 
 
 def fit_max_distance(known: Vectors, refused_share: float = REFUSED_SHARE) -> float:
@@ -80,10 +106,10 @@ def distances(means: Vectors, embeddings: Vectors) -> NDArray[np.float32]:
     return nearest
 
 
-def encode_class_means(means: Vectors) -> bytes:
-    """The file that a bundle carries: a NumPy array (C, D) float32."""
+def encode_vectors(vectors: Vectors) -> bytes:
+    """The file that a bundle carries: a NumPy array (N, D) float32."""
     encoded = io.BytesIO()
-    np.save(encoded, means.astype("<f4"), allow_pickle=False)
+    np.save(encoded, vectors.astype("<f4"), allow_pickle=False)
     return encoded.getvalue()
 
 
@@ -91,20 +117,27 @@ def load_novelty(bundle: Bundle) -> Novelty | None:
     """What the bundle knows about strangers, None where it says nothing.
 
     Raises:
-        BundleError: the file is no array of one embedding for each label.
+        BundleError: a file is no array of embeddings, or not of one for each label.
     """
-    manifest = bundle.manifest
-    if manifest.novelty is None:
+    manifest, known = bundle.manifest, bundle.manifest.novelty
+    if known is None:
         return None
-    path = bundle.path / manifest.novelty.class_means
+    size = manifest.outputs.embedding_size
+    means = _load_vectors(bundle.path / known.class_means, len(manifest.labels), size)
+    prototypes = means[:0] if known.prototypes is None else _load_vectors(bundle.path / known.prototypes, None, size)
+    return Novelty(means, known.max_distance, prototypes)
+
+
+def _load_vectors(path: Path, num: int | None, size: int | None) -> Vectors:
+    """Embeddings (num, size) of unit length; at least one where `num` is None."""
     try:
-        means = np.load(path, allow_pickle=False)
+        vectors = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise BundleError(f"{path} is no NumPy array ({error}): convert the model again") from None
-    expected = (len(manifest.labels), manifest.outputs.embedding_size)
-    if means.shape != expected or means.dtype != np.float32 or not np.isfinite(means).all():
-        raise BundleError(f"{path}: expected finite float32 {expected}, found {means.dtype} {means.shape}")
-    return Novelty(_unit(means), manifest.novelty.max_distance)
+    expected = (num or max(1, len(np.atleast_1d(vectors))), size)
+    if vectors.shape != expected or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
+        raise BundleError(f"{path}: expected finite float32 {expected}, found {vectors.dtype} {vectors.shape}")
+    return _unit(vectors)
 
 
 def _unit(vectors: Vectors) -> Vectors:

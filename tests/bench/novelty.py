@@ -26,7 +26,7 @@ from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.cameras.replay import VideoFile, pictures_below
 from edge.classifiers.litert import LiteRTClassifier
 from edge.messages import Image
-from edge.novelty import REFUSED_SHARE, distances, fit_class_means
+from edge.novelty import REFUSED_SHARE, distances, fit_class_means, fit_prototypes
 from edge.preprocess import load_picture, to_input
 
 Floats = NDArray[np.float32]
@@ -87,6 +87,7 @@ def measures(known: Answers, num_classes: int) -> dict[str, Measure]:
     """Each says how strange pictures are; greater is stranger."""
     means = np.stack([known.embeddings[known.truth == index].mean(axis=0) for index in range(num_classes)])
     directions = fit_class_means(known.embeddings, known.truth, num_classes)
+    prototypes = fit_prototypes(known.embeddings, known.truth, num_classes)
     within = known.embeddings - means[known.truth]
     # As many axes as carry most of the variance; the rest of the space has its mean variance.
     _, lengths, axes = np.linalg.svd(within, full_matrices=False)
@@ -97,6 +98,7 @@ def measures(known: Answers, num_classes: int) -> dict[str, Measure]:
         "highest score": lambda one: 1 - softmax(one.logits).max(axis=1),
         "energy": lambda one: -np.logaddexp.reduce(one.logits, axis=1),
         "nearest mean, cosine": lambda one: distances(directions, one.embeddings),
+        "nearest prototype, cosine": lambda one: distances(prototypes, one.embeddings),
         "nearest mean, Euclid": lambda one: np.linalg.norm(one.embeddings[:, None] - means[None], axis=2).min(axis=1),
         "Mahalanobis, 128 axes": lambda one: mahalanobis(one.embeddings, means, variances, axes, 128),
         "residual of 32 axes": lambda one: residual(one.embeddings - center, main_axes[:32]),

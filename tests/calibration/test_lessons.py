@@ -18,14 +18,14 @@ from calibration.examples import (
 from calibration.fitting import fit_head
 from calibration.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.classifiers.taught import decode_head, encode_head
+from edge.classifiers.taught import Known, decode_head, encode_head
 from edge.errors import InvalidDataError, UsageError
 from edge.light import Light
 from edge.messages import Image
 
 SIZE = 64
 OWN = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
-NONE_KNOWN = np.zeros((0, SIZE), np.float32)
+NONE_KNOWN = Known(np.zeros((0, SIZE), np.float32), 0.03)
 
 
 def examples_of(label: str, num: int, seed: int, says: str = "paper", spread: float = 0.4) -> list[Example]:

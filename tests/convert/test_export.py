@@ -16,7 +16,7 @@ from convert.writer import write_bundle
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.errors import BundleError, InvalidDataError, MissingInputError
-from edge.novelty import REFUSED_SHARE, load_novelty
+from edge.novelty import NUM_PROTOTYPES, REFUSED_SHARE, load_novelty
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, RUN_FILE, SPLITS_FILE, load_run, load_splits
 
@@ -93,6 +93,7 @@ def test_the_bundle_knows_what_its_items_look_like(finished_run: Path, int8_bund
     embeddings = [embedding for picture in pictures if (embedding := classifier.infer(picture)[1]) is not None]
     is_refused = [novelty.distance(embedding) > novelty.max_distance for embedding in embeddings]
 
+    assert novelty.prototypes.shape == (len(run.labels) * NUM_PROTOTYPES, novelty.means.shape[1])
     assert len(embeddings) == len(held_out)
     assert 0 < sum(is_refused) <= max(1, round(2 * REFUSED_SHARE * len(held_out)))  # the limit lies between two
     black = classifier.infer(np.zeros((32, 32, 3), np.uint8))[1]
@@ -120,7 +121,7 @@ def test_the_input_may_have_another_size_than_in_training(finished_run: Path, tm
 
 def test_a_bundle_with_one_changed_byte_is_refused_whichever_file_it_is_in(int8_bundle: Bundle, tmp_path: Path) -> None:
     names = [*int8_bundle.manifest.files, MANIFEST]
-    assert len(names) == 9
+    assert len(names) == 10
     for number, name in enumerate(names):
         copy = Path(shutil.copytree(int8_bundle.path, tmp_path / str(number)))
         content = bytearray((copy / name).read_bytes())

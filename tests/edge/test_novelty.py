@@ -13,13 +13,16 @@ from edge.bundle import MANIFEST, MODEL, Bundle, load_bundle
 from edge.errors import BundleError, InvalidDataError
 from edge.novelty import (
     CLASS_MEANS,
+    NUM_PROTOTYPES,
+    PROTOTYPES,
     REFUSED_SHARE,
     Novelty,
     Vectors,
     distances,
-    encode_class_means,
+    encode_vectors,
     fit_class_means,
     fit_max_distance,
+    fit_prototypes,
     load_novelty,
 )
 
@@ -35,8 +38,13 @@ def embeddings(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return (centers[label_indices] + noise).astype(np.float32), label_indices
 
 
-def bundle_with(folder: Path, means: bytes) -> Bundle:
+def known_by(means: Vectors, max_distance: float) -> Novelty:
+    return Novelty(means, max_distance, means[:0])
+
+
+def bundle_with(folder: Path, means: bytes, prototypes: bytes | None = None) -> Bundle:
     files = {MODEL: b"a model", CLASS_MEANS: means}
+    files |= {} if prototypes is None else {PROTOTYPES: prototypes}
     manifest = {
         "schema": 1,
         "name": "drawn",
@@ -45,7 +53,11 @@ def bundle_with(folder: Path, means: bytes) -> Bundle:
         "input": {"height_px": 32, "width_px": 32},
         "outputs": {"logits": 0, "embedding": 1, "embedding_size": SIZE},
         "temperature": 1.0,
-        "novelty": {"class_means": CLASS_MEANS, "max_distance": 0.25},
+        "novelty": {
+            "class_means": CLASS_MEANS,
+            "max_distance": 0.25,
+            **({} if prototypes is None else {"prototypes": PROTOTYPES}),
+        },
         "files": {name: sha256(content).hexdigest() for name, content in files.items()},
     }
     for name, content in files.items():
@@ -86,13 +98,13 @@ def test_of_hardly_any_known_items_nothing_is_refused() -> None:
 
 def test_the_distance_does_not_depend_on_the_length_of_an_embedding() -> None:
     known, label_indices = embeddings(30, 1)
-    novelty = Novelty(fit_class_means(known, label_indices, NUM_CLASSES), 0.5)
+    novelty = known_by(fit_class_means(known, label_indices, NUM_CLASSES), 0.5)
     assert novelty.distance(known[0]) == pytest.approx(novelty.distance(known[0] * 7), abs=1e-6)
     assert novelty.distance(np.zeros(SIZE, np.float32)) == 1
 
 
 def test_a_class_that_joins_is_no_stranger_any_more() -> None:
-    novelty = Novelty(fit_class_means(*embeddings(30, 1), NUM_CLASSES), 0.1)
+    novelty = known_by(fit_class_means(*embeddings(30, 1), NUM_CLASSES), 0.1)
     stranger = np.abs(np.random.default_rng(3).normal(size=SIZE)).astype(np.float32)
     assert novelty.distance(stranger) > novelty.max_distance
     assert novelty.joined_by(stranger[None]).distance(stranger) == pytest.approx(0, abs=1e-6)
@@ -105,17 +117,44 @@ def test_each_class_needs_an_embedding() -> None:
 
 def test_a_bundle_carries_what_known_items_look_like(tmp_path: Path) -> None:
     means = fit_class_means(*embeddings(30, 1), NUM_CLASSES)
-    novelty = load_novelty(bundle_with(tmp_path, encode_class_means(means)))
+    novelty = load_novelty(bundle_with(tmp_path, encode_vectors(means)))
     assert novelty is not None
     assert novelty.max_distance == 0.25
     assert novelty.means == pytest.approx(means, abs=1e-6)
+    assert len(novelty.prototypes) == 0  # of a bundle that was made before there were any
+
+
+def test_prototypes_are_one_for_each_kind_of_a_class(tmp_path: Path) -> None:
+    kinds = np.repeat(np.eye(SIZE, dtype=np.float32)[: 2 * NUM_PROTOTYPES], 5, axis=0)
+    label_indices = np.repeat([0, 1], 5 * NUM_PROTOTYPES)
+    few = 3 * np.eye(SIZE, dtype=np.float32)[-2:]
+    seen, labels = np.concatenate([kinds, few]), np.concatenate([label_indices, [2, 2]])
+
+    prototypes = fit_prototypes(seen, labels, NUM_CLASSES)
+
+    assert len(prototypes) == 2 * NUM_PROTOTYPES + 2
+    assert distances(prototypes, seen).max() < 1e-6
+    np.testing.assert_array_equal(prototypes, fit_prototypes(seen, labels, NUM_CLASSES))
+    bundle = bundle_with(tmp_path, encode_vectors(prototypes[:NUM_CLASSES]), encode_vectors(prototypes))
+    novelty = load_novelty(bundle)
+    assert novelty is not None
+    assert novelty.prototypes == pytest.approx(prototypes, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"no array", "is no NumPy array"), (encode_class_means(np.ones((2, SIZE), np.float32)), "found float32")],
+    [(b"no array", "is no NumPy array"), (encode_vectors(np.ones((2, SIZE), np.float32)), "found float32")],
 )
 def test_a_file_that_does_not_fit_the_manifest_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
     bundle = bundle_with(tmp_path, content)
     with pytest.raises(BundleError, match=complaint):
         load_novelty(bundle)
+
+
+@pytest.mark.parametrize(
+    "content", [np.ones((2, SIZE - 1)), np.zeros((0, SIZE)), np.float32(1), np.full((1, SIZE), np.nan)]
+)
+def test_prototypes_that_do_not_fit_are_refused(tmp_path: Path, content: np.ndarray) -> None:
+    means = encode_vectors(fit_class_means(*embeddings(30, 1), NUM_CLASSES))
+    with pytest.raises(BundleError, match=r"prototypes\.npy: expected finite float32"):
+        load_novelty(bundle_with(tmp_path, means, encode_vectors(content)))

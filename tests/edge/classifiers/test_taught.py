@@ -8,13 +8,12 @@ import pytest
 
 from edge.classifiers.taught import (
     Blend,
+    Known,
     SiteHead,
     TaughtClassifier,
     decode_head,
     encode_head,
     features_of,
-    likeness_to,
-    nearness,
 )
 from edge.errors import InvalidDataError
 from edge.light import Light, ground_of
@@ -40,13 +39,17 @@ def direction(index: int) -> np.ndarray:
     return np.eye(SIZE, dtype=np.float32)[index]
 
 
+def knows(*indices: int, leads_by: float = 0.03) -> Known:
+    return Known(np.eye(SIZE, dtype=np.float32)[list(indices)], leads_by)
+
+
 def battery_head(*, knows_means: bool = True) -> SiteHead:
     """Says battery along the first direction; the network knows the second."""
     weights = np.zeros((SIZE, 3), np.float32)
     weights[0, 2] = 1.0
     return SiteHead(
         features=direction(0)[None],
-        known=direction(1)[None] if knows_means else np.zeros((0, SIZE), np.float32),
+        known=knows(1) if knows_means else knows(),
         weights=weights,
         bias=np.zeros(3, np.float32),
         means=direction(0)[None],
@@ -140,8 +143,22 @@ def test_features_ignore_the_length_of_an_embedding_and_survive_zeros() -> None:
 
 
 def test_the_head_has_all_to_say_at_a_lead_and_nothing_far_behind() -> None:
-    np.testing.assert_allclose(nearness(np.array([0.3, 0.03, -0.06, -1.0], np.float32)), [1, 1, 0, 0], atol=1e-6)
-    assert likeness_to(np.zeros((0, 2), np.float32), np.ones((3, 2), np.float32)).shape == (3,)
+    seen, nearest = np.tile(0.6 * direction(1), (5, 1)), np.array([0.9, 0.63, 0.59, 0.55, 0.0], np.float32)
+    np.testing.assert_allclose(knows(1).leaves(nearest, seen), [1, 1, 0.5, 0, 0], atol=1e-5)
+    np.testing.assert_allclose(knows(1, leads_by=-0.03).leaves(nearest, seen), [1, 1, 1, 0.75, 0], atol=1e-5)
+
+
+def test_what_is_known_in_several_ways_is_left_alone_near_each() -> None:
+    seen, nearest = 0.6 * np.stack([direction(1), direction(2), direction(3)]), np.full(3, 0.58, np.float32)
+    np.testing.assert_allclose(knows(1, 2).leaves(nearest, seen) < 1, [True, True, False])
+
+
+def test_a_head_from_before_there_were_prototypes_is_led_as_it_was() -> None:
+    encoded, head = io.BytesIO(), replace(battery_head(), known=knows(1, leads_by=-0.03))
+    assert decode_head(encode_head(head), 3, SIZE).known.leads_by == pytest.approx(-0.03)
+    with np.load(io.BytesIO(encode_head(head))) as arrays:
+        np.savez(encoded, **{name: arrays[name] for name in arrays.files if name != "leads_by"})
+    assert decode_head(encoded.getvalue(), 3, SIZE).known.leads_by == pytest.approx(0.03)
 
 
 def test_a_head_comes_back_from_its_file() -> None:
