@@ -138,7 +138,7 @@ def thresholds(
 
     evidence = _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops)
     desk = desk_of(**chosen)
-    wish, words = wish_for(desk.config, precision, costs_path, DEFAULT_PRECISION)
+    wish, words = wish_for(desk, precision, costs_path, DEFAULT_PRECISION)
     calibrate_thresholds(desk, evidence, wish, words)
 
 

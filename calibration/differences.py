@@ -8,7 +8,10 @@ from datetime import datetime
 from edge.site import SiteDescription
 
 # When a step was done follows from doing it, counts were told with it, and file names are for the machine.
-_UNSAID = frozenset({"made_at", "bundle", "picture", "variation", "head", "examples", "judged"})
+_UNSAID = frozenset({"made_at", "picture", "variation", "head", "examples", "judged"})
+
+
+_NUM_DIGITS = 8  # of a bundle's digest, as everywhere
 
 
 def differences(before: SiteDescription, after: SiteDescription) -> list[str]:
@@ -31,7 +34,7 @@ def _settings(table: Mapping[str, object], place: str = "") -> Iterator[tuple[st
         if isinstance(value, Mapping):
             yield from _settings(value, name)
         elif key not in _UNSAID and not key.startswith("num_"):
-            yield name, _text(value)
+            yield name, str(value)[:_NUM_DIGITS] if key == "bundle" else _text(value)
 
 
 def _text(value: object) -> str:

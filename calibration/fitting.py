@@ -174,8 +174,9 @@ def _weigh(views: Views, says: Floats) -> Blend:
     Each class counts the same.
     """
     counts = np.bincount(views.class_index)
+    _, of_class = np.unique(_class_of_examples(views), return_counts=True)
     lean = _lean(views)
-    if min(counts[counts > 0]) < 2 or views.example_index[-1] < MIN_WEIGHED:
+    if of_class.min() < 2 or of_class.sum() < MIN_WEIGHED:
         return Blend(TRUST, TEMPERATURE, np.zeros_like(lean))
     everywhere = np.ones(len(says), np.float32)
 
@@ -186,6 +187,11 @@ def _weigh(views: Views, says: Floats) -> Blend:
 
     choices = itertools.product(_TRUSTS, _TEMPERATURES, _LEANS)
     return min((Blend(trust, temperature, much * lean) for trust, temperature, much in choices), key=loss)
+
+
+def _class_of_examples(views: Views) -> Indices:
+    _, first = np.unique(views.example_index, return_index=True)
+    return views.class_index[first]
 
 
 def _lean(views: Views) -> Floats:

@@ -69,7 +69,7 @@ def _judge(desk: Desk, precision: float) -> None:
         desk.talk.say("items were labelled in the review part of the page, --reviewed takes those instead of PICTURES.")
         return
     evidence = Evidence(Path(folder).expanduser())
-    wish, words = wish_for(desk.config, precision, None, precision)
+    wish, words = wish_for(desk, precision, None, precision)
     _try(desk, lambda: calibrate_temperature(desk, evidence))
     _try(desk, lambda: calibrate_thresholds(desk, evidence, wish, words))
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from calibration.pictures import Measured, measure, measure_pictures
+from calibration.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.reviewed import pictures_of, read_review
 from calibration.talk import Desk
-from calibration.temperature import FittedTemperature, fit_temperature
+from calibration.teach import Teaching
+from calibration.temperature import FittedTemperature, as_logits, fit_temperature
 from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
 from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
@@ -19,7 +20,7 @@ from edge.data_folder import scan
 from edge.errors import DatasetError, MissingInputError
 from edge.messages import Box, Image
 from edge.pictures import PictureReader
-from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, part_name
+from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.
 _FEWEST_PICTURES = 20
@@ -91,21 +92,24 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
     _tell_choice(desk, curve)
     kept = _kept(measured)
+    found = {
+        label: _class_step(least, counts)
+        for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+        if counts.num_pictures
+    }
     step = ThresholdsStep(
         made_at=desk.now(),
         bundle=parts.bundle.bundle_id,
         judged=next(iter(kept)),
         wish=words,
         num_pictures=len(measured.truth),
-        classes={
-            label: _class_step(least, counts)
-            for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
-            if counts.num_pictures
-        },
+        classes=found,
     )
 
     def edit(old: SiteDescription) -> SiteDescription:
-        return old.model_copy(update={"thresholds": step})
+        before = holding(old, parts.bundle).thresholds
+        kept_classes = {label: one for label, one in (before.classes if before else {}).items() if label in labels}
+        return old.model_copy(update={"thresholds": step.model_copy(update={"classes": {**kept_classes, **found}})})
 
     figures: dict[str, JsonValue] = {
         "wish": words,
@@ -166,11 +170,28 @@ def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool)
         return finder.find(image) if finder is not None and finder.shows_scene(image) else None
 
     measured = measure(
-        scan(folder), parts.classifier, _temperature(parts), find, lambda rows: desk.talk.bar(rows, "pictures")
+        scan(folder),
+        parts.classifier,
+        _temperature(parts),
+        find,
+        lambda rows: desk.talk.bar(rows, "pictures"),
+        _taught(desk, parts),
     )
     for picture in measured.left_out:
         desk.talk.say(f"left out: {picture.reason}")
+    if measured.num_taught:
+        desk.talk.say(f"{measured.num_taught} of them were taught: each is judged by a head that has not seen it.")
     return measured
+
+
+def _taught(desk: Desk, parts: Parts) -> Taught:
+    """What the bin was taught, as heads see it that were not shown it."""
+    if parts.site.head is None:
+        return NONE_TAUGHT
+    teaching = Teaching(parts.bundle, desk.folder, desk.config.model.threads)
+    lesson = teaching.learn(teaching.shown().examples, ())
+    logits = as_logits(lesson.held_out, parts.bundle.manifest.temperature)
+    return dict(zip((example.picture for example in lesson.examples), logits, strict=True))
 
 
 def _measured_review(desk: Desk, parts: Parts) -> tuple[Measured, str | None]:

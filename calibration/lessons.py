@@ -60,11 +60,15 @@ class ClassReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """All that a bin was taught, as it would be kept. `labels` are the model's classes, then the new ones."""
+    """All that a bin was taught, as it would be kept. `labels` are the model's classes, then the new ones.
+
+    `held_out` (M, C) are the scores of each of the M examples by a head that has not seen it.
+    """
 
     labels: tuple[str, ...]
     examples: tuple[Example, ...]
     head: SiteHead
+    held_out: Floats
     reports: tuple[ClassReport, ...]
 
     @property
@@ -109,6 +113,12 @@ class Lesson:
             f"{number} examples of {one} look just like examples of {other}: is each named right?"
             for (one, other), number in self._twins().items()
         ]
+        said += [
+            f"{number} of the {self._num_of(label)} examples of {label} look just like another of them, and say little"
+            " of other items: show different ones"
+            for label, number in self._repeats().items()
+            if number > self._num_of(label) / 2
+        ]
         if few := [one.label for one in self.reports if one.num_examples < FEW]:
             said.append(f"fewer than {FEW} examples of {', '.join(few)}: show more, 10 of each class are good")
         if len(self.reports) == 1:
@@ -117,6 +127,16 @@ class Lesson:
                 " show what else comes too"
             )
         return said
+
+    def _num_of(self, label: str) -> int:
+        return sum(example.label == label for example in self.examples)
+
+    def _repeats(self) -> Counter[str]:
+        """How many examples of each class show the same thing as an earlier one of theirs."""
+        features = features_of(np.stack([example.embeddings[0] for example in self.examples]))
+        labels = np.array([example.label for example in self.examples])
+        is_same = np.tril(features @ features.T > SAME_THING, -1) & (labels[:, None] == labels)
+        return Counter(str(label) for label in labels[is_same.any(axis=1)])
 
     def _twins(self) -> Counter[tuple[str, str]]:
         """How many examples of a class show the same thing as an example of another, by the two classes."""
@@ -156,7 +176,7 @@ def _lesson(bundle: Bundle, kept: tuple[Example, ...], seen: Sequence[Example], 
     reports = tuple(_report(label, truth == labels.index(label), before, after) for label in count(kept))
     losses = -np.log(np.maximum(held_out[np.arange(len(truth)), truth], _SMALLEST))
     surprise = np.mean([losses[truth == index].mean() for index in np.unique(truth)])
-    return Lesson(labels, kept, head, reports), float(surprise)
+    return Lesson(labels, kept, head, held_out, reports), float(surprise)
 
 
 def _known_to(bundle: Bundle, embedding_size: int) -> Known:
@@ -178,7 +198,7 @@ def checked_label(label: str, labels: Sequence[str]) -> str:
     plain = unicodedata.normalize("NFC", label).strip()
     if not plain or len(plain) > _MAX_LABEL:
         raise UsageError(f"expected a name of 1 to {_MAX_LABEL} characters for the class, found {len(plain)}")
-    odd = [char for char in plain if not (char.isalnum() or char in " _-.+&'()") or (char == "." and plain[0] == ".")]
+    odd = [char for char in plain if not (char.isalnum() or char in " _-.+&'()")] or [plain[0]] * (plain[0] in ".-")
     if odd:
         raise UsageError(f"{label!r} has {odd[0]!r} in it: expected letters, digits, spaces and _ - . + & ' ( )")
     alike = [known for known in labels if known.casefold() == plain.casefold() and known != plain]

@@ -73,7 +73,8 @@ def what_is_stale(described: SiteDescription, bundle: Bundle) -> Iterator[tuple[
     before: dict[str, ModelStep] = {}
     for name, step in model_steps(described).items():
         if step.bundle != bundle.bundle_id:
-            yield name, f"was for another model: do it again, {STEPS[name]}"
+            again = "sorter teach --again" if name == "head" else STEPS[name]
+            yield name, f"was for another model: do it again, {again}"
         elif newer := [_NAMES[other] for other, done in before.items() if done.made_at > step.made_at]:
             yield name, f"older than the {' and the '.join(newer)}: do it again, {STEPS[name]}"
         before[name] = step

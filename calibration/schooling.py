@@ -28,10 +28,9 @@ class School:
         self._desk = desk
         self._parts = desk.parts()
         self._teaching = Teaching(self._parts.bundle, desk.folder, desk.config.model.threads)
-        shown = self._teaching.shown()
-        self._known = self._teaching.up_to_date(shown)
-        self._is_outdated = shown.is_outdated
-        if shown.is_outdated:
+        self._shown = self._teaching.shown()
+        self._known = self._teaching.up_to_date(self._shown)
+        if self._shown.is_outdated:
             self._say(f"The model is another one now: its {len(self._known)} examples were shown to it again.")
 
     def teach_pictures(self, folders: Mapping[str, Path], *, are_crops: bool) -> None:
@@ -40,10 +39,11 @@ class School:
         Raises:
             MissingInputError, DatasetError: a folder has no picture, or none that shows an item.
         """
-        shown = [(self._teaching.label(name), folder, pictures_in(folder)) for name, folder in folders.items()]
+        named = self._teaching.labels(folders)
+        shown = [(label, folder, pictures_in(folder)) for label, folder in zip(named, folders.values(), strict=True)]
         fresh: list[Example] = []
         for label, folder, paths in shown:
-            found = self._examples_in(label, _spread(paths), are_crops=are_crops)
+            found = self._examples_in(label, paths, are_crops=are_crops)
             if not found:
                 raise DatasetError(f"{folder}: in none of its pictures an item was found; nothing was changed")
             fresh += found
@@ -52,7 +52,7 @@ class School:
 
     def teach_items(self, name: str, num_items: int) -> None:
         """Teach a class with items that are held before the camera, one after the other."""
-        label = self._teaching.label(name)
+        (label,) = self._teaching.labels([name])
         fresh: list[Example] = []
 
         def count_aloud(example: Example) -> bool:
@@ -119,7 +119,7 @@ class School:
         finder = None if are_crops else self._parts.finder()
         found: list[Example] = []
         without_item: list[str] = []
-        for path in self._desk.talk.bar(paths, label):
+        for path in self._desk.talk.bar(_spread(paths), label):
             try:
                 item = item_in(path, finder)
             except PictureError as error:
@@ -131,7 +131,7 @@ class School:
                 found.append(example_of_crop(label, item, self._teaching.network))
         if without_item:
             self._say(f"left out, not showing exactly one item on the empty scene: {', '.join(without_item)}")
-        if len(paths) == MAX_EXAMPLES:
+        if len(paths) > MAX_EXAMPLES:
             self._say(f"Of more pictures than {MAX_EXAMPLES} that many were taken, evenly spread.")
         return found
 
@@ -139,7 +139,7 @@ class School:
         if lesson is not None:
             self._report(lesson)
             self._tell_bins(lesson)
-        edit, parts = self._teaching.change(lesson)
+        edit, parts = self._teaching.change(self._shown, lesson)
         self._desk.propose("teach", edit, parts, {"what": what, **({} if lesson is None else _figures(lesson))})
 
     def _report(self, lesson: Lesson) -> None:

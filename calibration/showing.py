@@ -83,7 +83,7 @@ def pictures_in(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not found:
         there = "no picture in it" if folder.is_dir() else "nothing there"

@@ -74,6 +74,7 @@ class SiteFolder:
 
         Raises:
             CheckFailedError: there is nothing to go back to.
+            InvalidDataError: what is there is damaged; the site stays as it is.
         """
         with self._claimed():
             current = self._file.read_bytes() if self._file.is_file() else b""
@@ -81,10 +82,11 @@ class SiteFolder:
                 if former.read_bytes() == current:  # a change that was cut short before it changed anything
                     former.unlink()
                     continue
+                gone_back_to = parse_site(former.read_bytes(), former)
                 former.replace(self._file)
                 _sync(self.path)
                 self._tidy()
-                return self.read()
+                return gone_back_to
         raise CheckFailedError(f"{self.path}: there is nothing to undo")
 
     def num_undoable(self) -> int:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from calibration.showing import example_of_crop, in_light, open_network, shown_a
 from calibration.site_file import SiteFolder
 from edge.bundle import Bundle
 from edge.classifiers.litert import LiteRTClassifier
-from edge.errors import UsageError
+from edge.errors import TryAgainError, UsageError
 from edge.light import Light
 from edge.messages import Image
 from edge.site import HeadStep, SiteDescription, read_part
@@ -25,8 +25,9 @@ Edit = Callable[[SiteDescription], SiteDescription]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What a site was shown so far. `is_outdated`: it was another model that saw it."""
+    """What a site was shown so far, and the step that says so. `is_outdated`: it was another model that saw it."""
 
+    head: HeadStep | None
     examples: tuple[Example, ...]
     is_outdated: bool
 
@@ -51,22 +52,26 @@ class Teaching:
         """
         head = self._folder.read().head
         if head is None:
-            return Shown((), is_outdated=False)
+            return Shown(None, (), is_outdated=False)
         examples = decode_examples(read_part(self._folder.path, head.examples))
-        return Shown(examples, is_outdated=head.bundle != self._bundle.bundle_id)
+        return Shown(head, examples, is_outdated=head.bundle != self._bundle.bundle_id)
 
     def up_to_date(self, shown: Shown) -> tuple[Example, ...]:
         """The examples as this very network sees them: from their pictures, where another one saw them."""
         return tuple(shown_again(one, self.network) for one in shown.examples) if shown.is_outdated else shown.examples
 
-    def label(self, name: str) -> str:
-        """The class of that name, or a new one.
+    def labels(self, names: Iterable[str]) -> list[str]:
+        """The classes of these names, or new ones.
 
         Raises:
-            UsageError: the name cannot be one.
+            UsageError: a name cannot be one.
         """
         head = self._folder.read().head
-        return checked_label(name, head.labels if head is not None else self._bundle.manifest.labels)
+        known = head.labels if head is not None else self._bundle.manifest.labels
+        found: list[str] = []
+        for name in names:
+            found.append(checked_label(name, (*known, *found)))
+        return found
 
     def learn(self, known: Sequence[Example], fresh: Sequence[Example]) -> Lesson:
         """What comes of examples known before and fresh ones; where a picture is in both, its fresh label holds."""
@@ -87,25 +92,39 @@ class Teaching:
     def _relight(self, examples: Sequence[Example], light: Light) -> list[Example]:
         return in_light(examples, light, self.network)
 
-    def change(self, lesson: Lesson | None) -> tuple[Edit, dict[str, bytes]]:
-        """How the site file changes when the lesson is kept (None: nothing is left), and the parts that it needs."""
+    def change(self, shown: Shown, lesson: Lesson | None) -> tuple[Edit, dict[str, bytes]]:
+        """How the site file changes when the lesson is kept (None: nothing is left), and the parts that it needs.
+
+        The lesson is one on top of what the site was `shown`: the edit raises TryAgainError where it was taught
+        something else meanwhile.
+        """
         head: HeadStep | None = None
         parts: dict[str, bytes] = {}
         if lesson is not None:
             head, parts = lesson.step(self._bundle, datetime.now(UTC).replace(microsecond=0))
-        return lambda old: old.model_copy(update={"head": head}), parts
+
+        def edit(old: SiteDescription) -> SiteDescription:
+            if old.head != shown.head:
+                raise TryAgainError(
+                    "somebody else taught this bin meanwhile; nothing was changed: teach this once more"
+                )
+            return old.model_copy(update={"head": head})
+
+        return edit, parts
 
     def teach(self, name: str, items: Sequence[Image]) -> Lesson:
         """Teach a class with pictures (H, W, 3) uint8 RGB that an item fills each, and keep it without asking.
 
         Raises:
             UsageError: the name cannot be one, or there is no picture.
+            TryAgainError: somebody else taught the site meanwhile.
             StorageError: it cannot be written; the old site holds.
         """
-        label = self.label(name)
+        (label,) = self.labels([name])
         if not items:
             raise UsageError(f"expected pictures of {label} to learn it from, found none")
         fresh = [example_of_crop(label, item, self.network) for item in items]
-        lesson = self.learn(self.up_to_date(self.shown()), fresh)
-        self._folder.change(*self.change(lesson))
+        shown = self.shown()
+        lesson = self.learn(self.up_to_date(shown), fresh)
+        self._folder.change(*self.change(shown, lesson))
         return lesson

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from calibration.talk import Desk
 from calibration.thresholds import Wish, cost_wish, precision_wish
-from edge.assembly.parts import load_parts
-from edge.config.sections import Config
 from edge.decision import Cost
 from edge.errors import ConfigError, MissingInputError, UsageError
 from edge.rules import CostTable
@@ -25,7 +24,7 @@ class _CostFile(BaseModel):
     costs: dict[str, dict[str, Cost]] = {}
 
 
-def wish_for(config: Config, precision: float | None, costs_path: Path | None, default: float) -> tuple[Wish, str]:
+def wish_for(desk: Desk, precision: float | None, costs_path: Path | None, default: float) -> tuple[Wish, str]:
     """The wish that the options name, and how to call it.
 
     Raises:
@@ -34,11 +33,11 @@ def wish_for(config: Config, precision: float | None, costs_path: Path | None, d
     """
     if costs_path is None:
         share = default if precision is None else precision
-        return precision_wish(share), f"{share:.0%} of what is sorted shall be right"
+        return precision_wish(share), f"{100 * share:g} % of what is sorted shall be right"
     if precision is not None:
         raise UsageError("--precision and --costs are two ways to say the same: give one of them")
     file = _load(costs_path)
-    parts = load_parts(config.model_copy(update={"site": None}))
+    parts = desk.parts()
     labels = parts.classifier.labels
     in_bin = CostTable(file.costs, labels, parts.routing).of_bins()
     by_answer = np.stack([in_bin[parts.routing.bin_of_label[label]] for label in labels])

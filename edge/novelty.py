@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Self
 
 import cv2
@@ -131,8 +132,9 @@ def load_novelty(bundle: Bundle) -> Novelty | None:
 def _load_vectors(path: Path, num: int | None, size: int | None) -> Vectors:
     """Embeddings (num, size) of unit length; at least one where `num` is None."""
     try:
-        vectors = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with path.open("rb") as file:
+            vectors = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError, TokenError) as error:
         raise BundleError(f"{path} is no NumPy array ({error}): convert the model again") from None
     expected = (num or max(1, len(np.atleast_1d(vectors))), size)
     if vectors.shape != expected or vectors.dtype != np.float32 or not np.isfinite(vectors).all():

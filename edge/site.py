@@ -249,9 +249,7 @@ def load_site(path: Path, bundle: Bundle) -> Site:
         variation=load_variation(path, background) if background else None,
         fingerprint=background.fingerprint if background else None,
         temperature=holds.temperature.value if holds.temperature else None,
-        thresholds={label: step.thresholds() for label, step in holds.thresholds.classes.items()}
-        if holds.thresholds
-        else {},
+        thresholds=_thresholds(holds, bundle),
         head=holds.head,
         actuators=described.actuators,
         again=tuple(_again(described, bundle)),
@@ -262,6 +260,13 @@ def holding(described: SiteDescription, bundle: Bundle) -> SiteDescription:
     """The site without the steps that were done with another bundle."""
     others = {name: None for name, step in model_steps(described).items() if step.bundle != bundle.bundle_id}
     return described.model_copy(update=others)
+
+
+def _thresholds(holds: SiteDescription, bundle: Bundle) -> Mapping[str, ClassThresholds]:
+    """Those of classes that are told apart here; one that was taught may have been forgotten since."""
+    known = holds.head.labels if holds.head else bundle.manifest.labels
+    found = holds.thresholds.classes if holds.thresholds else {}
+    return {label: step.thresholds() for label, step in found.items() if label in known}
 
 
 def model_steps(described: SiteDescription) -> Mapping[str, ModelStep]:
@@ -291,7 +296,10 @@ def parse_site(encoded: bytes, file: Path) -> SiteDescription:
         InvalidDataError: it is not TOML, of another schema, or breaks a rule of `SiteDescription`.
     """
     try:
-        return SiteDescription.model_validate(tomllib.loads(encoded.decode()))
+        found = tomllib.loads(encoded.decode())
+        if "schema" in found:
+            return SiteDescription.model_validate(found)
+        problem = f"no schema in it: was it cut short? Expected schema = {SCHEMA}; go back with `sorter calibrate undo`"
     except ValidationError as invalid:
         first = invalid.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

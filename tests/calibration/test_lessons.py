@@ -161,7 +161,7 @@ class TestLearn:
     def test_a_class_that_is_not_understood_is_named(self) -> None:
         rng = np.random.default_rng(3)
         unlike = [
-            Example("odds", rng.random((2, SIZE)).astype(np.float32) ** 6, one.scores, one.picture)
+            Example("odds", rng.random((2, SIZE)).astype(np.float32) ** 30, one.scores, one.picture)
             for one in examples_of("odds", 6, 1)
         ]
         assert any("of 6 examples of odds are known" in doubt for doubt in self.learn(unlike).doubts())
