@@ -126,7 +126,10 @@ def sentences(drift: Drift) -> Iterator[str]:
     if drift.sharpness < _BLURRED:
         yield "picture blurred: the lens is dirty or out of focus; clean it, or run `sorter calibrate camera`"
     elif drift.spot > _SPOTTED:
-        yield f"lens dirty: {drift.spot:.0%} of the picture is veiled or darkened; clean the lens and its window"
+        yield (
+            f"lens dirty, or something lies there: {drift.spot:.0%} of the picture is veiled, darkened or covered;"
+            " clean the lens, its window and the ground"
+        )
 
 
 def _ratios(reference: Image, now: Image) -> tuple[float, float, float]:
@@ -252,7 +255,9 @@ class DriftWatch:
             self._empty_s = now_s
         if sight.presence.phase is not Phase.EMPTY:
             if now_s - self._empty_s > self._stuck_s:
-                self._tell((f"something has been lying there for {self._stuck_s / 60:.0f} min, or the lens is dirty",))
+                self._tell(
+                    (f"never empty for {self._stuck_s / 60:.0f} min: something lies or moves before the camera",)
+                )
             return
         if now_s < self._next_s:
             return

@@ -35,6 +35,9 @@ _SQUARE5 = np.ones((5, 5), np.uint8)
 _MAX_NOISE = 0.1
 # A shadow without an object of its own darkens down to this, log units: 0.5 is 60 % of the light.
 _SHADOW_DEPTH = 0.5
+# With less than a third of its light a picture shows noise; log units. The brightest pixels tell it, one in so many
+# of all: a dark item leaves some ground to be seen.
+_DARKENED, _BRIGHTEST = 1.2, 20
 # The empty scene is brought up to date this often, seconds: what follows from it costs as much as a frame.
 _UPDATE_S = 0.3
 # Of 255: a grid cell with less foreground than this counts as empty.
@@ -119,6 +122,10 @@ class Background:
         self._light.rebase(share)
         self._derive()
 
+    def is_darkened(self, log_picture: Floats) -> bool:
+        """Whether even the brightest parts have lost their light: a lamp that fails, a frame that is black."""
+        return _brightest(log_picture) < _brightest(self._mean) - _DARKENED
+
     def absorb(self, relit: Floats, foreground: Mask) -> None:
         """Make what lies under `foreground` part of the empty scene."""
         cv2.copyTo(relit, foreground, self._mean)
@@ -181,6 +188,12 @@ class Background:
         # One grey level in log units is one over the pixel's value.
         levels: Floats = np.exp(-2 * shade)
         self._noise = plus(_NOISE_LEVELS**2 * levels, self._variance + np.float32(_LIGHT_ERROR**2))
+
+
+def _brightest(log_picture: Floats) -> float:
+    """The brightness that one pixel in _BRIGHTEST exceeds, log units; by every fourth one."""
+    some = brightness(log_picture[::2, ::2].copy()).ravel()
+    return float(np.partition(some, -len(some) // _BRIGHTEST)[-len(some) // _BRIGHTEST])
 
 
 def _stronger(edges: Floats, others: Floats, among: Mask) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import reduce
 from operator import or_
 
@@ -18,9 +19,13 @@ from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
 from edge.presence.view import View
 
+_log = logging.getLogger(__name__)
+
 # Around what is seen, so that its faint rim is not taken for the empty scene; work pixels.
 _GUARD = np.ones((5, 5), np.uint8)
 _GUARD_PX = 4
+# A lamp that flickers is back by then; a lamp that fails is the camera's fault to tell, seconds.
+_BLIND_S = 3.0
 # What varies more than this by itself, log units, is no noise but something that moves there.
 _MOST_NOISE = 0.1
 # Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
@@ -60,11 +65,6 @@ class PresenceDetector:
             self._watch = _Watch(View.of(frame.image, self._settings), self._settings, self._reference, self._variation)
         return self._watch.update(frame)
 
-    def absorb(self) -> None:
-        """Make what lies there now part of the empty scene, on the owner's word."""
-        if self._watch is not None:
-            self._watch.absorb()
-
 
 class _Watch:
     """The detector for frames of one size."""
@@ -80,7 +80,8 @@ class _Watch:
         self._background: Background | None = None
         self._difference: Difference | None = None
         self._last_s: float | None = None
-        self._is_settled = False
+        self._is_settled = self._is_occupied = False
+        self._dark_since_s: float | None = None
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
             mean = to_log(view.shrink_reference(reference))
@@ -100,6 +101,10 @@ class _Watch:
             if lesson is not None:
                 self._background = Background(lesson.mean, lesson.variance, self._settings.adapt_s)
             return Presence(Phase.EMPTY)
+        if self._is_blinded(self._background, log_picture, now_s):
+            self._stillness.reset()
+            self._is_settled = False
+            return Presence(Phase.MOVING if self._is_occupied else Phase.EMPTY)
         self._difference = self._background.compare(log_picture, self._mask)
         foreground = find_things(
             self._difference.score,
@@ -109,13 +114,17 @@ class _Watch:
         )
         self._mask = np.zeros_like(self._mask) if foreground is None else cv2.dilate(foreground.mask, _GUARD)  # type: ignore[assignment]
         self._background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
-        return self._judge(self._background, foreground, self._difference, now_s)
+        presence = self._judge(self._background, foreground, self._difference, now_s)
+        self._is_occupied = presence.phase is not Phase.EMPTY
+        return presence
 
-    def absorb(self) -> None:
-        if self._background is not None and self._difference is not None:
-            self._background.absorb(self._difference.relit, self._mask)
-            self._mask = np.zeros_like(self._mask)
-            self._stillness.reset()
+    def _is_blinded(self, background: Background, log_picture: Floats, now_s: float) -> bool:
+        """Whether the light has just gone: for a moment what was there is taken to be there still."""
+        if not background.is_darkened(log_picture):
+            self._dark_since_s = None
+            return False
+        self._dark_since_s = now_s if self._dark_since_s is None else self._dark_since_s
+        return now_s - self._dark_since_s < _BLIND_S
 
     def _judge(
         self, background: Background, foreground: Foreground | None, difference: Difference, now_s: float
@@ -128,7 +137,17 @@ class _Watch:
         still_s = self._stillness.update(difference, self._mask, now_s)
         was_settled = self._is_settled
         phase, box = self._phase(foreground, difference, still_s)
-        if self._is_settled and not was_settled and self._is_mistaken(background, foreground, difference):
+        if self._is_settled and not was_settled:
+            if background.realign(difference):
+                self._look_anew()
+                return Presence(Phase.MOVING)
+            if self._was_learned(background, foreground, difference):
+                self._look_anew()
+                return Presence(Phase.EMPTY)
+        if self._is_settled and still_s >= self._settings.absorb_s:
+            _log.warning("what has lain still for %.0f s is part of the empty scene from now on", still_s)
+            background.absorb(difference.relit, self._mask)
+            self._look_anew()
             return Presence(Phase.EMPTY)
         return Presence(
             phase,
@@ -140,21 +159,18 @@ class _Watch:
             still_s,
         )
 
-    def _is_mistaken(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
-        """Whether what came to rest is no item but the empty scene, which has changed; it is then learned.
+    def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
+        """Whether what came to rest is a ghost, the place of a thing that was learned with the scene; it is forgotten."""
+        ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.edges)]
+        for ghost in ghosts:
+            background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]
+        return bool(ghosts)
 
-        A pushed camera moves everything; a ghost is a thing that was learned with the scene and is gone now.
-        """
-        if not background.realign(difference):
-            ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.edges)]
-            if not ghosts:
-                return False
-            for ghost in ghosts:
-                background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]
+    def _look_anew(self) -> None:
+        """After the empty scene has changed."""
         self._mask = np.zeros_like(self._mask)
         self._stillness.reset()
         self._is_settled = False
-        return True
 
     def _phase(self, foreground: Foreground, difference: Difference, still_s: float) -> tuple[Phase, Box]:
         needed_s = self._settings.arm_settle_s if self._has_arm(foreground) else self._settings.settle_s

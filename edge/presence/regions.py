@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
 from itertools import compress
@@ -190,13 +191,20 @@ def _thing(labels: Labels, certain: Mask, label: int, outline: Outline) -> Thing
     touching = [y <= 0, y + height >= rows, x <= 0, x + width >= columns]
     is_arm_like = False
     if any(touching):
-        shape = cv2.bitwise_and(_mask_of(labels, label), certain)[inside] > 0
-        by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
-        inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
-        is_arm_like = any(map(_is_cut_like_an_arm, compress(inwards, touching)))
+        whole = _mask_of(labels, label)
+        is_arm_like = any(
+            _reaches_in(shape[inside] > 0, touching) for shape in (whole, cv2.bitwise_and(whole, certain))
+        )
     touches = Side(sum(side.value for side in compress(Side, touching)))
     box = _narrowed(Box(x, y, width, height), rows, columns)
     return Thing(label, box, area_px, _center(outline), touches, is_arm_like)
+
+
+def _reaches_in(shape: NDArray[np.bool_], touching: Sequence[bool]) -> bool:
+    """Whether a thing's `shape` in its own box is cut like an arm by one of the rims that it is `touching`."""
+    by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
+    inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
+    return any(map(_is_cut_like_an_arm, compress(inwards, touching)))
 
 
 def _center(outline: Outline) -> tuple[int, int]:

@@ -40,6 +40,7 @@ class PresenceSettings:
         learn_s: how long an unknown empty scene must lie still to be learned, seconds; 0 takes the first frame.
         learn_timeout_s: after so long without stillness the median of what was seen is taken, seconds.
         adapt_s: time constant with which the empty scene follows the light, seconds.
+        absorb_s: what has lain still for so long becomes part of the empty scene, seconds: a patch of sun, a crumb.
         work_px: size of the picture on which presence works, in pixels in all; 160 x 90 by default.
     """
 
@@ -51,4 +52,5 @@ class PresenceSettings:
     learn_s: Annotated[float, Ge(0), Le(60)] = 0.8
     learn_timeout_s: Annotated[float, Gt(0), Le(600)] = 6.0
     adapt_s: Annotated[float, Gt(0), Le(3600)] = 5.0
+    absorb_s: Annotated[float, Gt(0), Le(86_400)] = 60.0
     work_px: Annotated[int, Ge(4_000), Le(200_000)] = 14_400

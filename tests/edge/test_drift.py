@@ -147,6 +147,6 @@ def test_what_lies_there_for_ever_is_told(scene: Image) -> None:
     day.see(scene, Phase.SETTLED, num=30)
     assert len(day.told) == 1
     assert day.told[0] is not None
-    assert "lying there" in day.told[0]
+    assert "never empty" in day.told[0]
     day.see(scene, num=12)
     assert day.told[-1] is None

@@ -15,7 +15,7 @@ from edge.messages import Box, Frame, Phase
 from edge.presence import PresenceDetector, PresenceSettings, Region
 from edge.presence.background import Background
 from edge.presence.planes import to_log
-from edge.simulation.grounds import render_ground
+from edge.simulation.grounds import GROUNDS, render_ground
 from tests.edge.watcher import CAN, HEIGHT, RATE_HZ, WIDTH, Scene, Watcher, ground, overlap, with_item
 
 
@@ -232,6 +232,14 @@ def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
     assert set(watcher.phases) == {Phase.MOVING}
 
 
+@pytest.mark.parametrize("name", GROUNDS)
+def test_an_arm_over_any_ground_is_no_item(name: str) -> None:
+    scene = render_ground(name, np.random.default_rng(1), WIDTH, HEIGHT).astype(np.float32)
+    watcher = Watcher(PresenceDetector(background=scene.astype(np.uint8)))
+    watcher.see(with_item(scene, Box(140, 0, 36, 110), (200, 150, 120)), 1.0)
+    assert Phase.SETTLED not in watcher.phases
+
+
 def test_an_item_that_comes_over_one_rim_and_lies_across_another_is_no_arm(watcher: Watcher) -> None:
     for x in (0, 50, 100):
         watcher.see(with_item(ground(), Box(x, 0, 36, 110), (200, 150, 120)), 1 / RATE_HZ)
@@ -306,10 +314,46 @@ def test_light_that_drifts_while_an_item_lies_makes_no_ghost_of_it(
     assert watcher.see((with_item(empty, Box(40, 20, 50, 60)) * lit).astype(np.float32), 0.5).phase is Phase.SETTLED
 
 
-def test_an_item_is_never_absorbed_by_itself_but_on_request(watcher: Watcher) -> None:
-    assert watcher.see(with_item(ground()), 20.0).phase is Phase.SETTLED
-    watcher.detector.absorb()
-    assert watcher.see(with_item(ground()), 1.0).phase is Phase.EMPTY
+def test_what_lies_still_for_long_becomes_part_of_the_empty_scene() -> None:
+    watcher = Watcher(PresenceDetector(PresenceSettings(absorb_s=20.0), ground().astype(np.uint8)))
+    left_behind = with_item(ground())
+    assert watcher.see(left_behind, 19.0).phase is Phase.SETTLED
+    assert watcher.see(left_behind, 3.0).phase is Phase.EMPTY
+    other = Box(220, 90, 50, 40)
+    beside = watcher.see(with_item(left_behind, other, (40, 90, 170)), 1.0)
+    assert beside.phase is Phase.SETTLED
+    assert beside.box is not None
+    assert overlap(beside.box, other) > 0.7
+    watcher.phases.clear()
+    assert watcher.see(ground(), 2.0).phase is Phase.EMPTY  # both are taken away
+    assert Phase.SETTLED not in watcher.phases
+
+
+@pytest.mark.parametrize("light", [0.0, 0.05, 0.2])
+def test_an_item_lies_there_still_when_the_light_was_gone_for_a_moment(watcher: Watcher, light: float) -> None:
+    watcher.see(with_item(ground()), 1.0)
+    watcher.phases.clear()
+    watcher.see(with_item(ground()) * np.float32(light), 0.5)
+    assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
+    assert Phase.EMPTY not in watcher.phases
+
+
+def test_what_was_taken_in_the_dark_is_gone(watcher: Watcher) -> None:
+    watcher.see(with_item(ground()), 1.0)
+    assert watcher.see(ground() * np.float32(0.05), 5.0).phase is Phase.EMPTY
+    watcher.see(with_item(ground()), 1.0)
+    watcher.see(ground() * np.float32(0.05), 0.5)
+    assert watcher.see(ground(), 1.0).phase is Phase.EMPTY
+
+
+def test_an_item_lies_there_still_when_the_camera_was_pushed() -> None:
+    scene = render_ground("tiles", np.random.default_rng(0), WIDTH, HEIGHT).astype(np.float32)
+    watcher = Watcher(PresenceDetector(background=scene.astype(np.uint8)))
+    watcher.see(with_item(scene), 1.0)
+    watcher.phases.clear()
+    assert watcher.see(with_item(scene), 3.0, moved_by(8, 5)).phase is Phase.SETTLED
+    assert Phase.EMPTY not in watcher.phases
+    assert watcher.see(scene, 1.0, moved_by(8, 5)).phase is Phase.EMPTY
 
 
 def test_nothing_outside_of_the_region_counts() -> None:
