@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from edge.telemetry import Telemetry
 
 
+# What to try where nothing was seen but this, beside an empty scene.
+_ADVICE: dict[str, str] = {
+    "empty": "Nothing differed from the empty scene: was it empty at first? For a finer look there are"
+    " presence.sensitivity and presence.work_px",
+    "moving": "Nothing lay still: leave out what moves at the rim (presence.region); a lamp that flickers wants another"
+    ' exposure; things that never rest want items.mode = "passing"',
+}
+
+
 class Show:
     """Prints each decision when it is told of it, and in the end how many were right. Keeps nothing."""
 
@@ -33,8 +42,12 @@ class Show:
 
     def nothing(self, telemetry: Telemetry, duration_s: float) -> None:
         """Why there was no decision, as far as what was seen tells; beside the output, so that it stays empty."""
-        seen = ", ".join(f"{phase} in {count}" for phase, count in telemetry.phases().items())
+        phases = telemetry.phases()
+        seen = ", ".join(f"{phase} in {count}" for phase, count in phases.items())
         click.echo(f"no decision: {telemetry.num_frames} frames in {duration_s:.1f} s ({seen or 'none'})", err=True)
+        busy = set(phases) - {"empty"} or set(phases)
+        if len(busy) == 1 and (advice := _ADVICE.get(busy.pop())):
+            click.echo(advice, err=True)
 
     def score(self, found: Score) -> None:
         """How the decisions stand against what really happened."""

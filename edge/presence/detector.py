@@ -160,7 +160,7 @@ class _Watch:
         )
 
     def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
-        """Whether what came to rest is a ghost, the place of a thing that was learned with the scene; it is forgotten."""
+        """Whether what came to rest is a ghost: the place of a thing learned with the scene. It is forgotten."""
         ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.edges)]
         for ghost in ghosts:
             background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]

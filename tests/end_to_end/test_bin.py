@@ -19,6 +19,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import cv2
+import numpy as np
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -26,6 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.fetch import pack
 from tests.edge.cameras.test_stream import MjpegServer
+from tests.edge.watcher import ground
 from tests.edge.web_server import serving
 from tests.scenes.pictures import load_stage
 
@@ -53,6 +55,15 @@ def test_the_demo_speaks_to_people_too(sorter: Sorter) -> None:
     assert answer.returncode == 0
     assert "2 items: " in answer.stdout
     assert " -> " in answer.stdout
+
+
+def test_a_replay_without_a_decision_says_what_to_try(sorter: Sorter, tmp_path: Path) -> None:
+    for index in range(24):
+        cv2.imwrite(str(tmp_path / f"{index:02}.png"), np.roll(ground(), 9 * index * (index > 15), axis=1))
+    answer = sorter("replay", str(tmp_path), "--set", "presence.learn_s=0.5")
+    assert answer.returncode == 0
+    assert "no decision: 24 frames" in answer.stderr
+    assert "Nothing lay still: leave out what moves at the rim (presence.region)" in answer.stderr
 
 
 def test_a_replay_prints_the_same_bytes_again_but_for_the_wall_time(sorter: Sorter, shared_data: Path) -> None:
