@@ -9,8 +9,6 @@ from edge.site import SiteDescription
 
 # When a step was done follows from doing it, counts were told with it, and file names are for the machine.
 _UNSAID = frozenset({"made_at", "picture", "variation", "head", "examples", "judged"})
-
-
 _NUM_DIGITS = 8  # of a bundle's digest, as everywhere
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from calibration.lessons import learn
 from calibration.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.reviewed import pictures_of, read_review
 from calibration.talk import Desk
 from calibration.teach import Teaching
 from calibration.temperature import FittedTemperature, as_logits, fit_temperature
 from calibration.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
-from edge.assembly.parts import Parts
+from edge.assembly.parts import Parts, open_head
 from edge.assembly.places import journal_path, pictures_folder
 from edge.data_folder import scan
 from edge.errors import DatasetError, MissingInputError
@@ -88,7 +89,9 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
     fitted = fit_thresholds(labelled, wish, folds)
     labels = parts.classifier.labels
+    before = _thresholds_at(desk.folder.read(), parts)
     _tell_thresholds(desk, labels, fitted, words)
+    _tell_thresholds_without_pictures(desk, labels, fitted, before)
     curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
     _tell_choice(desk, curve)
     kept = _kept(measured)
@@ -107,21 +110,30 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     )
 
     def edit(old: SiteDescription) -> SiteDescription:
-        before = holding(old, parts.bundle).thresholds
-        kept_classes = {label: one for label, one in (before.classes if before else {}).items() if label in labels}
-        return old.model_copy(update={"thresholds": step.model_copy(update={"classes": {**kept_classes, **found}})})
+        classes = {**_thresholds_at(old, parts), **found}
+        return old.model_copy(update={"thresholds": step.model_copy(update={"classes": classes})})
 
     figures: dict[str, JsonValue] = {
         "wish": words,
         "remarks": list(remarks),
         "overall": _tally_json(fitted.overall),
         "classes": {
-            label: {"min_confidence": least, **_tally_json(counts)}
-            for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+            label: {"min_confidence": _least({**before, **found}.get(label)), **_tally_json(counts)}
+            for label, counts in zip(labels, fitted.of_class, strict=True)
         },
         "accuracy_against_unknown": {f"{share:.2f}": _tally_json(counts) for share, counts in curve.items()},
     }
     desk.propose("thresholds", edit, kept, figures)
+
+
+def _thresholds_at(described: SiteDescription, parts: Parts) -> dict[str, ClassStep]:
+    """What holds already, of the classes that are told apart now."""
+    step = holding(described, parts.bundle).thresholds
+    return {label: one for label, one in (step.classes if step else {}).items() if label in parts.classifier.labels}
+
+
+def _least(step: ClassStep | None) -> float | None:
+    return None if step is None else step.min_confidence
 
 
 def _class_step(least: float, counts: Tally) -> ClassStep:
@@ -188,8 +200,12 @@ def _taught(desk: Desk, parts: Parts) -> Taught:
     """What the bin was taught, as heads see it that were not shown it."""
     if parts.site.head is None:
         return NONE_TAUGHT
+    head = open_head(parts.site, parts.bundle)
     teaching = Teaching(parts.bundle, desk.folder, desk.config.model.threads)
-    lesson = teaching.learn(teaching.shown().examples, ())
+    examples = teaching.shown().examples
+    # Whether light is undone was decided when it was taught; to look through all pictures for it again takes longest.
+    undoes_light = head is not None and len(head.light.grounds) > 0
+    lesson = teaching.learn(examples, ()) if undoes_light else learn(parts.bundle, examples)
     logits = as_logits(lesson.held_out, parts.bundle.manifest.temperature)
     return dict(zip((example.picture for example in lesson.examples), logits, strict=True))
 
@@ -232,10 +248,23 @@ def _tell_thresholds(desk: Desk, labels: tuple[str, ...], fitted: FittedThreshol
         say(f"{label:{width}}  {_threshold_text(least, counts)}  {_counts_text(counts)}")
     say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}")
     for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
-        if not counts.num_pictures:
-            say(f"No picture was answered as {label}: its threshold stays as it is.")
-        elif least >= NEVER:
+        if counts.num_pictures and least >= NEVER:
             say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")
+
+
+def _tell_thresholds_without_pictures(
+    desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, before: Mapping[str, ClassStep]
+) -> None:
+    decision = desk.config.decision
+    for label, counts in zip(labels, fitted.of_class, strict=True):
+        if counts.num_pictures:
+            continue
+        if (found := _least(before.get(label))) is not None:
+            stays = f"its threshold stays {found:.2f}, as it was found before"
+        else:
+            least = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
+            stays = f"it has no threshold from here, and goes by the configuration's {least:.2f}"
+        desk.talk.say(f"No picture was answered as {label}: {stays}.")
 
 
 def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:

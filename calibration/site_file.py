@@ -82,7 +82,7 @@ class SiteFolder:
                 if former.read_bytes() == current:  # a change that was cut short before it changed anything
                     former.unlink()
                     continue
-                gone_back_to = parse_site(former.read_bytes(), former)
+                gone_back_to = _former_site(former)
                 former.replace(self._file)
                 _sync(self.path)
                 self._tidy()
@@ -147,6 +147,15 @@ class SiteFolder:
 def _encode(description: SiteDescription) -> bytes:
     done = description.model_dump(by_alias=True, exclude_defaults=True)
     return to_toml({"schema": description.schema_version, **done}).encode()
+
+
+def _former_site(file: Path) -> SiteDescription:
+    try:
+        return parse_site(file.read_bytes(), file)
+    except InvalidDataError:
+        raise InvalidDataError(
+            f"{file} cannot be read, and the site stays as it is: remove that file to go back to the change before it"
+        ) from None
 
 
 def _parts_of(file: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from calibration.talk import Desk
 from calibration.thresholds import Wish, cost_wish, precision_wish
 from edge.decision import Cost
 from edge.errors import ConfigError, MissingInputError, UsageError
+from edge.listing import some_of
 from edge.rules import CostTable
 
 
@@ -33,12 +35,18 @@ def wish_for(desk: Desk, precision: float | None, costs_path: Path | None, defau
     """
     if costs_path is None:
         share = default if precision is None else precision
-        return precision_wish(share), f"{100 * share:g} % of what is sorted shall be right"
+        percent = Decimal(str(share)).scaleb(2).normalize()  # a wish is not rounded: 99.5 is not 100
+        return precision_wish(share), f"{percent:f} % of what is sorted shall be right"
     if precision is not None:
         raise UsageError("--precision and --costs are two ways to say the same: give one of them")
     file = _load(costs_path)
     parts = desk.parts()
     labels = parts.classifier.labels
+    if homeless := [label for label in labels if label not in parts.routing.bin_of_label]:
+        raise ConfigError(
+            f"no bin takes {some_of(homeless)}, so that nobody knows what a mistake about it costs: add it to the"
+            " labels of a bin in the configuration, or forget it with `sorter teach --forget`"
+        )
     in_bin = CostTable(file.costs, labels, parts.routing).of_bins()
     by_answer = np.stack([in_bin[parts.routing.bin_of_label[label]] for label in labels])
     return cost_wish(by_answer, file.leave_cost), f"as cheap as may be by {costs_path.name}"

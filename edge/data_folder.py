@@ -117,7 +117,7 @@ def labelled_pictures(
     for row in progress(rows):
         try:
             image = load_picture(dataset.path(row))
-        except PictureError as error:
+        except (PictureError, MissingInputError) as error:  # the latter of a link to nothing
             left_out.append(LeftOut(row.path, str(error)))
             continue
         yield row, labels.index(row.label), image

@@ -132,9 +132,9 @@ def load_novelty(bundle: Bundle) -> Novelty | None:
 def _load_vectors(path: Path, num: int | None, size: int | None) -> Vectors:
     """Embeddings (num, size) of unit length; at least one where `num` is None."""
     try:
-        with path.open("rb") as file:
-            vectors = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, OSError, EOFError, TokenError) as error:
+        # Mapped first: a header that promises more than the file holds must not take the memory for it.
+        vectors = np.array(np.lib.format.open_memmap(path, mode="r"))
+    except (ValueError, TypeError, OSError, EOFError, OverflowError, SyntaxError, TokenError) as error:
         raise BundleError(f"{path} is no NumPy array ({error}): convert the model again") from None
     expected = (num or max(1, len(np.atleast_1d(vectors))), size)
     if vectors.shape != expected or vectors.dtype != np.float32 or not np.isfinite(vectors).all():

@@ -22,8 +22,10 @@ CROP_MARGIN = 0.15
 
 _TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
-# A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture.
+# A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture. `edge` tells OpenCV so,
+# which then refuses a larger one by its header, in words with this in them.
 MAX_PICTURE_PIXELS = 100_000_000
+_BEYOND_OPENCV = "CV_IO_MAX_IMAGE"
 
 
 def resize(image: Image, spec: InputSpec) -> Image:
@@ -99,7 +101,11 @@ def load_picture(path: Path) -> Image:
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
         image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except cv2.error:
+    except cv2.error as error:
+        if _BEYOND_OPENCV in str(error):
+            raise PictureError(
+                f"{path} has too many pixels: scale it below {MAX_PICTURE_PIXELS:,} pixels first"
+            ) from None
         image = None  # what OpenCV says of damaged headers means nothing to an owner
     if image is None:
         raise PictureError(
