@@ -151,7 +151,7 @@ class School:
         if lesson.undoes_light:
             self._say("The color and dimness of the light here are undone before the model looks: that made it better.")
         for doubt in lesson.doubts():
-            self._say(f"Mind: {doubt}.")
+            self._say(f"Mind: {doubt}" if doubt.endswith("?") else f"Mind: {doubt}.")
         untaught = [label for label in lesson.labels if label not in {one.label for one in lesson.reports}]
         if untaught:
             self._say(f"Not shown, and left to the model: {', '.join(untaught)}.")

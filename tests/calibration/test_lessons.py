@@ -15,7 +15,7 @@ from calibration.examples import (
     to_jpeg,
     without_pictures_of,
 )
-from calibration.fitting import fit_head
+from calibration.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head
 from calibration.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.taught import Known, decode_head, encode_head
@@ -80,6 +80,16 @@ def test_held_out_examples_are_judged_by_a_head_that_has_not_seen_them() -> None
         for one, row in zip(shown, held_out, strict=True)
     ]
     assert right == [True] * 6 + [False]
+
+
+@pytest.mark.parametrize(("num_each", "is_weighed"), [(3, False), (4, True)])
+def test_how_far_the_network_is_trusted_is_told_by_examples_and_not_by_their_views(
+    num_each: int, *, is_weighed: bool
+) -> None:
+    shown = [one for name in ("glass", "milk") for one in examples_of(name, num_each, seed=1)]
+    assert 2 * len(shown) >= MIN_WEIGHED, "of the views there would be enough"
+    head, _ = fit_head(shown, (*OWN, "milk"), NONE_KNOWN)
+    assert ((head.blend.trust, head.blend.temperature) != (TRUST, TEMPERATURE)) is is_weighed
 
 
 def test_many_examples_are_left_out_in_lots() -> None:
@@ -158,6 +168,12 @@ class TestLearn:
         doubts = self.learn([*same, *twins, *other]).doubts()
         assert "3 examples of glass look just like examples of milk: is each named right?" in doubts
 
+    def test_one_thing_shown_again_and_again_is_doubted(self) -> None:
+        same, different = examples_of("milk", 6, 1, spread=0.05), examples_of("juice", 6, 1, spread=2.0)
+        doubts = self.learn([*same, *different]).doubts()
+        (repeated,) = [doubt for doubt in doubts if "look just like another of them" in doubt]
+        assert repeated.startswith("5 of the 6 examples of milk")
+
     def test_a_class_that_is_not_understood_is_named(self) -> None:
         rng = np.random.default_rng(3)
         unlike = [
@@ -208,7 +224,9 @@ def test_ordinary_names_are_taken(name: str) -> None:
     assert checked_label(f" {name} ", OWN) == name
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a/b", "..", ".hidden", "a\nb", "x" * 101, "a,b", "Glass", "#1", "a\x00"])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a/b", "..", ".hidden", "a\nb", "x" * 101, "-x", "a,b", "Glass", "#1", "a\x00"]
+)
 def test_odd_names_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
         checked_label(name, OWN)

@@ -83,6 +83,15 @@ def test_a_damaged_picture_is_left_out_and_named(tmp_path: Path) -> None:
     assert [picture.path for picture in measured.left_out] == ["red/bad.png"]
 
 
+def test_a_link_to_nothing_and_a_folder_named_like_a_picture_do_not_stop_it(tmp_path: Path) -> None:
+    paint(tmp_path, "red", "good.png", RED, RED)
+    (tmp_path / "red" / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "red" / "folder.jpg").mkdir()
+    measured = measure(scan(tmp_path), Redness(), 1.0)
+    assert measured.paths == ("red/good.png",)
+    assert [picture.path for picture in measured.left_out] == ["red/gone.jpg"]
+
+
 def test_a_folder_that_the_model_does_not_know_is_named(tmp_path: Path) -> None:
     paint(tmp_path, "green", "one.png", RED, RED)
     with pytest.raises(DatasetError, match="does not know green"):

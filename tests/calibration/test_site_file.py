@@ -91,6 +91,20 @@ def test_a_site_broken_by_hand_is_not_written_over_and_can_be_undone(tmp_path: P
     assert number_of(load_site(tmp_path, bundle)) == 1
 
 
+@pytest.mark.parametrize("content", [b"", b"schema = 1\nregoin = 1\n", b"\xff"])
+def test_a_damaged_history_leaves_the_site_as_it_is(tmp_path: Path, bundle: Bundle, content: bytes) -> None:
+    folder = SiteFolder(tmp_path)
+    for number in (1, 2):
+        save(folder, number, bundle)
+    newest = max((tmp_path / "history").glob("*.toml"))
+    newest.write_bytes(content)
+    with pytest.raises(InvalidDataError, match=f"{newest.name} cannot be read, and the site stays"):
+        folder.undo()
+    assert number_of(load_site(tmp_path, bundle)) == 2
+    newest.unlink()
+    assert folder.undo() == SiteDescription()
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bundle: Bundle) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises((StorageError, AccessDeniedError), match="file/site"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from calibration.cli import calibrate
+from calibration.lessons import MAX_EXAMPLES
+from calibration.schooling import School
 from calibration.site_file import SiteFolder
+from calibration.talk import Desk, Talk
 from calibration.teach import Teaching
 from calibration.teach_cli import teach
 from edge.assembly.parts import load_parts
@@ -20,7 +24,7 @@ from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.clock import ReplayClock
 from edge.config import Config, load_config
 from edge.config.cameras import SimulatedCameraSection
-from edge.errors import ConfigError, DatasetError, MissingInputError, StorageError, UsageError
+from edge.errors import ConfigError, DatasetError, MissingInputError, StorageError, TryAgainError, UsageError
 from edge.messages import Image
 from edge.preprocess import crop, square_around, to_input
 from edge.presence import PresenceSettings
@@ -179,10 +183,43 @@ def test_another_model_is_taught_the_same_pictures_anew(taught: Path) -> None:
         lambda old: old.model_copy(update={"head": old.head and old.head.model_copy(update={"bundle": "0" * 64})})
     )
     assert load_site(taught, BUNDLE).head is None
+    shown = CliRunner().invoke(calibrate, ["show", "--site", str(taught)]).output
+    assert "was for another model: do it again, sorter teach --again" in shown
     result = run("--again", "--site", taught, "--yes")
     assert result.exit_code == 0, result.output
     assert "another one now" in result.output
+    assert f"head.bundle: 00000000 -> {BUNDLE.bundle_id[:8]}" in result.output
     assert load_site(taught, BUNDLE).head is not None
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptedTalk(Talk):
+    """While this one is asked, somebody else teaches the bin something."""
+
+    site: Path
+
+    def ask(self, question: str, *, default: bool = True) -> bool:
+        assert question == "Keep it?"
+        Teaching(BUNDLE, SiteFolder(self.site)).teach("brick", variants(OTHER, 1))
+        return default
+
+
+@pytest.mark.parametrize("step", ["again", "forget", "teach"])
+def test_of_two_lessons_at_once_the_second_is_refused_and_nothing_is_lost(taught: Path, step: str) -> None:
+    talk = InterruptedTalk(is_sure=False, as_json=False, site=taught)
+    school = School(Desk(Config(site=taught), SiteFolder(taught), talk))
+    steps = {
+        "again": school.again,
+        "forget": lambda: school.forget("spray"),
+        "teach": lambda: school.teach_pictures(
+            {"cup": write(taught.parent / "cup", variants(OTHER, 2)[1:])}, are_crops=True
+        ),
+    }
+    with pytest.raises(TryAgainError, match="meanwhile"):
+        steps[step]()
+    head = load_site(taught, BUNDLE).head
+    assert head is not None
+    assert head.num_examples == {"brick": 1, "spray": 4}
 
 
 def test_a_bin_runs_with_a_taught_class_that_no_bin_takes_yet(taught: Path) -> None:
@@ -245,6 +282,33 @@ def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     assert "left out" in result.output
     assert "broken.jpg" in result.output
+
+
+def test_what_is_no_picture_by_its_kind_is_passed_over(tmp_path: Path) -> None:
+    folder = write(tmp_path / "spray", variants(CAN, 1))
+    (folder / "folder.jpg").mkdir()
+    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    result = run("spray", "--images", folder, "--crops", "--site", tmp_path / "site", "--yes", "--json")
+    assert json.loads(result.stdout)["classes"]["spray"]["examples"] == 1
+
+
+@pytest.mark.parametrize(("num_pictures", "are_too_many"), [(MAX_EXAMPLES, False), (MAX_EXAMPLES + 1, True)])
+def test_pictures_beyond_what_is_kept_are_told(tmp_path: Path, num_pictures: int, *, are_too_many: bool) -> None:
+    """All but the first are damaged, so that it does not take long."""
+    folder = write(tmp_path / "spray", variants(CAN, 1))
+    for index in range(1, num_pictures):
+        (folder / f"{index:03d}.png").write_bytes(b"no picture")
+    result = run("spray", "--images", folder, "--crops", "--site", tmp_path / "site", "--yes")
+    assert result.exit_code == 0, result.output
+    assert ("Of more pictures than 100 that many were taken" in result.output) is are_too_many
+
+
+def test_two_folders_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
+    for name in ("Battery", "battery"):
+        write(tmp_path / "photos" / name, variants(CAN, 1))
+    result = run("--images", tmp_path / "photos", "--site", tmp_path / "site", "--yes")
+    assert isinstance(result.exception, UsageError)
+    assert "there is a class 'Battery' already" in str(result.exception)
 
 
 def test_a_site_that_cannot_be_written_keeps_what_it_was(taught: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +28,32 @@ from edge.novelty import (
 )
 
 NUM_CLASSES, SIZE = 3, 64
+
+
+def archived() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, np.ones((NUM_CLASSES, SIZE), np.float32))
+    return file.getvalue()
+
+
+def described_as(dtype: str, shape: str) -> bytes:
+    """An array file with this in its header, and little after it."""
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+
+
+DAMAGED = [
+    b"",
+    b"no array",
+    archived(),
+    described_as("<f4", "(3, 64"),
+    described_as(",f4", "(3, 64)"),
+    described_as("|O", "(3, 64)"),
+    described_as("<f4", "(True, 64)"),
+    described_as("<f4", "(-3, 64)"),
+    described_as("<f4", f"({10**12}, 64)"),
+    described_as("<f4", f"({10**30}, 64)"),
+]
 
 
 def embeddings(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +170,10 @@ def test_prototypes_are_one_for_each_kind_of_a_class(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"no array", "is no NumPy array"), (encode_vectors(np.ones((2, SIZE), np.float32)), "found float32")],
+    [
+        *((content, "is no NumPy array") for content in DAMAGED),
+        (encode_vectors(np.ones((2, SIZE), np.float32)), "found float32"),
+    ],
 )
 def test_a_file_that_does_not_fit_the_manifest_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:
     bundle = bundle_with(tmp_path, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from edge.errors import MissingInputError, PictureError
 from edge.messages import Box, InputSpec
-from edge.preprocess import load_picture, resize, square_around, to_input, turned
+from edge.preprocess import MAX_PICTURE_PIXELS, load_picture, resize, square_around, to_input, turned
+from tests.edge.web.test_uploads import png_claiming
 
 SPEC = InputSpec(32, 32)
 
@@ -87,6 +89,18 @@ def test_sixteen_bits_gray_and_alpha_become_plain_rgb(tmp_path: Path, picture: n
 def test_what_cannot_be_decoded_is_a_picture_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.jpg"
     path.write_bytes(content)
+    with pytest.raises(PictureError, match="cannot be read as a picture"):
+        load_picture(path)
+
+
+def test_a_picture_beyond_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
+    """Its pixels would be 1.2 GB; OpenCV was told the limit when it was loaded."""
+    assert os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] == str(MAX_PICTURE_PIXELS)
+    path = tmp_path / "huge.png"
+    path.write_bytes(png_claiming(20_000, 20_000))
+    with pytest.raises(PictureError, match="too many pixels: scale it below 100,000,000"):
+        load_picture(path)
+    path.write_bytes(png_claiming(200, 200))
     with pytest.raises(PictureError, match="cannot be read as a picture"):
         load_picture(path)
 

@@ -70,6 +70,11 @@ def test_everything_measured_with_this_bundle_holds(tmp_path: Path, bundle: Bund
     assert site.again == ()
 
 
+def test_the_threshold_of_a_class_that_is_not_known_here_is_left_out(tmp_path: Path, bundle: Bundle) -> None:
+    text = measured_with(bundle.bundle_id) + "[thresholds.classes.spray]\nmin_confidence = 0.9\n"
+    assert set(load_site(write(tmp_path, text), bundle).thresholds) == {"metal"}
+
+
 def test_another_bundle_keeps_what_holds_and_says_what_to_do_again(tmp_path: Path, bundle: Bundle) -> None:
     site = load_site(write(tmp_path, measured_with(OTHER)), bundle)
     assert site.region == Region(0.1, 0.0, 0.9, 1.0)
@@ -99,6 +104,8 @@ def test_an_empty_site_changes_nothing(tmp_path: Path, bundle: Bundle) -> None:
         ("schema = 1\n[region]\nleft = 2\n", "region.made_at"),
         ("schema = 1\nregoin = 3\n", "regoin"),
         ("schema = ", "not valid TOML"),
+        ("", "no schema in it: was it cut short?"),
+        ("[actuators]\n", "no schema in it: was it cut short?"),
     ],
 )
 def test_a_file_that_is_not_understood_names_itself_and_the_place(

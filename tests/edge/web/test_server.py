@@ -6,11 +6,12 @@ import json
 import socket
 import subprocess
 import threading
+from typing import Any
 
 import cv2
 import pytest
 
-from edge.errors import AccessDeniedError, UnavailableError
+from edge.errors import AccessDeniedError, TryAgainError, UnavailableError
 from edge.web.guard import COOKIE
 from edge.web.occlusion import NUM_CELLS
 from edge.web.server import PageServer
@@ -18,6 +19,18 @@ from edge.web.settings import PageSettings
 from tests.edge.web.standing import LABELS, TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
 
 PICTURE = cv2.imencode(".jpg", an_image())[1].tobytes()
+
+
+class LateTeacher(AttentiveTeacher):
+    """Comes second at first, as when somebody teaches at a terminal."""
+
+    has_come = False
+
+    def teach(self, label: str, images: Any) -> str:
+        if not self.has_come:
+            self.has_come = True
+            raise TryAgainError("somebody else taught this bin meanwhile: teach this once more")
+        return super().teach(label, images)
 
 
 def test_the_page_says_what_it_has(visitor: Visitor) -> None:
@@ -99,6 +112,20 @@ def test_looks_become_a_lesson() -> None:
         assert someone.send("/api/teach", {"label": "cup"}).told == {"said": "cup is known now"}
         assert someone.send("/api/teach", {"label": "cup"}).status == 409, "the looks are used up"
     assert teacher.lessons == [("cup", 2)]
+    standing.close()
+
+
+def test_a_lesson_that_came_second_is_told_and_its_looks_stay() -> None:
+    teacher = LateTeacher()
+    standing = StandingBin(teacher)
+    with standing.served() as someone:
+        standing.see(a_sight(1, item_id=1))
+        assert someone.ask("/api/teach/look", b"").status == 200
+        refused = someone.send("/api/teach", {"label": "cup"})
+        assert refused.status == 409
+        assert "teach this once more" in refused.told["error"]
+        assert someone.send("/api/teach", {"label": "cup"}).told == {"said": "cup is known now"}
+    assert teacher.lessons == [("cup", 1)]
     standing.close()
 
 
