@@ -124,7 +124,7 @@ class Background:
 
     def is_darkened(self, log_picture: Floats) -> bool:
         """Whether even the brightest parts have lost their light: a lamp that fails, a frame that is black."""
-        return _brightest(log_picture) < _brightest(self._mean) - _DARKENED
+        return _brightest(log_picture) < self._own_brightest - _DARKENED
 
     def absorb(self, relit: Floats, foreground: Mask) -> None:
         """Make what lies under `foreground` part of the empty scene."""
@@ -180,6 +180,7 @@ class Background:
 
     def _derive(self) -> None:
         """Bounds that forgive a shift by one work pixel, edges and noise, from mean and variance."""
+        self._own_brightest = _brightest(self._mean)
         self._low = cv2.erode(self._mean, SQUARE3)
         self._high = cv2.dilate(self._mean, SQUARE3)
         shade = brightness(self._mean)

@@ -146,7 +146,7 @@ def test_an_item_that_has_passed_is_decided_at_once() -> None:
 
 
 def test_what_looks_like_nothing_that_was_trained_is_unknown_however_sure_the_scores() -> None:
-    novelty = Novelty(np.array([[1, 0]], np.float32), max_distance=0.3)
+    novelty = Novelty(np.array([[1, 0]], np.float32), max_distance=0.3, prototypes=np.zeros((0, 2), np.float32))
     strange, known = np.array([0, 5], np.float32), np.array([5, 1], np.float32)
     policy = DecisionPolicy(DecisionSettings(max_frames=3), LABELS, ROUTING, novelty)
     refused = policy.decide(item(0.98, 0.01, 0.01, embedding=strange), 10.8)
