@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from edge.data_folder import Dataset
 from edge.run import SplitRow
 from train.likeness import connected, find_groups, to_unit
+from train.recipes import Data
+from train.splits import with_splits
 
 
 def rows(*labels: str) -> list[SplitRow]:
@@ -46,3 +53,19 @@ def test_what_hangs_together_through_others_is_one_part() -> None:
     for one, other in ((0, 1), (1, 2), (3, 4)):
         adjacent[one, other] = adjacent[other, one] = True
     assert connected(adjacent).tolist() == [0, 0, 0, 3, 3]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_copies_stay_together_however_many_in_a_small_class(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(0, 1, (48, 64)) / 8
+    for label in (0, 24):  # 24 pictures a class, two of them there four times, and a chain of others that look alike
+        vectors[label : label + 4], vectors[label + 4 : label + 8] = vectors[label], vectors[label + 4]
+        vectors[label + 8 : label + 12] = vectors[label] + rng.normal(0, 0.05, (4, 64))
+    pictures = rows(*["can"] * 24, *["jar"] * 24)
+    groups = find_groups(to_unit(vectors.astype(np.float32)), pictures)
+    named = tuple(replace(row, group=group) for row, group in zip(pictures, groups, strict=True))
+    drawn = with_splits(Dataset(Path("data"), ("can", "jar"), named), Data(val_share=0.25), seed)
+    for first in (0, 4, 24, 28):
+        assert len({row.split for row in drawn.rows[first : first + 4]}) == 1
+        assert len(set(groups[first : first + 4]) - {""}) == 1
