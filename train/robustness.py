@@ -18,8 +18,8 @@ from train.recipes import Augment
 Scorer = Callable[[Sequence[Image]], NDArray[np.float32]]
 """Scores or logits (N, C) for N pictures at the network's size."""
 
-_WHITE_BALANCE = 1.15
-_EXPOSURE = 1.2
+_WHITE_BALANCE = 0.15
+_EXPOSURE = 0.2
 _SMALL = 0.5  # of the side: the item then fills a quarter of what it did
 _AS_IT_IS = Augment(flips="none")
 _CHUNK = 32
@@ -59,10 +59,10 @@ def small_item(image: Image) -> Image:
 
 CONDITIONS: Mapping[str, Callable[[Image], Image]] = {
     "as it is": lambda image: image,
-    "white balance +15 % (warm)": gains(_WHITE_BALANCE, 1.0, 1 / _WHITE_BALANCE),
-    "white balance -15 % (cold)": gains(1 / _WHITE_BALANCE, 1.0, _WHITE_BALANCE),
-    "exposure +20 %": gains(_EXPOSURE, _EXPOSURE, _EXPOSURE),
-    "exposure -20 %": gains(1 / _EXPOSURE, 1 / _EXPOSURE, 1 / _EXPOSURE),
+    "white balance +15 % (warm)": gains(1 + _WHITE_BALANCE, 1.0, 1 - _WHITE_BALANCE),
+    "white balance -15 % (cold)": gains(1 - _WHITE_BALANCE, 1.0, 1 + _WHITE_BALANCE),
+    "exposure +20 %": gains(1 + _EXPOSURE, 1 + _EXPOSURE, 1 + _EXPOSURE),
+    "exposure -20 %": gains(1 - _EXPOSURE, 1 - _EXPOSURE, 1 - _EXPOSURE),
     "small item": small_item,
 }
 OTHER_BACKGROUND = "other background"

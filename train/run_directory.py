@@ -6,6 +6,7 @@ import csv
 import importlib.metadata
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
@@ -100,7 +101,7 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
         averaged=origin.averaged,
         seed=origin.seed,
         fold=origin.fold,
-        versions=_versions(),
+        versions=recorded_versions(),
         data=DataFingerprint(
             root=str(dataset.root.resolve()),
             num_pictures=len(dataset.rows),
@@ -121,9 +122,18 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
     )
 
 
-def _versions() -> dict[str, str]:
-    installed = {found.metadata["Name"]: found.version for found in importlib.metadata.distributions()}
+def recorded_versions() -> dict[str, str]:
+    """What is installed of the distributions that decide a run, by their normalized names."""
+    installed = {_normalized(found.name): found.version for found in importlib.metadata.distributions()}
     return {name: installed[name] for name in _RECORDED if name in installed}
+
+
+def _normalized(name: str) -> str:
+    """The one spelling of a distribution's name: what is asked for as tensorflow-cpu calls itself tensorflow_cpu.
+
+    https://packaging.python.org/en/latest/specifications/name-normalization/
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def write_results(out: Path, model: keras.Model, evaluation: Evaluation, run: Run) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from train.intervals import f1_intervals
 
@@ -17,3 +18,11 @@ def test_an_interval_holds_the_f1_and_narrows_with_more_pictures() -> None:
         assert bounds[0][0] < f1 < bounds[0][1]
         widths.append(bounds[0][1] - bounds[0][0])
     assert widths[1] < widths[0] / 3  # the square root of forty is six
+
+
+def test_a_class_without_an_error_is_no_surer_than_its_few_pictures_allow() -> None:
+    truth = np.repeat([0, 1], [3, 300])
+    few, many, none = f1_intervals(truth, truth, 3)
+    assert few == pytest.approx((0.609, 1), abs=1e-3)  # Wilson's 3 of 3, 0.438, as 2 s / (1 + s)
+    assert many == pytest.approx((0.994, 1), abs=1e-3)
+    assert none == (0, 1)

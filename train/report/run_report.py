@@ -173,7 +173,9 @@ def _classes(story: Story) -> str:
         "Classes, with 95 % intervals",
         page.table(["class", "pictures", "precision", "recall", "F1"], rows),
         page.figures(*drawn),
-        page.text("Intervals: Wilson for precision and recall, 1,000 bootstrap draws for F1.", is_quiet=True),
+        page.text(
+            "Intervals: Wilson; for F1 that of the share it is made of (Lam, Gopal and Qian 2023).", is_quiet=True
+        ),
     )
 
 
