@@ -13,10 +13,20 @@ from typing import Self
 import keras
 
 from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
-from edge.errors import AccessDeniedError, ConfigError, DatasetError, StorageError, UsageError
-from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_splits
+from edge.errors import (
+    AccessDeniedError,
+    ConfigError,
+    DatasetError,
+    MissingInputError,
+    SorterError,
+    StorageError,
+    UsageError,
+    translate,
+)
+from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_run, load_splits
 from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
+from train.claim import check_free, claimed
 from train.devices import mixed_precision, share_batches
 from train.finish import finish
 from train.likeness import with_found_groups
@@ -49,6 +59,7 @@ class Start:
 
         Raises:
             MissingInputError, InvalidDataError: a teacher is no finished run.
+            MissingInputError, AccessDeniedError, StorageError: the file of weights is not there, or cannot be read.
         """
         digest = None if weights in {"imagenet", "none"} else _digest(Path(weights))
         named = weights if digest is None else str(Path(weights).resolve())
@@ -60,6 +71,33 @@ class Start:
         return run_key(
             recipe.model_dump_json(), repr((self.weights, self.seed, self.fold)), files, fingerprint(dataset)
         )
+
+    def check_same(self, folder: Path, recipe: Recipe, dataset: Dataset) -> None:
+        """Refuse the finished run in `folder` where it is not the one that would be made now.
+
+        Raises:
+            UsageError: it belongs to another run, or does not say which fold it held out.
+            MissingInputError, InvalidDataError: it is no finished run.
+        """
+        run, origin = load_run(folder), self.origin(recipe, "", 0.0)
+        if run.fold is None and origin.fold is not None:
+            raise UsageError(
+                f"{folder} does not say which fold it held out, as runs of an older sorter do not: remove it, and that"
+                " fold is trained again, or choose another --out"
+            )
+        pairs = {
+            "fold": (run.fold, origin.fold),
+            "seed": (run.seed, origin.seed),
+            "recipe": (run.settings, recipe.model_dump(mode="json")),
+            "weights": ((run.weights, run.weights_sha256), (origin.weights, origin.weights_sha256)),
+            "teachers": (run.teachers, origin.teachers),
+            "pictures": (run.data.sha256, fingerprint(dataset)),
+        }
+        if differing := [name for name, (found, expected) in pairs.items() if found != expected]:
+            raise UsageError(
+                f"{folder} belongs to another run: another {', another '.join(differing)}; --resume needs the same"
+                " pictures, recipe, overrides, weights, seed and folds; give them again, or choose another --out"
+            )
 
     def origin(self, recipe: Recipe, recipe_name: str, training_s: float) -> Origin:
         """What the run directory keeps of it; a network that can take no such weights started from none."""
@@ -85,6 +123,7 @@ def train(
     teachers: Sequence[Path] = (),
     seed: int = 0,
     fold: Fold | None = None,
+    pictures: Dataset | None = None,
     resume: bool = False,
     on_epoch: Callable[[Progress], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
@@ -93,27 +132,27 @@ def train(
 
     `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it; `teachers` are finished
     runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
-    same weights, `resume`d after a kill or not. With a `fold` that part of the data is held out. Blocks for as long as
-    it takes.
+    same weights, `resume`d after a kill or not. With a `fold` that part of the data is held out. `pictures` are those
+    of `root` as `find_pictures` gives them, where they were looked at before. Blocks for as long as it takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
+        TryAgainError: another process is training into `out`.
         DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
     """
     start = Start.of(weights, seed, fold, teachers)
-    _check_target(out, resume=resume)
-    dataset = prepare(root, recipe, start)
+    check_target(out, resume=resume)
+    dataset = _split(pictures or find_pictures(root, recipe), recipe, start)
     key = start.key(recipe, dataset)
-    with _storage_errors(out):
-        checkpoint = load_checkpoint(out, key)
     num_devices = _shared(recipe)
     keras.utils.set_random_seed(seed % 2**32)
     model, has_head = _network(recipe, dataset, weights)
     teacher = load_teacher(teachers, dataset, recipe)
-    with _storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    with storage_errors(out), claimed(out):
+        _check_unfinished(out, resume=resume)  # another run may have come and gone meanwhile
+        checkpoint = load_checkpoint(out, key)
         write_splits(out, dataset)
         material = load_material(dataset, recipe, seed, num_devices, teacher)
         if recipe.head is not None and not has_head and checkpoint is None:
@@ -131,12 +170,13 @@ def train(
         return finish(out, shipped, dataset, material.held_out, recipe, origin)
 
 
-def _digest(path: Path) -> str | None:
-    """Of a file's bytes; None where it cannot be read, as is said where the weights are loaded."""
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        raise MissingInputError(f"no weights at {path}: expected imagenet, none, or a file of weights")
     try:
         return sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+    except OSError as error:
+        raise translate(error) from error
 
 
 def _network(recipe: Recipe, dataset: Dataset, weights: str) -> tuple[keras.Model, bool]:
@@ -156,12 +196,20 @@ def _shared(recipe: Recipe) -> int:
     return num_devices
 
 
-def prepare(root: Path, recipe: Recipe, start: Start) -> Dataset:
-    """The readable pictures of `root`, each in its split; what is left out or leaks is logged as a warning."""
+def find_pictures(root: Path, recipe: Recipe) -> Dataset:
+    """The readable pictures of `root`, in no split yet; what is left out is logged as a warning.
+
+    Raises:
+        DatasetError, MissingInputError: there is nothing to train on (see `edge.data_folder`).
+    """
     dataset = leave_out_unreadable(leave_out_defective(scan(root)))
     for left_out in dataset.left_out:
         _log.warning("left out %s: %s", left_out.path, left_out.reason)
-    dataset = with_found_groups(dataset, recipe.data)
+    return with_found_groups(dataset, recipe.data)
+
+
+def _split(dataset: Dataset, recipe: Recipe, start: Start) -> Dataset:
+    """Each picture in its split; what leaks is logged as a warning."""
     dataset = with_splits(dataset, recipe.data, start.seed, start.fold)
     if recipe.data.split == "random":
         _log.warning(
@@ -182,7 +230,19 @@ def _warn_of_weights_that_saw(dataset: Dataset, weights: str) -> None:
         _log.warning("the figures of this run will be too high: %s", error)
 
 
-def _check_target(out: Path, *, resume: bool) -> None:
+def check_target(out: Path, *, resume: bool) -> None:
+    """Refuse a directory that a run cannot go into, before any work is done for it.
+
+    Raises:
+        UsageError: it holds a finished run, or one that was not finished without `resume`.
+        TryAgainError: another process is training into it.
+    """
+    with storage_errors(out):
+        check_free(out)
+    _check_unfinished(out, resume=resume)
+
+
+def _check_unfinished(out: Path, *, resume: bool) -> None:
     if (out / RUN_FILE).exists():
         raise UsageError(f"{out} already holds a run: choose another --out, or remove it")
     if (out / CHECKPOINT_FILE).exists() and not resume:
@@ -192,10 +252,11 @@ def _check_target(out: Path, *, resume: bool) -> None:
 
 
 @contextmanager
-def _storage_errors(out: Path) -> Iterator[None]:
+def storage_errors(out: Path) -> Iterator[None]:
+    """What the system says of the run directory `out` becomes an AccessDeniedError or a StorageError."""
     try:
         yield
-    except (AccessDeniedError, StorageError):
+    except SorterError:
         raise
     except PermissionError as error:
         raise AccessDeniedError(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from edge.data_folder import Dataset
 from edge.run import RUN_FILE
 from train.answers import load_answers
-from train.fit import train
+from train.claim import check_free, claimed
+from train.fit import Start, check_target, find_pictures, storage_errors, train
 from train.metrics import Evaluation, measure_scores
 from train.progress import Progress
 from train.recipes import Recipe
-from train.splits import Fold
+from train.splits import Fold, with_splits
 from train.tensorboard import Curves
 from train.terminal import ProgressLine
 
@@ -42,15 +46,40 @@ class Session:
 
     def run(self) -> Evaluation:
         """One run, and its report."""
-        return self._run(self.out, None)
+        return self._run(self.out)
 
     def cross_validate(self, num_folds: int) -> Evaluation:
         """A run for each fold; the metrics are those of all pictures, each judged by the run that never saw it."""
-        folders = [self.out / f"fold{number}" for number in range(1, num_folds + 1)]
-        for number, folder in enumerate(folders, start=1):
-            if not (self.is_resumed and (folder / RUN_FILE).exists()):
-                _log.warning("fold %d of %d", number, num_folds)
-                self._run(folder, Fold(number, num_folds))
+        with storage_errors(self.out):
+            check_free(self.out)
+        pictures = find_pictures(self.data, self.recipe)
+        folds = {self.out / f"fold{number}": Fold(number, num_folds) for number in range(1, num_folds + 1)}
+        waiting = self._unfinished(folds, pictures)
+        with storage_errors(self.out), claimed(self.out):
+            for folder, fold in waiting.items():
+                _log.warning("fold %d of %d", fold.number, num_folds)
+                self._run(folder, fold, pictures)
+            return self._pool(list(folds))
+
+    def _unfinished(self, folds: Mapping[Path, Fold], pictures: Dataset) -> dict[Path, Fold]:
+        """The folds that are still to be trained; all that would stop a later one is said now.
+
+        Raises:
+            UsageError: there are runs in their place that do not belong to this cross-validation.
+            DatasetError: there are more folds than the pictures can be divided into.
+        """
+        start = Start.of(self.weights, self.seed, None, self.teachers)
+        waiting: dict[Path, Fold] = {}
+        for folder, fold in folds.items():
+            dataset = with_splits(pictures, self.recipe.data, self.seed, fold)
+            if self.is_resumed and (folder / RUN_FILE).exists():
+                replace(start, fold=fold).check_same(folder, self.recipe, dataset)
+            else:
+                check_target(folder, resume=self.is_resumed)
+                waiting[folder] = fold
+        return waiting
+
+    def _pool(self, folders: Sequence[Path]) -> Evaluation:
         answers = [load_answers(folder) for folder in folders]
         pooled = measure_scores(
             np.concatenate([part.scores for part in answers]),
@@ -63,12 +92,14 @@ class Session:
         (self.out / FOLDS_FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return pooled
 
-    def _run(self, out: Path, fold: Fold | None) -> Evaluation:
-        curves = Curves(out / "tensorboard") if self.has_tensorboard else None
+    def _run(self, out: Path, fold: Fold | None = None, pictures: Dataset | None = None) -> Evaluation:
+        @cache
+        def curves() -> Curves:  # not before the first epoch: until then the directory may be another's
+            return Curves(out / "tensorboard")
 
         def on_epoch(progress: Progress) -> None:
-            if curves is not None:
-                curves.add(progress.last)
+            if self.has_tensorboard:
+                curves().add(progress.last)
             self.line.on_epoch(progress)
 
         evaluation = train(
@@ -80,6 +111,7 @@ class Session:
             teachers=self.teachers,
             seed=self.seed,
             fold=fold,
+            pictures=pictures,
             resume=self.is_resumed,
             on_epoch=on_epoch,
             on_step=self.line.on_step,

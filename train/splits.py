@@ -32,11 +32,13 @@ def with_splits(dataset: Dataset, settings: Data, seed: int, fold: Fold | None =
     As `groups.csv` says where it does; else drawn, stratified, never dividing a group unless `split` is `random`.
 
     Raises:
-        DatasetError: fewer than two classes, or a class that a split would be without.
+        DatasetError: fewer than two classes, a class that a split would be without, or one with fewer objects than
+            there are folds.
     """
     if len(dataset.labels) < 2:
         raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
     if fold is not None:
+        _check_folds(dataset, settings, fold.num_folds)
         dataset = _assign(dataset, _folds(dataset, settings, seed, fold))
     elif settings.split == "random" or not dataset.has_splits:
         dataset = _assign(dataset, _draw(dataset, settings, seed))
@@ -124,6 +126,19 @@ def _folds(dataset: Dataset, settings: Data, seed: int, fold: Fold) -> dict[str,
         if emptiest == fold.number - 1:
             held_out |= {row.path: VAL_SPLIT for row in members[name]}
     return held_out
+
+
+def _check_folds(dataset: Dataset, settings: Data, num_folds: int) -> None:
+    objects = {
+        label: len({_key(row, settings) for row in dataset.rows if row.label == label}) for label in dataset.labels
+    }
+    rarest = min(objects, key=objects.__getitem__)
+    if (fitting := objects[rarest]) < num_folds:
+        advice = f"give at most --folds {fitting}, or add pictures" if fitting > 1 else "add pictures of others"
+        raise DatasetError(
+            f"{dataset.root}: {num_folds} folds need as many different objects of every class, but of {rarest} there"
+            f" {'is' if fitting == 1 else 'are'} only {fitting}: {advice}"
+        )
 
 
 def _check(dataset: Dataset) -> None:

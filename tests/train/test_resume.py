@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import InvalidDataError, UsageError
+from edge.errors import InvalidDataError, MissingInputError, TryAgainError, UsageError
 from train.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from train.claim import claimed
 from train.progress import Epoch, Progress
 from train.recipes import load_recipe
 
@@ -118,6 +119,49 @@ def test_an_unfinished_run_is_not_overwritten(shapes: Path, tmp_path: Path) -> N
     save_checkpoint(checkpoint(), tmp_path)
     with pytest.raises(UsageError, match="holds a run that was not finished: --resume goes on with it"):
         train(shapes, tmp_path, load_recipe("cnn"), recipe_name="cnn")
+
+
+def test_two_runs_never_write_into_one_directory(shapes: Path, tmp_path: Path) -> None:
+    from train.fit import train  # noqa: PLC0415, seconds to import
+
+    (tmp_path / "small.toml").write_text(RECIPE)
+    recipe, out = load_recipe(str(tmp_path / "small.toml"), ["phases.*.epochs=1"]), tmp_path / "run"
+
+    def second() -> None:
+        train(shapes, out, recipe, recipe_name="small", weights="none", resume=True)
+
+    def on_epoch(_: Progress) -> None:
+        with pytest.raises(TryAgainError, match=r"another sorter is training into .*run: wait until it is done"):
+            second()
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        train(shapes, out, recipe, recipe_name="small", weights="none", on_epoch=on_epoch)
+    second()  # what was stopped holds it no more
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_directory_is_held_by_one_process_until_that_ends(tmp_path: Path, *, is_killed: bool) -> None:
+    program = "import sys\nfrom pathlib import Path\nfrom train.claim import claimed\n"
+    program += "with claimed(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=-1, stdout=-1, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(TryAgainError), claimed(tmp_path):
+            pass
+        if is_killed:
+            holder.kill()
+    with claimed(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_gone_are_said_to_be_gone(shapes: Path, tmp_path: Path) -> None:
+    from train.fit import train  # noqa: PLC0415, seconds to import
+
+    save_checkpoint(checkpoint(), tmp_path)
+    weights = str(tmp_path / "gone.keras")
+    with pytest.raises(MissingInputError, match=r"no weights at .*gone\.keras"):
+        train(shapes, tmp_path, load_recipe("cnn"), recipe_name="cnn", weights=weights, resume=True)
 
 
 def checkpoint() -> Checkpoint:

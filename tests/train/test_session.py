@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from edge.errors import DatasetError, TryAgainError, UsageError
 from edge.run import load_run, load_splits
 from tests.train.test_resume import RECIPE
+from train.claim import claimed
 from train.cli import train
 from train.report.run_report import write_report
 
@@ -41,3 +44,60 @@ def test_folds_hold_every_picture_out_once_and_their_answers_are_pooled(shapes: 
     report = write_report(tmp_path / "cv" / "fold2").read_text(encoding="utf-8")
     assert "--folds 2 --out AGAIN" in report
     assert "This is fold 2 of 2" in report
+
+
+@pytest.fixture(scope="module")
+def folds(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The arguments of a cross-validation that is finished."""
+    folder = tmp_path_factory.mktemp("folds")
+    (folder / "small.toml").write_text(RECIPE)
+    given = [shapes, "--recipe", folder / "small.toml", "--out", folder / "cv", "--weights", "none"]
+    arguments = [str(item) for item in [*given, "--folds", "2", "--epochs", "1", "--no-report", "--json"]]
+    assert CliRunner().invoke(train, arguments).exception is None
+    return arguments
+
+
+def test_a_cross_validation_that_is_finished_is_not_done_again(folds: list[str]) -> None:
+    answer = json.loads((Path(folds[4]) / "folds.json").read_text())
+    again = json.loads(CliRunner().invoke(train, [*folds, "--resume"]).stdout)
+    assert again["accuracy"] == answer["accuracy"]
+    with pytest.raises(UsageError, match="fold1 already holds a run"):
+        CliRunner().invoke(train, folds, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--seed", "3", "fold1 belongs to another run: another seed, another pictures"),
+        ("--folds", "3", "fold1 belongs to another run: another fold, another pictures"),
+        ("--epochs", "2", "fold1 belongs to another run: another recipe; --resume needs the same"),
+    ],
+)
+def test_finished_folds_of_another_run_are_never_pooled(
+    folds: list[str], option: str, value: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        CliRunner().invoke(train, [*folds, "--resume", option, value], catch_exceptions=False)
+    assert not (Path(folds[4]) / "fold3").exists()
+
+
+def test_a_fold_of_a_sorter_that_recorded_none_is_refused(folds: list[str], tmp_path: Path) -> None:
+    old = shutil.copytree(folds[4], tmp_path / "old")
+    recorded = json.loads((old / "fold1" / "run.json").read_text())
+    del recorded["fold"]
+    (old / "fold1" / "run.json").write_text(json.dumps(recorded))
+    with pytest.raises(UsageError, match=r"fold1 does not say which fold it held out.* remove it"):
+        CliRunner().invoke(train, [*folds, "--resume", "--out", str(old)], catch_exceptions=False)
+
+
+def test_more_folds_than_objects_are_refused_before_anything_is_trained(folds: list[str], tmp_path: Path) -> None:
+    arguments = [*folds, "--folds", "17", "--out", str(tmp_path / "cv")]
+    with pytest.raises(DatasetError, match=r"17 folds need as many .* are only 16: give at most --folds 16"):
+        CliRunner().invoke(train, arguments, catch_exceptions=False)
+    assert not (tmp_path / "cv").exists()
+
+
+def test_a_second_cross_validation_into_one_directory_is_refused(folds: list[str], tmp_path: Path) -> None:
+    with claimed(tmp_path), pytest.raises(TryAgainError, match="another sorter is training into"):
+        CliRunner().invoke(train, [*folds, "--out", str(tmp_path)], catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
