@@ -3,7 +3,7 @@
 <class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored
 groups.csv      path,label,group,split: `path` relative to the folder, `label` the subfolder's name; pictures of one
                 `group` show the same object (empty: a group of its own); `split` is train, val or test in every
-                line, or in none. It lists every picture, so that none slips between the splits unseen.
+                line, or in none. It lists every picture that can be read, so that none slips between the splits unseen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from edge.errors import DatasetError, MissingInputError, PictureError
 from edge.listing import some_of
+from edge.picture_headers import examine
 from edge.preprocess import Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
@@ -71,7 +72,7 @@ def is_class_name(label: str) -> bool:
 
 
 def scan(root: Path) -> Dataset:
-    """The classes and pictures of a data folder, without opening a picture.
+    """The classes and pictures of a data folder, without opening one but those that a `groups.csv` does not list.
 
     Raises:
         MissingInputError: there is no such folder.
@@ -92,9 +93,8 @@ def scan(root: Path) -> Dataset:
     if unread:
         _log.warning("%s: left out%s", root, _about(unread))
     rows = [SplitRow(f"{label}/{name}", label, "", "") for label, names in pictures.items() for name in names]
-    if (root / GROUPS_FILE).exists():
-        rows = _apply_groups(rows, root / GROUPS_FILE)
-    return Dataset(root, tuple(pictures), tuple(sorted(rows, key=lambda row: row.path)))
+    dataset = Dataset(root, tuple(pictures), tuple(sorted(rows, key=lambda row: row.path)))
+    return _with_groups(dataset, root / GROUPS_FILE) if (root / GROUPS_FILE).exists() else dataset
 
 
 def labelled_pictures(
@@ -139,23 +139,30 @@ def _pictures(folder: Path) -> list[str]:
     )
 
 
-def _apply_groups(rows: Iterable[SplitRow], path: Path) -> list[SplitRow]:
-    """The pictures with group and split as the file gives them."""
+def _with_groups(dataset: Dataset, path: Path) -> Dataset:
+    """The pictures with group and split as the file gives them; it need not list what cannot be read."""
     listed = _read_groups(path)
-    found = {row.path for row in rows}
+    found = {row.path for row in dataset.rows}
     if missing := sorted(set(listed) - found):
-        raise DatasetError(f"{path} lists {len(missing)} pictures that are not there, such as {missing[0]}")
-    if unlisted := sorted(found - set(listed)):
         raise DatasetError(
-            f"{path} does not list {len(unlisted)} pictures, such as {unlisted[0]}: add them, or remove the file"
+            f"{path} lists {len(missing)} pictures that are not there, such as {missing[0]}: put them back, or remove"
+            " their lines"
         )
+    unlisted = sorted(found - set(listed))
+    left_out: list[LeftOut] = []
+    for name in unlisted:
+        if (problem := _unreadable(dataset.root / name)) is None:
+            raise DatasetError(
+                f"{path} does not list {len(unlisted)} pictures, such as {name}: add them, or remove the file"
+            )
+        left_out.append(LeftOut(name, problem))
     _check_groups(listed.values(), path)
-    return list(listed.values())
+    return replace(dataset, rows=tuple(sorted(listed.values(), key=lambda row: row.path)), left_out=tuple(left_out))
 
 
 def _read_groups(path: Path) -> dict[str, SplitRow]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its own with a byte order mark
             reader = csv.DictReader(file)
             columns = tuple(reader.fieldnames or ())
             lines = list(reader)
@@ -195,7 +202,7 @@ def _check_groups(rows: Iterable[SplitRow], path: Path) -> None:
 
 
 def leave_out_unreadable(dataset: Dataset) -> Dataset:
-    """The data without the pictures that cannot be decoded; those are listed in `left_out`.
+    """The data without the pictures that cannot be decoded, or not as a whole; those are listed in `left_out`.
 
     Raises:
         DatasetError: a class has no readable picture.
@@ -212,10 +219,13 @@ def leave_out_unreadable(dataset: Dataset) -> Dataset:
 
 def _unreadable(path: Path) -> str | None:
     try:
-        load_picture(path)
+        if (defect := examine(path).defect) is None:
+            load_picture(path)
     except (PictureError, MissingInputError) as error:
         return str(error)
-    return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return defect
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -24,7 +24,6 @@ from edge.errors import (
     translate,
 )
 from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_run, load_splits
-from train.audit.files import leave_out_defective
 from train.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.claim import check_free, claimed
 from train.devices import mixed_precision, share_batches
@@ -202,7 +201,7 @@ def find_pictures(root: Path, recipe: Recipe) -> Dataset:
     Raises:
         DatasetError, MissingInputError: there is nothing to train on (see `edge.data_folder`).
     """
-    dataset = leave_out_unreadable(leave_out_defective(scan(root)))
+    dataset = leave_out_unreadable(scan(root))
     for left_out in dataset.left_out:
         _log.warning("left out %s: %s", left_out.path, left_out.reason)
     return with_found_groups(dataset, recipe.data)

@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.data_folder import fingerprint, is_class_name, leave_out_unreadable, scan
@@ -125,3 +127,23 @@ def test_a_plain_name_can_be_a_class(label: str) -> None:
 )
 def test_what_would_not_be_a_folder_of_its_own_cannot(label: str) -> None:
     assert not is_class_name(label)
+
+
+def test_a_label_file_need_not_list_what_cannot_be_read(folder: Path) -> None:
+    write_groups(folder, list_groups(folder))
+    (folder / "disc" / "empty.png").touch()
+    whole = cv2.imencode(".jpg", np.full((90, 120, 3), 128, np.uint8))[1].tobytes()
+    (folder / "disc" / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    dataset = scan(folder)
+    assert [one.path for one in dataset.left_out] == ["disc/empty.png", "disc/half.jpg"]
+    assert len(dataset.rows) == 15
+    (folder / "disc" / "whole.jpg").write_bytes(whole)
+    with pytest.raises(DatasetError, match=r"does not list 3 pictures, such as disc/whole\.jpg"):
+        scan(folder)
+
+
+def test_a_label_file_may_come_from_excel(folder: Path) -> None:
+    write_groups(folder, list_groups(folder, group={"disc/00.png": "7"}))
+    path = folder / "groups.csv"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert scan(folder).rows[0].group == "7"

@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import JsonValue
 
 from edge.data_folder import LeftOut
+from edge.picture_headers import Note
 from edge.run import SPLIT_FIELDS
 from edge.whole_file import whole_file
-from train.audit.files import Note
 from train.audit.look import Seen
 from train.background import BackgroundTest, measure_background
 from train.likeness import connected, find_groups
@@ -199,7 +199,7 @@ def find_suspects(seen: Seen, groups: Sequence[str]) -> tuple[Suspect, ...]:
 
 
 def write_groups(audit: Audit, path: Path) -> None:
-    """Write the groups as a groups.csv without splits; pictures that were left out are missing from it.
+    """Write the groups as a groups.csv without splits; pictures that were left out need no line in it.
 
     Raises:
         AccessDeniedError, StorageError: it cannot be written.

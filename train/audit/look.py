@@ -15,9 +15,9 @@ from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.data_folder import Dataset, LeftOut
 from edge.errors import BundleError, MissingInputError, PictureError
+from edge.picture_headers import FileFacts, examine
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
-from train.audit.files import FileFacts, examine
 from train.background import corner_colors
 from train.likeness import to_unit
 
@@ -55,7 +55,7 @@ def look(dataset: Dataset, progress: Progress = iter) -> Seen:
     classifier = LiteRTClassifier(load_bundle(DEFAULT_BUNDLE))
     kept: list[_One] = []
     embeddings: list[NDArray[np.float32]] = []
-    left_out: list[LeftOut] = []
+    left_out = list(dataset.left_out)
     with ThreadPoolExecutor(_AHEAD, "look") as pool:
         ones = pool.map(lambda row: _open(dataset, row, classifier.input_spec), dataset.rows)
         for row, one in zip(progress(dataset.rows), ones, strict=True):

@@ -65,10 +65,13 @@ def test_found_groups_make_a_label_file_that_training_reads(found: tuple[Path, A
     root, audit = found
     copy = tmp_path / "copy"
     shutil.copytree(root, copy)
-    (copy / "disc" / "damaged.png").unlink()
     write_groups(audit, copy / "groups.csv")
-    rows = scan(copy).rows
-    assert {row.path: row.group for row in rows} == dict(audit.groups)
+    with_damaged = scan(copy)
+    assert [one.path for one in with_damaged.left_out] == ["disc/damaged.png"]
+    assert look(with_damaged).left_out == with_damaged.left_out
+    (copy / "disc" / "damaged.png").unlink()
+    for dataset in (with_damaged, scan(copy)):
+        assert {row.path: row.group for row in dataset.rows} == dict(audit.groups)
 
 
 def test_a_folder_with_only_damaged_files_is_still_told(tmp_path: Path) -> None:

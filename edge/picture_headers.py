@@ -6,11 +6,10 @@ Formats: JPEG, ITU-T T.81 annex B; PNG, W3C third edition; WebP, RFC 9649; BMP, 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from edge.data_folder import Dataset, LeftOut
 from edge.preprocess import MAX_PICTURE_PIXELS
 
 
@@ -42,7 +41,11 @@ _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 
 
 def examine(path: Path) -> FileFacts:
-    """The facts of a file, which exists."""
+    """The facts of a file, which exists. OpenCV decodes half a JPEG without a word, and spends gigabytes on a huge one.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     size_bytes = path.stat().st_size
     if not size_bytes:
         return FileFacts(defect="empty: 0 bytes")
@@ -56,24 +59,6 @@ def examine(path: Path) -> FileFacts:
     if facts.defect is None and 0 < min(facts.width_px, facts.height_px) < _TINY_PX:
         return FileFacts(facts.width_px, facts.height_px, (*facts.notes, Note.TINY))
     return facts
-
-
-def leave_out_defective(dataset: Dataset) -> Dataset:
-    """The data without files whose own headers say that they cannot be used, before anything is decoded.
-
-    OpenCV decodes half a JPEG without a word, and spends gigabytes on a huge one.
-    """
-    defects = {row.path: _defect(dataset.path(row)) for row in dataset.rows}
-    kept = tuple(row for row in dataset.rows if defects[row.path] is None)
-    left_out = tuple(LeftOut(path, defect) for path, defect in defects.items() if defect is not None)
-    return replace(dataset, rows=kept, left_out=dataset.left_out + left_out)
-
-
-def _defect(path: Path) -> str | None:
-    try:
-        return examine(path).defect
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
 
 
 def _read(content: bytes) -> FileFacts:

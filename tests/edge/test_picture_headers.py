@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.data_folder import Dataset, scan
-from train.audit.files import Note, examine, leave_out_defective
+from edge.data_folder import Dataset, leave_out_unreadable, scan
+from edge.picture_headers import Note, examine
 
 GRAY = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
 COLOR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])
@@ -88,7 +88,7 @@ def test_training_leaves_out_half_a_picture_and_says_so(tmp_path: Path) -> None:
     half = tmp_path / "can" / "half.jpg"
     half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
     (tmp_path / "can" / "round.jpg").symlink_to("round.jpg")
-    dataset = leave_out_defective(scan(tmp_path))
+    dataset = leave_out_unreadable(scan(tmp_path))
     assert [row.path for row in dataset.rows] == ["can/whole.jpg"]
     reasons = {one.path: one.reason for one in dataset.left_out}
     assert "truncated" in reasons["can/half.jpg"]
