@@ -5,6 +5,7 @@ A .tflite file goes in byte for byte; a Keras file or a SavedModel is converted 
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 import tempfile
@@ -25,12 +26,13 @@ from convert.rescaling import BYTES, Normalization
 from convert.tflite import SCORES
 from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, Outputs, Precision
+from edge.data_folder import PICTURE_SUFFIXES, why_unreadable
 from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 
 _SHARE_HELD = 0.9  # of all bytes: some models clip the brightest
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def draft_foreign(path: Path, settings: ForeignSettings) -> Draft:
 
     Raises:
         MissingInputError: the model, its labels or the representative pictures are not there.
-        InvalidDataError: it is not a classifier of pictures, or its labels do not match its output.
+        InvalidDataError: it is not a classifier of pictures, its labels do not match its output, or no representative
+            picture can be read.
         UsageError: it expects a normalization that nobody named.
     """
     if not path.exists():
@@ -99,12 +102,24 @@ def _representative(settings: ForeignSettings, spec: InputSpec) -> Sequence[Imag
     folder = settings.pictures
     if folder is None or not folder.is_dir():
         raise MissingInputError(f"no folder of pictures at {folder}")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    paths = sorted(path for path in folder.rglob("*") if _is_picture(path.relative_to(folder)) and path.is_file())
     if not paths:
         raise MissingInputError(f"no pictures in {folder}: expected {', '.join(sorted(PICTURE_SUFFIXES))} files")
     chance = random.Random(settings.seed)  # noqa: S311  (a choice of pictures, not of keys)
     chosen = sorted(chance.sample(paths, min(settings.num_representative, len(paths))))
-    return [to_input(load_picture(picture), spec) for picture in chosen]
+    problems = {picture: why_unreadable(picture) for picture in chosen}
+    for picture, problem in problems.items():
+        if problem is not None:
+            _log.warning("left out %s: %s", picture, problem)
+    images = [to_input(load_picture(picture), spec) for picture, problem in problems.items() if problem is None]
+    if not images:
+        raise InvalidDataError(f"none of the {len(chosen)} pictures chosen from {folder} can be read: give sound ones")
+    return images
+
+
+def _is_picture(name: Path) -> bool:
+    """By its name; what is hidden, or in a hidden folder, is none, as in training: a Mac leaves ._photo.jpg files."""
+    return name.suffix.lower() in PICTURE_SUFFIXES and not any(part.startswith(".") for part in name.parts)
 
 
 def _normalization(anatomy: Anatomy, path: Path) -> Normalization:

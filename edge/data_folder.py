@@ -151,7 +151,7 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
     unlisted = sorted(found - set(listed))
     left_out: list[LeftOut] = []
     for name in unlisted:
-        if (problem := _unreadable(dataset.root / name)) is None:
+        if (problem := why_unreadable(dataset.root / name)) is None:
             raise DatasetError(
                 f"{path} does not list {len(unlisted)} pictures, such as {name}: add them, or remove the file"
             )
@@ -208,7 +208,7 @@ def leave_out_unreadable(dataset: Dataset) -> Dataset:
         DatasetError: a class has no readable picture.
     """
     with ThreadPoolExecutor(_READ_THREADS, "examine") as pool:
-        problems = list(pool.map(lambda row: _unreadable(dataset.path(row)), dataset.rows))
+        problems = list(pool.map(lambda row: why_unreadable(dataset.path(row)), dataset.rows))
     checked = list(zip(dataset.rows, problems, strict=True))
     kept = tuple(row for row, problem in checked if problem is None)
     left_out = tuple(LeftOut(row.path, problem) for row, problem in checked if problem is not None)
@@ -217,7 +217,8 @@ def leave_out_unreadable(dataset: Dataset) -> Dataset:
     return replace(dataset, rows=kept, left_out=dataset.left_out + left_out)
 
 
-def _unreadable(path: Path) -> str | None:
+def why_unreadable(path: Path) -> str | None:
+    """Why a file is not used as a picture; None where it can be decoded, and as a whole."""
     try:
         if (defect := examine(path).defect) is None:
             load_picture(path)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from convert.anatomy import read_anatomy
 from convert.draft import Draft
-from convert.foreign import ForeignSettings, _normalization, draft_foreign
+from convert.foreign import ForeignSettings, _normalization, _representative, draft_foreign
 from convert.golden import golden_pictures
 from convert.rescaling import BYTES, Normalization
 from convert.writer import write_bundle
@@ -202,6 +202,28 @@ def test_a_float_input_of_unknown_range_is_refused(keras_file: Path, labels: Pat
 def test_int8_without_representative_pictures_is_refused(keras_file: Path, labels: Path) -> None:
     with pytest.raises(UsageError, match="int8 needs --pictures"):
         draft_foreign(keras_file, ForeignSettings(labels=labels, normalization=HALF))
+
+
+def test_representative_pictures_are_taken_as_training_takes_them(
+    pictures: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, spec = ForeignSettings(pictures=pictures), InputSpec(24, 40)
+    expected = _representative(settings, spec)
+    (pictures / ".Trashes").mkdir()
+    for hidden in ("._a.jpg", ".Trashes/b.jpg"):
+        (pictures / hidden).write_bytes(b"no picture")
+    (pictures / "folder.jpg").mkdir()
+    (pictures / "damaged.jpg").write_bytes(b"no picture")
+    found = _representative(settings, spec)
+    (record,) = caplog.records
+    assert "damaged.jpg" in record.getMessage()
+    np.testing.assert_array_equal(np.stack(found), np.stack(expected))
+
+
+def test_a_folder_of_damaged_pictures_only_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "damaged.jpg").touch()
+    with pytest.raises(InvalidDataError, match="none of the 1 pictures chosen from"):
+        _representative(ForeignSettings(pictures=tmp_path), InputSpec(24, 40))
 
 
 def test_labels_that_do_not_match_the_output_are_refused(keras_file: Path, tmp_path: Path) -> None:
