@@ -101,7 +101,7 @@ def measure(
         DatasetError: a class that the classifier does not know, or no readable picture.
     """
     rows = dataset.of(VAL_SPLIT) if dataset.has_splits else dataset.rows
-    left_out: list[LeftOut] = []
+    left_out = list(dataset.left_out)
     found = labelled_pictures(dataset, rows, classifier.labels, left_out, progress)
     pictures = (Picture(row.path, row.label, row.group or row.path, image) for row, _, image in found)
     measured = measure_pictures(pictures, classifier, temperature, find, taught)

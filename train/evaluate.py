@@ -66,7 +66,7 @@ def evaluate(
     rows = _choose(dataset, part)
     scores: list[NDArray[np.float32]] = []
     truth: list[int] = []
-    left_out: list[LeftOut] = []
+    left_out = list(dataset.left_out)
     for _, label_index, image in labelled_pictures(dataset, rows, classifier.labels, left_out, progress):
         scores.append(classifier.classify(to_input(image, classifier.input_spec, find(image))).scores)
         truth.append(label_index)
