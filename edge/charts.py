@@ -18,6 +18,9 @@ _WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 52
 _ROW = 26  # height of one bar
 _CELL = 52
+_LETTERS_OF_A_CELL = 8
+_LONGEST_LABEL = 28
+_TITLE_LETTER = 9.2  # width in pixels of a letter of the title, in the widest of the usual fonts (DejaVu Sans)
 _NUM_TICKS = 5
 _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#222}.title{font-size:15px;font-weight:600}"
@@ -99,28 +102,45 @@ def bar_chart(bars: Sequence[Bar], *, title: str, x_label: str, x_range: Range |
 
 
 def matrix_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], *, title: str) -> str:
-    """A confusion matrix: a row for each true class, a column for each answer; shares of a row are shaded."""
-    left = 24 + 7.5 * max(len(label) for label in labels)
-    width, height = left + _CELL * len(labels) + _RIGHT, _TOP + 26 + _CELL * len(labels) + 12
+    """A confusion matrix: a row for each true class, a column for each answer; shares of a row are shaded.
+
+    Long labels are cut in their middle, so that no two are the same, and columns that have any are labelled upward.
+    """
+    names = _shortened(labels)
+    longest = max(len(name) for name in names)
+    is_upright = longest > _LETTERS_OF_A_CELL
+    left, top = 24 + 7.5 * longest, _TOP + (16 + 6.5 * longest if is_upright else 26)
+    width = max(left + _CELL * len(names) + _RIGHT, 16 + _TITLE_LETTER * len(title))
     parts = []
-    for index, label in enumerate(labels):
+    for index, name in enumerate(names):
         middle = _CELL * index + _CELL / 2
-        parts.append(
-            f'<text class="small" x="{left + middle}" y="{_TOP + 16}" text-anchor="middle">{escape(label[:9])}</text>'
-        )
-        parts.append(f'<text x="{left - 8}" y="{_TOP + 30 + middle}" text-anchor="end">{escape(label)}</text>')
+        parts.append(_column_label(name, left + middle, top - 10, is_upright=is_upright))
+        parts.append(f'<text x="{left - 8}" y="{top + 4 + middle}" text-anchor="end">{escape(name)}</text>')
     for row, line in enumerate(counts):
         for column, count in enumerate(line):
-            share = count / max(1, sum(line))
-            x, y = left + _CELL * column, _TOP + 26 + _CELL * row
-            color = COLORS[0] if row == column else COLORS[1]
-            place = f'x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}"'
-            parts.append(f'<rect {place} fill="{color}" fill-opacity="{0.04 + 0.9 * share:.2f}"/>')
-            ink = "#fff" if share > 0.5 else "#222"
-            parts.append(
-                f'<text x="{x + _CELL / 2 - 1}" y="{y + 30}" text-anchor="middle" style="fill:{ink}">{count}</text>'
-            )
-    return _svg(parts, title, width, height)
+            parts += _cell(left + _CELL * column, top + _CELL * row, count, sum(line), is_right=row == column)
+    return _svg(parts, title, width, top + _CELL * len(names) + 12)
+
+
+def _shortened(labels: Sequence[str]) -> list[str]:
+    """Labels of at most some letters; where the ends of two are the same they are numbered."""
+    half = _LONGEST_LABEL // 2
+    short = [label if len(label) <= _LONGEST_LABEL else f"{label[:half]}…{label[-half + 1 :]}" for label in labels]
+    return [f"{index}: {name}" if short.count(name) > 1 else name for index, name in enumerate(short, start=1)]
+
+
+def _column_label(name: str, x: float, y: float, *, is_upright: bool) -> str:
+    if not is_upright:
+        return f'<text class="small" x="{x}" y="{y}" text-anchor="middle">{escape(name)}</text>'
+    return f'<text class="small" x="{x}" y="{y}" transform="rotate(-90 {x} {y})" dy="4">{escape(name)}</text>'
+
+
+def _cell(x: float, y: float, count: int, total: int, *, is_right: bool) -> Iterator[str]:
+    share = count / max(1, total)
+    place = f'x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}"'
+    yield f'<rect {place} fill="{COLORS[0 if is_right else 1]}" fill-opacity="{0.04 + 0.9 * share:.2f}"/>'
+    ink = "#fff" if share > 0.5 else "#222"
+    yield f'<text x="{x + _CELL / 2 - 1}" y="{y + 30}" text-anchor="middle" style="fill:{ink}">{count}</text>'
 
 
 def number_text(value: float) -> str:

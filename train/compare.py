@@ -118,11 +118,16 @@ def load_contenders(folders: Sequence[Path], bundles: Sequence[Path]) -> list[Co
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The folders' names; with their parent's where two are the same."""
-    short = [folder.resolve().name for folder in folders]
-    if len(set(short)) == len(short):
-        return short
-    return [f"{folder.resolve().parent.name}/{folder.resolve().name}" for folder in folders]
+    """The ends of the folders' paths, as long as it takes to tell them apart; a folder given again is numbered."""
+    paths = [folder.resolve() for folder in folders]
+    num_parts = 1
+    while len({path.parts[-num_parts:] for path in paths}) < len(set(paths)):
+        num_parts += 1
+    names: list[str] = []
+    for index, path in enumerate(paths):
+        name, earlier = Path(*path.parts[-num_parts:]).as_posix(), paths[:index].count(path)
+        names.append(f"{name} ({earlier + 1})" if earlier else name)
+    return names
 
 
 def _load(folder: Path, name: str, bundle: Bundle | None) -> Contender:

@@ -39,6 +39,25 @@ def test_bars_and_cells_say_their_value() -> None:
 
 
 @pytest.mark.parametrize(
+    "labels",
+    [
+        ["product_1", "product_10", "product_2"],
+        ["a bottle of clear glass with its lid on", "a bottle of clear glass with its lid off", "can"],
+        ["a bottle of brown glass, deposit, 0.5 l, lid", "a bottle of green glass, deposit, 0.5 l, lid", "can"],
+    ],
+)
+def test_classes_of_a_matrix_are_told_apart_and_its_title_is_not_cut_off(labels: list[str]) -> None:
+    title = "True class in rows, and in columns what was answered"
+    chart = ET.fromstring(matrix_chart(labels, [[1, 2, 3]] * 3, title=title))  # noqa: S314
+    heading, *texts = [text.text for text in chart.iter(f"{SVG}text")]
+    assert heading == title
+    rows, columns = texts[1:6:2], texts[:6:2]
+    assert rows == columns
+    assert len(set(rows)) == 3
+    assert float(chart.attrib["width"]) >= 9 * len(title)  # 15 px DejaVu Sans bold measures 8.8 px a letter
+
+
+@pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0"), (0.9312, "0.931"), (1234.5, "1234"), (-2.5, "-2.5"), (1e-3, "0.001")]
 )
 def test_numbers(value: float, text: str) -> None:

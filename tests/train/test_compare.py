@@ -87,6 +87,11 @@ def test_runs_of_other_pictures_are_compared_with_a_warning(tmp_path: Path) -> N
 def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     found = load_contenders([write_run(tmp_path / "a" / "run"), write_run(tmp_path / "b" / "run")], [])
     assert [one.name for one in found] == ["a/run", "b/run"]
+    deep = [write_run(tmp_path / "x" / "a" / "run"), tmp_path / "a" / "run", tmp_path / "b" / "run", tmp_path / "b/run"]
+    found = load_contenders(deep, [])
+    top = tmp_path.name
+    assert [one.name for one in found] == ["x/a/run", f"{top}/a/run", f"{top}/b/run", f"{top}/b/run (2)"]
+    assert compare_page(found).count("<svg") == 1 + 2 * 4 + 4  # each has its curves
 
 
 def test_the_answer_is_one_json_object(tmp_path: Path) -> None:
