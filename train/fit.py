@@ -92,11 +92,12 @@ class Start:
             "teachers": (run.teachers, origin.teachers),
             "pictures": (run.data.sha256, fingerprint(dataset)),
         }
-        if differing := [name for name, (found, expected) in pairs.items() if found != expected]:
-            raise UsageError(
-                f"{folder} belongs to another run: another {', another '.join(differing)}; --resume needs the same"
-                " pictures, recipe, overrides, weights, seed and folds; give them again, or choose another --out"
-            )
+        for name, (found, expected) in pairs.items():
+            if found != expected:
+                raise UsageError(
+                    f"{folder} belongs to another run, not of the same {name}: --resume needs the same pictures,"
+                    " recipe, overrides, weights, seed and folds; give them again, or choose another --out"
+                )
 
     def origin(self, recipe: Recipe, recipe_name: str, training_s: float) -> Origin:
         """What the run directory keeps of it; a network that can take no such weights started from none."""

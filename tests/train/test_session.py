@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pydantic import JsonValue
 
 from edge.errors import DatasetError, TryAgainError, UsageError
 from edge.run import load_run, load_splits
@@ -68,9 +69,9 @@ def test_a_cross_validation_that_is_finished_is_not_done_again(folds: list[str])
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--seed", "3", "fold1 belongs to another run: another seed, another pictures"),
-        ("--folds", "3", "fold1 belongs to another run: another fold, another pictures"),
-        ("--epochs", "2", "fold1 belongs to another run: another recipe; --resume needs the same"),
+        ("--seed", "3", "fold1 belongs to another run, not of the same seed"),
+        ("--folds", "3", "fold1 belongs to another run, not of the same fold"),
+        ("--epochs", "2", "fold1 belongs to another run, not of the same recipe: --resume needs the same"),
     ],
 )
 def test_finished_folds_of_another_run_are_never_pooled(
@@ -79,6 +80,25 @@ def test_finished_folds_of_another_run_are_never_pooled(
     with pytest.raises(UsageError, match=message):
         CliRunner().invoke(train, [*folds, "--resume", option, value], catch_exceptions=False)
     assert not (Path(folds[4]) / "fold3").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("weights", "imagenet", "weights"),
+        ("weights_sha256", "0" * 64, "weights"),
+        ("teachers", [{"path": "t", "sha256": "0" * 64}], "teachers"),
+        ("data", {"root": "", "num_pictures": 48, "num_left_out": 0, "sha256": "0" * 64}, "pictures"),
+    ],
+)
+def test_a_fold_of_other_weights_teachers_or_pictures_is_never_pooled(
+    folds: list[str], tmp_path: Path, key: str, value: JsonValue, name: str
+) -> None:
+    other = shutil.copytree(folds[4], tmp_path / "other")
+    recorded = json.loads((other / "fold2" / "run.json").read_text())
+    (other / "fold2" / "run.json").write_text(json.dumps({**recorded, key: value}))
+    with pytest.raises(UsageError, match=f"fold2 belongs to another run, not of the same {name}"):
+        CliRunner().invoke(train, [*folds, "--resume", "--out", str(other)], catch_exceptions=False)
 
 
 def test_a_fold_of_a_sorter_that_recorded_none_is_refused(folds: list[str], tmp_path: Path) -> None:

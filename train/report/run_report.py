@@ -174,7 +174,8 @@ def _classes(story: Story) -> str:
         page.table(["class", "pictures", "precision", "recall", "F1"], rows),
         page.figures(*drawn),
         page.text(
-            "Intervals: Wilson; for F1 that of the share it is made of (Lam, Gopal and Qian 2023).", is_quiet=True
+            "Intervals: Wilson; for F1 of the share that is right among all that are of the class or taken for it.",
+            is_quiet=True,
         ),
     )
 
