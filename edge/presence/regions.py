@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
 from itertools import compress
@@ -110,7 +109,8 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
     weak: Mask = cv2.bitwise_and(exceeds(score, WEAK / sensitivity), doubtful)  # type: ignore[assignment]
     if _telling(strong, weak, min_area_px) is None:
         return None
-    certain: Mask = cv2.bitwise_and(strong, cv2.bitwise_not(doubtful))  # type: ignore[assignment]
+    # Over the edges of the scene hardly anything can be strong; a soft shadow beside a thing is neither.
+    firm: Mask = cv2.bitwise_or(strong, doubtful)  # type: ignore[assignment]
     labels, shapes = _shapes(score, min_area_px, sensitivity)
     candidates: list[_Candidate] = []
     for label, shape in enumerate(shapes, start=1):
@@ -118,7 +118,7 @@ def find_things(score: Floats, doubt: Floats, min_area_px: float, sensitivity: f
         telling = _telling(cv2.bitwise_and(strong, own), cv2.bitwise_and(weak, own), min_area_px)  # type: ignore[arg-type]
         if telling is not None:
             strength = cv2.mean(cv2.min(score, 2.0 * _HARDLY), telling)[0] * sensitivity  # type: ignore[call-overload]
-            thing = _thing(labels, certain, label, shape)
+            thing = _thing(labels, firm, label, shape)
             candidates.append(_Candidate(thing, strength, cv2.mean(doubt, telling)[0]))
     if not candidates:
         return None
@@ -183,7 +183,7 @@ def _closed(mask: Mask) -> Mask:
     return np.ascontiguousarray(closed[margin:-margin, margin:-margin], np.uint8)
 
 
-def _thing(labels: Labels, certain: Mask, label: int, outline: Outline) -> Thing:
+def _thing(labels: Labels, firm: Mask, label: int, outline: Outline) -> Thing:
     x, y, width, height = cv2.boundingRect(outline)
     rows, columns = labels.shape
     inside = np.s_[y : y + height, x : x + width]
@@ -191,20 +191,13 @@ def _thing(labels: Labels, certain: Mask, label: int, outline: Outline) -> Thing
     touching = [y <= 0, y + height >= rows, x <= 0, x + width >= columns]
     is_arm_like = False
     if any(touching):
-        whole = _mask_of(labels, label)
-        is_arm_like = any(
-            _reaches_in(shape[inside] > 0, touching) for shape in (whole, cv2.bitwise_and(whole, certain))
-        )
+        shape = cv2.bitwise_and(_mask_of(labels, label), firm)[inside] > 0
+        by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
+        inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
+        is_arm_like = any(map(_is_cut_like_an_arm, compress(inwards, touching)))
     touches = Side(sum(side.value for side in compress(Side, touching)))
     box = _narrowed(Box(x, y, width, height), rows, columns)
     return Thing(label, box, area_px, _center(outline), touches, is_arm_like)
-
-
-def _reaches_in(shape: NDArray[np.bool_], touching: Sequence[bool]) -> bool:
-    """Whether a thing's `shape` in its own box is cut like an arm by one of the rims that it is `touching`."""
-    by_row, by_column = shape.sum(axis=1), shape.sum(axis=0)
-    inwards = (by_row, by_row[::-1], by_column, by_column[::-1])
-    return any(map(_is_cut_like_an_arm, compress(inwards, touching)))
 
 
 def _center(outline: Outline) -> tuple[int, int]:
