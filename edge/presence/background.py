@@ -21,6 +21,7 @@ from edge.presence.planes import (
     positive,
     squared,
 )
+from edge.presence.stripes import Stripes
 
 # Sensor and JPEG noise after averaging 16 camera pixels, in grey levels, never taken for smaller.
 _NOISE_LEVELS = 1.2
@@ -83,6 +84,8 @@ class Background:
     def __init__(self, mean: Floats, variance: Floats, adapt_s: float) -> None:
         self._mean, self._variance, self._adapt_s = mean.copy(), variance.copy(), adapt_s
         self._light = LightSurface(*mean.shape[:2])
+        self._stripes = Stripes(mean.shape[0])
+        self._gains: Floats | None = None
         self._surface = np.zeros_like(mean)
         self._residual = np.zeros_like(mean)
         self._waiting_s = 0.0
@@ -91,6 +94,9 @@ class Background:
     def compare(self, log_picture: Floats, foreground: Mask) -> Difference:
         """Hold a frame against the empty scene; `foreground` is what was seen in the frame before."""
         size = self._light.size
+        self._gains = self._stripes.of(minus(minus(log_picture, self._mean), self._surface), foreground)
+        if self._gains is not None:
+            log_picture = log_picture - self._gains
         change = minus(log_picture, self._mean)
         is_empty = cv2.resize(foreground, size, interpolation=cv2.INTER_AREA) < _EMPTY_CELL
         self._surface = self._light.fit(cv2.resize(change, size, interpolation=cv2.INTER_AREA), is_empty)  # type: ignore[arg-type]
@@ -119,6 +125,8 @@ class Background:
         spread: Floats = np.minimum(squared(brightness(self._residual)), _MAX_NOISE**2)
         cv2.accumulateWeighted(spread, self._variance, share / 2, mask=outside)
         cv2.scaleAdd(self._surface, share, self._mean, self._mean)
+        if self._gains is not None:
+            self._mean += np.float32(share) * self._gains
         self._light.rebase(share)
         self._derive()
 

@@ -61,15 +61,15 @@ def _summary(frames: list[Floats]) -> Lesson:
     stack = np.stack(frames)
     mean = stack.mean(axis=0)
     deviation = stack - mean
-    # A flicker of the whole picture is the light's, not a pixel's.
-    deviation -= deviation.mean(axis=(1, 2), keepdims=True)
+    # A flicker of whole rows is the light's, not a pixel's.
+    deviation -= deviation.mean(axis=2, keepdims=True)
     return Lesson(mean, np.square(deviation).mean(axis=(0, 3)))
 
 
 def has_changed(before: Floats, now: Floats) -> bool:
-    """Whether something moves; a camera that trembles by a work pixel and a lamp that flickers do not."""
+    """Whether something moves; a camera that trembles by a work pixel, a lamp that flickers and its stripes do not."""
     was, shade = _smooth(before), _smooth(now)
-    shade -= np.median(shade - was)
+    shade -= np.median(shade - was, axis=1, keepdims=True)
     inside: Floats = cv2.min(cv2.max(shade, cv2.erode(was, SQUARE3)), cv2.dilate(was, SQUARE3))  # type: ignore[assignment]
     return share_of(exceeds(np.abs(minus(shade, inside)), _CHANGED)) > _MAX_CHANGED
 

@@ -15,6 +15,7 @@ from edge.messages import Box, Frame, Phase
 from edge.presence import PresenceDetector, PresenceSettings, Region
 from edge.presence.background import Background
 from edge.presence.planes import to_log
+from edge.presence.stripes import Stripes
 from edge.simulation.grounds import GROUNDS, render_ground
 from tests.edge.watcher import CAN, HEIGHT, RATE_HZ, WIDTH, Scene, Watcher, ground, overlap, with_item
 
@@ -147,6 +148,52 @@ def test_slow_drift_and_flicker_are_no_item_and_items_are_still_seen(watcher: Wa
     watcher.see(ground(), 20.0, dusk)
     assert set(watcher.phases) == {Phase.EMPTY}
     assert watcher.see(with_item(ground()) * np.float32(0.6), 1.0).phase is Phase.SETTLED
+
+
+def striped(strength: float, num_periods: float) -> Callable[[Scene, float], Scene]:
+    """The stripes of mains light under a rolling shutter: at another place in each frame."""
+    rng = np.random.default_rng(5)
+    rows = np.arange(HEIGHT) / HEIGHT * 2 * np.pi * num_periods
+
+    def change(scene: Scene, _: float) -> Scene:
+        gain = 1 + strength * np.sin(rows + rng.uniform(0, 2 * np.pi))
+        return (scene * gain[:, None, None]).astype(np.float32)
+
+    return change
+
+
+@pytest.mark.parametrize("num_periods", [0.8, 1.7, 3.3])
+@pytest.mark.parametrize("strength", [0.03, 0.1, 0.2])
+def test_stripes_of_mains_light_are_no_item_and_items_are_seen(strength: float, num_periods: float) -> None:
+    change = striped(strength, num_periods)
+    watcher = Watcher(PresenceDetector())
+    watcher.see(ground(), 5.0, change)
+    assert watcher.detector.has_background
+    watcher.phases.clear()
+    watcher.see(ground(), 4.0, change)
+    assert set(watcher.phases) == {Phase.EMPTY}
+    presence = watcher.see(with_item(ground()), 1.0, change)
+    assert presence.phase is Phase.SETTLED
+    assert presence.box is not None
+    assert overlap(presence.box, CAN) > 0.7
+    assert watcher.see(ground(), 1.0, change).phase is Phase.EMPTY
+
+
+def test_stripes_that_end_leave_no_item_behind(watcher: Watcher) -> None:
+    watcher.see(ground(), 5.0, striped(0.15, 1.7))
+    watcher.see(ground(), 5.0)
+    assert Phase.SETTLED not in watcher.phases
+    assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
+
+
+def test_steady_light_has_no_stripes_however_wide_the_items() -> None:
+    stripes, rng = Stripes(90), np.random.default_rng(1)
+    nothing = np.zeros((90, 160), np.uint8)
+    for index in range(200):
+        change = rng.normal(0, 0.02, (90, 160, 3)).astype(np.float32)
+        if index % 40 > 20:
+            change[20:70, 5:150] += np.float32(0.4)
+        assert stripes.of(change, nothing) is None
 
 
 def test_lights_out_and_on_again_is_no_item(watcher: Watcher) -> None:
