@@ -62,7 +62,8 @@ class Presence:
     region of interest that is foreground, 0..1; `sharpness` is the variance of the Laplacian inside
     the box on the working picture, comparable only within one site. `things` are the separate pieces of
     foreground, largest first, and `region` is the region of interest, all in frame pixels. `still_s` is how
-    long what is there has lain still, seconds; it is SETTLED after some of them.
+    long what is there has lain still, seconds; it is SETTLED after some of them. `has_arm`: something large is cut off
+    by a rim of the picture as an arm is.
     """
 
     phase: Phase
@@ -72,6 +73,7 @@ class Presence:
     things: tuple[Box, ...] = ()
     region: Box | None = None
     still_s: float = 0.0
+    has_arm: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
 from edge.presence.planes import Floats, Mask, brightness, share_of, to_log
-from edge.presence.regions import SECOND_ITEM, Foreground, Side, find_things
+from edge.presence.regions import Foreground, Side, find_things
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
@@ -157,6 +157,7 @@ class _Watch:
             tuple(self.view.to_frame(thing.box) for thing in foreground.things),
             self.view.region,
             still_s,
+            any(thing.is_arm_like for thing in foreground.large),
         )
 
     def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
@@ -187,13 +188,11 @@ class _Watch:
 
         An item that lies across one rim fell there, or came in over another one.
         """
-        large_px = SECOND_ITEM * foreground.things[0].area_px
-        large = [thing for thing in foreground.things if thing.area_px >= large_px]
-        touched = reduce(or_, (thing.touches for thing in large))
+        touched = reduce(or_, (thing.touches for thing in foreground.large))
         self._always_touched &= touched
         self._ever_touched |= touched
         has_stayed = bool(self._always_touched) and self._ever_touched == touched
-        return has_stayed and any(thing.is_arm_like for thing in large)
+        return has_stayed and any(thing.is_arm_like for thing in foreground.large)
 
 
 def _variance(view: View, mean: Floats, variation: Floats | None) -> Floats:

@@ -95,6 +95,11 @@ class Foreground:
     mask: Mask
     labels: Labels
 
+    @property
+    def large(self) -> tuple[Thing, ...]:
+        """The largest thing, and those that are large beside it."""
+        return tuple(thing for thing in self.things if thing.area_px >= SECOND_ITEM * self.things[0].area_px)
+
     def mask_of(self, thing: Thing) -> Mask:
         """(H, W) 0/255 where `thing` lies."""
         return _mask_of(self.labels, thing.label)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edge.decision import DecisionPolicy, DecisionSettings
 from edge.messages import Box, Item, Outcome, Phase, Prediction, Presence
@@ -17,12 +18,18 @@ BOX = Box(10, 10, 50, 50)
 FRAME_S = 1 / 12
 
 
-def seen(phase: Phase, sharpness: float = 100.0, still_s: float = 0.0) -> Presence:
-    return Presence(phase) if phase is Phase.EMPTY else Presence(phase, BOX, 0.1, sharpness, still_s=still_s)
+CAN, CUP = np.array([1, 0.2, 0], np.float32), np.array([0, 0.3, 1], np.float32)
+"""Looks: the cosine between them is 0.06."""
 
 
-def prediction(*scores: float) -> Prediction:
-    return Prediction(np.array(scores, np.float32))
+def seen(phase: Phase, sharpness: float = 100.0, still_s: float = 0.0, *, has_arm: bool = False) -> Presence:
+    if phase is Phase.EMPTY:
+        return Presence(phase)
+    return Presence(phase, BOX, 0.1, sharpness, still_s=still_s, has_arm=has_arm)
+
+
+def prediction(*scores: float, look: NDArray[np.float32] | None = None) -> Prediction:
+    return Prediction(np.array(scores, np.float32), look)
 
 
 def followed(tracker: RestTracker, phase: Phase, now_s: float) -> Item | None:
@@ -121,6 +128,86 @@ def test_what_remains_of_several_is_a_new_item_once_something_moved() -> None:
     assert remaining.first_seen_s == 0.2
 
 
+def shown(tracker: RestTracker, presence: Presence, at_s: float, look: NDArray[np.float32]) -> tuple[Item, ...]:
+    """One frame of a thing with this look; what waits after it."""
+    target = tracker.follow(presence, at_s)
+    if target is not None:
+        tracker.add(target, prediction(0.9, 0.1, look=look))
+    return tracker.waiting()
+
+
+def decided_as(phase: Phase, look: NDArray[np.float32]) -> RestTracker:
+    """A tracker before which something with this look was decided, as one or several, and has moved since."""
+    tracker = RestTracker(SmoothingSettings(many_after_s=0.1))
+    for at_s in (0.0, 0.1):
+        waiting = shown(tracker, seen(phase, still_s=0.3), at_s, look)
+    (item,) = waiting
+    assert item.is_many == (phase is Phase.MANY)
+    tracker.close(item.item_id)
+    assert shown(tracker, seen(Phase.MOVING), 0.9, look) == ()
+    return tracker
+
+
+def test_what_looks_otherwise_after_it_moved_is_the_next_item() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    early = seen(Phase.MOVING, still_s=0.1)
+    assert shown(tracker, early, 1.0, CUP) == shown(tracker, early, 1.1, CUP) == ()
+    (item,) = shown(tracker, seen(Phase.SETTLED, still_s=0.3), 1.2, CUP)
+    assert (item.first_seen_s, item.settled_s, item.frames_used) == (0.9, 1.2, 3)
+
+
+def test_what_was_pushed_is_not_given_again() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    pushed = CAN + np.float32(0.4) * CUP
+    for at_s in np.arange(1.0, 3.0, 0.1):
+        assert shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, pushed) == ()
+
+
+def test_one_frame_that_looks_otherwise_is_not_enough() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    for at_s, look in ((1.0, CUP), (1.1, CUP), (1.2, CAN), (1.3, CUP), (1.4, CUP), (1.5, CUP)):
+        assert shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, look) == ()
+
+
+def test_an_arm_that_rests_on_what_was_decided_is_waited_out() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    for at_s in np.arange(1.0, 3.0, 0.1):
+        assert shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7, has_arm=True), at_s, CUP) == ()
+    assert shown(tracker, seen(Phase.MOVING), 3.0, CUP) == ()
+    for at_s in np.arange(3.1, 5.0, 0.1):
+        assert shown(tracker, seen(Phase.SETTLED, still_s=at_s - 2.8), at_s, CAN) == ()
+
+
+def test_several_over_which_a_hand_reaches_are_told_once() -> None:
+    tracker = decided_as(Phase.MANY, CAN)
+    for at_s in np.arange(1.0, 3.0, 0.1):
+        assert shown(tracker, seen(Phase.MANY, still_s=at_s - 0.7), at_s, CAN) == ()
+
+
+def test_several_others_are_told_anew() -> None:
+    tracker = decided_as(Phase.MANY, CAN)
+    for at_s in np.arange(1.0, 2.0, 0.1):
+        waiting = shown(tracker, seen(Phase.MANY, still_s=at_s - 0.7), at_s, CUP)
+    assert [item.is_many for item in waiting] == [True]
+
+
+def test_one_item_that_is_joined_by_another_is_told_to_be_several() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    for at_s in np.arange(1.0, 2.0, 0.1):
+        waiting = shown(tracker, seen(Phase.MANY, still_s=at_s - 0.7), at_s, CAN + np.float32(0.5) * CUP)
+    assert waiting == ()
+    for at_s in np.arange(2.0, 3.0, 0.1):
+        waiting = shown(tracker, seen(Phase.MOVING if at_s < 2.2 else Phase.MANY, still_s=at_s - 2.2), at_s, CUP)
+    assert [(item.is_many, item.frames_used) for item in waiting] == [(True, 0)]
+
+
+def test_what_remains_of_several_is_the_next_item_however_it_looks() -> None:
+    tracker = decided_as(Phase.MANY, CAN)
+    assert shown(tracker, seen(Phase.MOVING, still_s=0.1), 1.0, CAN) == ()
+    (item,) = shown(tracker, seen(Phase.SETTLED, still_s=0.3), 1.2, CAN)
+    assert not item.is_many
+
+
 def test_a_blurred_frame_is_rejected_and_counted() -> None:
     tracker = RestTracker(SmoothingSettings(min_relative_sharpness=0.5))
     target = tracker.follow(seen(Phase.SETTLED, 100), 0.0)
@@ -147,9 +234,11 @@ def test_over_any_stream_each_item_is_decided_once_and_none_is_silent(runs: list
     frames = [phase for phase, length in runs for _ in range(length)] + [Phase.EMPTY] * 6
     for index, phase in enumerate(frames):
         still_s = float(chance.choice([0.0, FRAME_S]))
-        target = tracker.follow(seen(phase, float(chance.uniform(1, 100)), still_s), index * FRAME_S)
+        presence = seen(phase, float(chance.uniform(1, 100)), still_s, has_arm=bool(chance.random() < 0.1))
+        target = tracker.follow(presence, index * FRAME_S)
         if target is not None:
-            tracker.add(target, prediction(*chance.dirichlet([0.5, 0.5, 0.5])))
+            look = (None, CAN, CUP)[chance.integers(3)]
+            tracker.add(target, prediction(*chance.dirichlet([0.5, 0.5, 0.5]), look=look))
         for item in tracker.waiting():
             if item.item_id not in begun:
                 begun.append(item.item_id)
