@@ -63,7 +63,7 @@ class Presence:
     the box on the working picture, comparable only within one site. `things` are the separate pieces of
     foreground, largest first, and `region` is the region of interest, all in frame pixels. `still_s` is how
     long what is there has lain still, seconds; it is SETTLED after some of them. `has_arm`: something large is cut off
-    by a rim of the picture as an arm is.
+    by a rim of the picture as an arm is, or touches it and has not lain still for as long as arms do not.
     """
 
     phase: Phase

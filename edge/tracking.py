@@ -103,11 +103,13 @@ class _Decided:
     look: Embedding | None
     has_moved: bool = False
 
-    def is_like(self, embedding: Embedding | None, *, is_many: bool) -> bool:
+    def is_like(self, embedding: Embedding | None, phase: Phase) -> bool:
         """Whether this may be the same still; without a look nothing can be told from it."""
         if self.look is None or embedding is None:
             return True
-        return likeness(self.look, embedding) >= (_SAME_MANY if is_many else _SAME)
+        # Of several one may be left, and what does not count as resting yet may turn out to be several.
+        is_single = phase is Phase.SETTLED and not self.is_many
+        return likeness(self.look, embedding) >= (_SAME if is_single else _SAME_MANY)
 
 
 class RestTracker:
@@ -127,11 +129,13 @@ class RestTracker:
         self._num_items = 0
         self._num_unlike = 0
         self._look_of_many: Embedding | None = None
+        self._phase = Phase.EMPTY
         self._seen_since_s: float | None = None
         self._many_since_s: float | None = None
         self._best_sharpness = 0.0
 
     def follow(self, presence: Presence, now_s: float) -> Target | None:
+        self._phase = presence.phase
         if presence.phase is Phase.EMPTY:
             self.end()
             self._many_since_s = self._seen_since_s = self._decided = None
@@ -157,11 +161,10 @@ class RestTracker:
     def add(self, target: Target, prediction: Prediction) -> None:
         if self._item is None or self._item.item_id != target.item_id:
             raise RuntimeError(f"a prediction for item {target.item_id}, which does not wait: follow() must come first")
-        is_many = self._many_since_s is not None
-        if self._decided is not None and self._decided.is_like(prediction.embedding, is_many=is_many):
+        if self._decided is not None and self._decided.is_like(prediction.embedding, self._phase):
             self._item, self._decided.has_moved = None, False
             return
-        if is_many:
+        if self._phase is Phase.MANY:
             self._look_of_many = prediction.embedding
         else:
             self._item = self._gathering.add(self._item, prediction)
@@ -194,13 +197,11 @@ class RestTracker:
         """Whether what lies still now is worth to be held against what was decided."""
         if not decided.has_moved or presence.has_arm:
             return False
-        if not decided.is_many:
-            return decided.look is not None
-        if presence.phase is Phase.MOVING:
-            return False
-        if decided.look is None or presence.phase is Phase.SETTLED:
+        if decided.look is not None:
+            return True
+        if decided.is_many and presence.phase is not Phase.MOVING:
             self._decided = None
-        return True
+        return self._decided is None
 
     def _is_candidate(self, item: Item) -> bool:
         """Whether it does not lie still for long enough yet to be an item, or may be what was decided already."""

@@ -157,7 +157,10 @@ class _Watch:
             tuple(self.view.to_frame(thing.box) for thing in foreground.things),
             self.view.region,
             still_s,
-            any(thing.is_arm_like for thing in foreground.large),
+            any(
+                thing.is_arm_like or (thing.touches and still_s < self._settings.arm_settle_s)
+                for thing in foreground.large
+            ),
         )
 
     def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:

@@ -279,6 +279,14 @@ def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
     assert set(watcher.phases) == {Phase.MOVING}
 
 
+def test_an_arm_that_rests_on_an_item_is_said_to_be_there(watcher: Watcher) -> None:
+    assert not watcher.see(with_item(ground()), 1.0).has_arm
+    held = watcher.see(with_item(with_item(ground()), Box(140, 0, 36, 80), (200, 150, 120)), 1.0)
+    assert held.has_arm
+    assert held.still_s > 0
+    assert not watcher.see(with_item(ground()), 1.0).has_arm
+
+
 @pytest.mark.parametrize("name", GROUNDS)
 def test_an_arm_over_any_ground_is_no_item(name: str) -> None:
     scene = render_ground(name, np.random.default_rng(1), WIDTH, HEIGHT).astype(np.float32)

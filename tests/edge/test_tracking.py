@@ -201,11 +201,22 @@ def test_one_item_that_is_joined_by_another_is_told_to_be_several() -> None:
     assert [(item.is_many, item.frames_used) for item in waiting] == [(True, 0)]
 
 
-def test_what_remains_of_several_is_the_next_item_however_it_looks() -> None:
-    tracker = decided_as(Phase.MANY, CAN)
-    assert shown(tracker, seen(Phase.MOVING, still_s=0.1), 1.0, CAN) == ()
+@pytest.mark.parametrize("phase", [Phase.SETTLED, Phase.MANY])
+def test_what_may_be_several_must_look_more_alike(phase: Phase) -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    rather_alike = CAN + np.float32(0.8) * CUP
+    for at_s in np.arange(1.0, 2.0, 0.1):
+        presence = seen(Phase.MOVING if at_s < 1.2 else phase, still_s=at_s - 0.9)
+        waiting = shown(tracker, presence, at_s, rather_alike)
+    assert [item.is_many for item in waiting] == ([True] if phase is Phase.MANY else [])
+
+
+def test_what_remains_of_several_is_the_next_item() -> None:
+    tracker = decided_as(Phase.MANY, CAN + CUP)
+    for at_s in (1.0, 1.1):
+        assert shown(tracker, seen(Phase.MOVING, still_s=at_s - 0.9), at_s, CAN) == ()
     (item,) = shown(tracker, seen(Phase.SETTLED, still_s=0.3), 1.2, CAN)
-    assert not item.is_many
+    assert (item.is_many, item.frames_used) == (False, 3)
 
 
 def test_a_blurred_frame_is_rejected_and_counted() -> None:
