@@ -61,6 +61,11 @@ class Consequences:
             return
         self._tell(self._command(record) if is_to_move else record)
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether the bin itself moves, or is about to."""
+        return self._dispatcher is not None and self._dispatcher.is_busy
+
     def catch_up(self) -> None:
         """Tell of what could not be written down in time, and is by now. Never blocks; for every tick."""
         for record in self._scribe.arrived():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from edge.cameras.base import Camera
@@ -34,7 +35,8 @@ class Loop:
 
     `prepare` crops, resizes and turns (`edge.preprocess.to_input`); `on_decision` is called once for each
     item, in the thread of the loop, and must write the decision down before anything moves. `on_sight`
-    is called in each tick, in that thread too, before decisions fall: it must not block.
+    is called in each tick, in that thread too, before decisions fall: it must not block. `is_moving` says whether the
+    bin itself moves: a flap before the camera is no more an item than an arm.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Loop:
         telemetry: Telemetry,
         max_age_s: float,
         on_sight: Callable[[Sight], None] = lambda _: None,
+        is_moving: Callable[[], bool] = lambda: False,
     ) -> None:
         self._camera = camera
         self._presence = presence
@@ -61,6 +64,7 @@ class Loop:
         self._telemetry = telemetry
         self._max_age_s = max_age_s
         self._on_sight = on_sight
+        self._is_moving = is_moving
         self._first_frame_s: float | None = None
         self._last_frame_s = 0.0
 
@@ -90,6 +94,8 @@ class Loop:
             self._first_frame_s = frame.captured_at_s
         with self._telemetry.timed(Stage.PRESENCE):
             presence = self._presence.update(frame)
+        if self._is_moving():
+            presence = replace(presence, has_arm=True)
         target = self._tracker.follow(presence, frame.captured_at_s)
         if target is None:
             self._on_sight(Sight(frame, presence))

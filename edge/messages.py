@@ -62,8 +62,8 @@ class Presence:
     region of interest that is foreground, 0..1; `sharpness` is the variance of the Laplacian inside
     the box on the working picture, comparable only within one site. `things` are the separate pieces of
     foreground, largest first, and `region` is the region of interest, all in frame pixels. `still_s` is how
-    long what is there has lain still, seconds; it is SETTLED after some of them. `has_arm`: something large is cut off
-    by a rim of the picture as an arm is, or touches it and has not lain still for as long as arms do not.
+    long what is there has lain still, seconds; it is SETTLED after some of them. `has_arm`: something large reaches in
+    over a rim of the picture and lies still no longer than an arm may, or the bin itself moves.
     """
 
     phase: Phase

@@ -199,4 +199,5 @@ def _assemble(
         telemetry=telemetry,
         max_age_s=parts.config.camera.max_age_s,
         on_sight=on_sight,
+        is_moving=lambda: consequences.is_moving,
     )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.classifiers.base import Classifier
 from edge.journal import Entry
-from edge.messages import Sight
+from edge.messages import Phase, Sight
 from edge.preprocess import to_input
 from edge.records import DecisionRecord
 from edge.store import ModelStore, Role, replace_file
@@ -90,6 +90,8 @@ class ShadowWatch:
         """Classify the same part of the same frame."""
         if self._shadow is None or sight.prediction is None or sight.item_id is None:
             return
+        if sight.presence.phase is Phase.MANY:
+            return  # no evidence of one item
         picture = to_input(sight.frame.image, self._classifier.input_spec, sight.box)
         scores = np.log(np.maximum(self._classifier.classify(picture).scores, _TINY))
         earlier = self._log_scores.get(sight.item_id)

@@ -64,7 +64,7 @@ class Tracer:
     def __call__(self, sight: Sight) -> None:
         """Take one tick; costs a few microseconds."""
         presence, prediction = sight.presence, sight.prediction
-        if sight.item_id is None or prediction is None:
+        if sight.item_id is None or prediction is None or presence.phase is Phase.MANY:
             if presence.phase is not Phase.EMPTY:
                 self._rejected.append(_Look(sight.frame.captured_at_s, presence.phase, presence.sharpness))
             return
@@ -72,13 +72,14 @@ class Tracer:
         scores = tuple((self._labels[index], float(prediction.scores[index])) for index in best)
         look = _Look(sight.frame.captured_at_s, presence.phase, presence.sharpness, scores, prediction.invoke_s)
         self._used.setdefault(sight.item_id, deque(maxlen=_MAX_LOOKS)).append(look)
+        self._forget_older(sight.item_id)
 
     def trace(self, decision: Decision) -> str:
         """The trace of an item, one line of JSON; what was kept of it is forgotten."""
         used = self._used.pop(decision.item_id, deque())
         rejected = [look for look in self._rejected if decision.first_seen_s <= look.at_s <= decision.decided_s]
         looks = _thinned(sorted([*used, *rejected], key=lambda look: look.at_s))
-        self._forget_older(decision)
+        self._forget_older(decision.item_id)
         fields = {
             "schema": TRACE_SCHEMA,
             "first_seen_s": round(decision.first_seen_s, 3),
@@ -88,9 +89,9 @@ class Tracer:
         }
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
-    def _forget_older(self, decision: Decision) -> None:
+    def _forget_older(self, newest: int) -> None:
         """Items that never came to a decision must not pile up: numbers only grow."""
-        for item_id in [known for known in self._used if known < decision.item_id - _MAX_LOOKS]:
+        for item_id in [known for known in self._used if known < newest - _MAX_LOOKS]:
             del self._used[item_id]
 
 

@@ -28,8 +28,9 @@ _SAME, _SAME_MANY, _NUM_UNLIKE = 0.7, 0.8, 3
 
 
 def likeness(one: Embedding, other: Embedding) -> float:
-    """The cosine between two embeddings (D,)."""
-    return float(one @ other / max(1e-9, float(np.linalg.norm(one) * np.linalg.norm(other))))
+    """The cosine between two embeddings (D,); 1 where one of them says nothing."""
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths > 0 else 1.0
 
 
 class Mode(StrEnum):
@@ -190,18 +191,15 @@ class RestTracker:
 
     def _note_motion(self, now_s: float) -> None:
         """What was decided has moved: another may have come at that moment."""
-        if self._decided is not None and not self._decided.has_moved:
-            self._decided.has_moved, self._seen_since_s = True, now_s
+        if self._decided is None or self._decided.has_moved:
+            return
+        self._decided.has_moved, self._seen_since_s = True, now_s
+        if self._decided.is_many and self._decided.look is None:
+            self._decided = None
 
     def _may_be_another(self, decided: _Decided, presence: Presence) -> bool:
         """Whether what lies still now is worth to be held against what was decided."""
-        if not decided.has_moved or presence.has_arm:
-            return False
-        if decided.look is not None:
-            return True
-        if decided.is_many and presence.phase is not Phase.MOVING:
-            self._decided = None
-        return self._decided is None
+        return decided.has_moved and decided.look is not None and not presence.has_arm
 
     def _is_candidate(self, item: Item) -> bool:
         """Whether it does not lie still for long enough yet to be an item, or may be what was decided already."""
@@ -223,7 +221,7 @@ class RestTracker:
             return None
         if presence.phase is Phase.MANY:
             return Target(item.item_id, presence.box)
-        if presence.sharpness < self._settings.min_relative_sharpness * self._best_sharpness:
+        if self._decided is None and presence.sharpness < self._settings.min_relative_sharpness * self._best_sharpness:
             self._item = replace(item, frames_rejected=item.frames_rejected + 1)
             return None
         self._best_sharpness = max(self._best_sharpness, presence.sharpness)

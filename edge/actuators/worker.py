@@ -53,6 +53,11 @@ class Dispatcher(Protocol):
         """
         ...
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something moves or is about to, the pause after it included. From any thread."""
+        ...
+
     def stop(self, timeout_s: float = 5.0) -> None:
         """Make every actuator safe at once, report what was waiting as not done, free the hardware."""
         ...
@@ -109,6 +114,10 @@ class ActuationThread:
         self._commands.put_nowait(command)
         return True
 
+    @property
+    def is_busy(self) -> bool:
+        return self._commands.unfinished_tasks > 0
+
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
         self._commands.put_nowait(None)
@@ -130,6 +139,7 @@ class ActuationThread:
                 self._on_report(report)
                 if report.actuation.commanded:
                     self._wait(self._stopping, self._settings.min_pause_s)
+                self._commands.task_done()
         except SorterError as error:
             self._failure = error  # for the loop to meet at the next submit
             make_all_safe(self._actuators)
@@ -161,6 +171,10 @@ class InlineActuation:
         _check_bin(self._actuators, command)
         self._on_report(obey(self._actuators[command.bin], command, self._clock))
         return True
+
+    @property
+    def is_busy(self) -> bool:
+        return False
 
     def stop(self, timeout_s: float = 5.0) -> None:  # noqa: ARG002 - nothing here can hang
         close_all(self._actuators)

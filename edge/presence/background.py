@@ -94,10 +94,10 @@ class Background:
     def compare(self, log_picture: Floats, foreground: Mask) -> Difference:
         """Hold a frame against the empty scene; `foreground` is what was seen in the frame before."""
         size = self._light.size
-        self._gains = self._stripes.of(minus(minus(log_picture, self._mean), self._surface), foreground)
-        if self._gains is not None:
-            log_picture = log_picture - self._gains
         change = minus(log_picture, self._mean)
+        self._gains = self._stripes.of(change, self._surface, foreground)
+        if self._gains is not None:
+            log_picture, change = log_picture - self._gains, change - self._gains
         is_empty = cv2.resize(foreground, size, interpolation=cv2.INTER_AREA) < _EMPTY_CELL
         self._surface = self._light.fit(cv2.resize(change, size, interpolation=cv2.INTER_AREA), is_empty)  # type: ignore[arg-type]
         self._residual = minus(change, self._surface)
@@ -126,7 +126,7 @@ class Background:
         cv2.accumulateWeighted(spread, self._variance, share / 2, mask=outside)
         cv2.scaleAdd(self._surface, share, self._mean, self._mean)
         if self._gains is not None:
-            self._mean += np.float32(share) * self._gains
+            cv2.accumulateWeighted(self._mean + self._gains, self._mean, share, mask=outside)
         self._light.rebase(share)
         self._derive()
 

@@ -28,6 +28,8 @@ _GUARD_PX = 4
 _BLIND_S = 3.0
 # What varies more than this by itself, log units, is no noise but something that moves there.
 _MOST_NOISE = 0.1
+# What is cut off as an arm is may rest this many times as long as an arm commonly does, before it is taken for an item.
+_ARM_STAYS = 4
 # Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
 _ROUNDING_S = 1e-3
 
@@ -157,10 +159,7 @@ class _Watch:
             tuple(self.view.to_frame(thing.box) for thing in foreground.things),
             self.view.region,
             still_s,
-            any(
-                thing.is_arm_like or (thing.touches and still_s < self._settings.arm_settle_s)
-                for thing in foreground.large
-            ),
+            self._is_reached_into(foreground, still_s),
         )
 
     def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
@@ -185,6 +184,13 @@ class _Watch:
         return (
             Phase.MANY if is_several(foreground, difference.score, difference.doubt) else Phase.SETTLED
         ), foreground.box
+
+    def _is_reached_into(self, foreground: Foreground, still_s: float) -> bool:
+        """Whether something large may be an arm: it touches a rim, and lies still no longer than arms do."""
+        return any(
+            thing.touches and still_s < self._settings.arm_settle_s * (_ARM_STAYS if thing.is_arm_like else 1)
+            for thing in foreground.large
+        )
 
     def _has_arm(self, foreground: Foreground) -> bool:
         """Whether something is cut off by a rim as an arm is, and has reached in from that rim alone all the time.

@@ -15,6 +15,8 @@ _MIN_FRAMES = 4
 # Log units and share of pixels: more than this, and something moves.
 _CHANGED = 0.12
 _MAX_CHANGED = 0.005
+# What differs more than this from row to row is no stripe of light, log units.
+_MAX_STRIPE = 0.45
 # How many frames, spread over the time-out, the median of a scene that never rests is taken of.
 _NUM_SAMPLES = 24
 
@@ -69,7 +71,9 @@ def _summary(frames: list[Floats]) -> Lesson:
 def has_changed(before: Floats, now: Floats) -> bool:
     """Whether something moves; a camera that trembles by a work pixel, a lamp that flickers and its stripes do not."""
     was, shade = _smooth(before), _smooth(now)
-    shade -= np.median(shade - was, axis=1, keepdims=True)
+    of_rows = np.median(shade - was, axis=1, keepdims=True)
+    of_all = np.median(of_rows)
+    shade -= of_all + np.clip(of_rows - of_all, -_MAX_STRIPE, _MAX_STRIPE)
     inside: Floats = cv2.min(cv2.max(shade, cv2.erode(was, SQUARE3)), cv2.dilate(was, SQUARE3))  # type: ignore[assignment]
     return share_of(exceeds(np.abs(minus(shade, inside)), _CHANGED)) > _MAX_CHANGED
 

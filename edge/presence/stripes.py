@@ -13,16 +13,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.presence.planes import Floats, Mask
+from edge.presence.planes import Floats, Mask, brightness
 
 # Columns of the grid that a row's gain is taken from.
 _NUM_COLUMNS = 16
-# Stripes wander: the typical row has another gain so many frames later, by this much in the median of the last looks,
-# log units. Once seen they are taken away until there is hardly any change left.
-_LATER, _NUM_LOOKS = 6, 18
+# Stripes wander, in all columns alike: the typical row has another gain so many frames later, by this much in the median
+# of the last looks, log units. Once seen they are taken away until there is hardly any change left. (Light of 100 Hz is
+# where it was after 6 frames at 12, 15, 24 and 30 frames a second.)
+_LATER, _NUM_LOOKS = 7, 18
 _BEGINS, _ENDS = 0.008, 0.005
-# Fainter ones are little more than noise, and left alone; log units.
-_WORTH = 0.04
+# Fainter ones are little more than noise, and left alone; stronger ones are none. Log units.
+_WORTH, _MOST = 0.04, 0.3
 # A cell that differs more than so many times what the stripes do, and this, shows an item; log units.
 _STRONGEST, _NOISE = 1.5, 0.03
 # The strength of the stripes is taken over from scenes without an item, with this share of each.
@@ -42,17 +43,19 @@ class Stripes:
         self._changes: deque[float] = deque(maxlen=_NUM_LOOKS)
         self._strength: float | None = None
 
-    def of(self, change: Floats, foreground: Mask) -> Floats | None:
+    def of(self, change: Floats, light: Floats, foreground: Mask) -> Floats | None:
         """The gain of each row, (H, 1, 3) log units; None where the light is steady.
 
         Args:
-            change: (H, W, 3) log of the frame minus log of the empty scene under the light of the frame before.
+            change: (H, W, 3) log of the frame minus log of the empty scene.
+            light: (H, W, 3) what of the change was a smooth surface in the frame before.
             foreground: (H, W) what was seen in the frame before.
         """
         cells: Floats = cv2.resize(change, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        self._look(np.median(cells, axis=1))
+        self._look(brightness(cells))
         if self._strength is None:
             return None
+        cells -= cv2.resize(light, self._size, interpolation=cv2.INTER_AREA)
         is_empty = cv2.resize(foreground, self._size, interpolation=cv2.INTER_AREA) < _ITEM_CELL
         is_striped = np.abs(cells).max(axis=2) < _STRONGEST * self._strength + _NOISE
         gains = _medians(cells, is_empty & is_striped)
@@ -60,25 +63,24 @@ class Stripes:
             self._strength += _TAKEN_OVER * (_strength(gains) - self._strength)
         return gains[:, None]
 
-    def _look(self, gains: Floats) -> None:
-        """Whether there are stripes."""
+    def _look(self, cells: Floats) -> None:
+        """Whether there are stripes in cells (H, N); what changes in all rows alike is none."""
         if len(self._earlier) == _LATER:
-            self._changes.append(float(np.median(np.abs(gains - self._earlier[0]).max(axis=1))))
-            typical = float(np.median(self._changes))
-            strength = float(np.median([_strength(one) for one in self._earlier]))
+            change = cells - self._earlier[0]
+            # Something that moves leaves a column as it was.
+            of_rows = np.take_along_axis(change, np.abs(change).argmin(axis=1)[:, None], axis=1)
+            self._changes.append(float(np.median(np.abs(of_rows - np.median(of_rows)))))
+            typical = sorted(self._changes)[len(self._changes) // 2]
             if typical < _ENDS:
                 self._strength = None
-            elif self._strength is None and min(typical / _BEGINS, strength / _WORTH) > 1 and self._has_looked:
-                self._strength = strength
-        self._earlier.append(gains)
-
-    @property
-    def _has_looked(self) -> bool:
-        return len(self._changes) == _NUM_LOOKS
+            elif self._strength is None and typical > _BEGINS and len(self._changes) == _NUM_LOOKS:
+                strength = float(np.median([_strength(np.median(one, axis=1)) for one in self._earlier]))
+                self._strength = strength if strength > _WORTH else None
+        self._earlier.append(cells)
 
 
 def _strength(gains: Floats) -> float:
-    return float(np.abs(gains).max())
+    return min(_MOST, float(np.abs(gains).max()))
 
 
 def _medians(cells: Floats, is_ground: NDArray[np.bool_]) -> Floats:

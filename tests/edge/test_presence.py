@@ -186,14 +186,42 @@ def test_stripes_that_end_leave_no_item_behind(watcher: Watcher) -> None:
     assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
 
 
-def test_steady_light_has_no_stripes_however_wide_the_items() -> None:
+@pytest.mark.parametrize("rate_hz", [5, 12, 15, 24, 25, 30])
+@pytest.mark.parametrize("flicker_hz", [100, 120])
+def test_stripes_of_mains_light_are_known_at_any_frame_rate(rate_hz: int, flicker_hz: int) -> None:
+    stripes, rng = Stripes(90), np.random.default_rng(1)
+    rows = np.arange(90) / 90 * 2 * np.pi * 2.3
+    for index in range(40):
+        # A camera's clock is never quite that of the mains.
+        gains = 0.1 * np.sin(rows + 2 * np.pi * 1.0007 * flicker_hz * index / rate_hz)
+        change = (rng.normal(0, 0.02, (90, 160, 3)) + gains[:, None, None]).astype(np.float32)
+        found = stripes.of(change, np.zeros_like(change), np.zeros((90, 160), np.uint8))
+    # What stands still from frame to frame is learned with the scene.
+    stands_still = flicker_hz % rate_hz == 0
+    assert found is not None or stands_still
+    if found is not None:
+        np.testing.assert_allclose(found[:, 0, 0], gains, atol=0.03)
+
+
+@pytest.mark.parametrize("rate_hz", [5, 12, 30])
+def test_steady_light_has_no_stripes_however_large_what_moves(rate_hz: int) -> None:
     stripes, rng = Stripes(90), np.random.default_rng(1)
     nothing = np.zeros((90, 160), np.uint8)
-    for index in range(200):
+    for index in range(10 * rate_hz):
         change = rng.normal(0, 0.02, (90, 160, 3)).astype(np.float32)
-        if index % 40 > 20:
-            change[20:70, 5:150] += np.float32(0.4)
-        assert stripes.of(change, nothing) is None
+        top = int(30 + 25 * np.sin(2 * np.pi * 0.9 * index / rate_hz))
+        change[top : top + 45, 12:] += np.float32(0.4)
+        assert stripes.of(change, np.zeros_like(change), nothing) is None
+
+
+def test_an_item_after_a_large_arm_is_seen_for_as_long_as_it_lies(watcher: Watcher) -> None:
+    for index in range(36):
+        arm = Box(0, 0, 280, 60 + int(40 * np.sin(index)))
+        watcher.see(with_item(ground(), arm, (60, 45, 40)), 1 / RATE_HZ)
+    watcher.see(ground(), 1.0)
+    watcher.phases.clear()
+    watcher.see(with_item(ground(), Box(40, 60, 240, 80)), 3.0)
+    assert set(watcher.phases[6:]) == {Phase.SETTLED}
 
 
 def test_lights_out_and_on_again_is_no_item(watcher: Watcher) -> None:
