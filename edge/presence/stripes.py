@@ -17,9 +17,9 @@ from edge.presence.planes import Floats, Mask, brightness
 
 # Columns of the grid that a row's gain is taken from.
 _NUM_COLUMNS = 16
-# Stripes wander, in all columns alike: the typical row has another gain so many frames later, by this much in the median
-# of the last looks, log units. Once seen they are taken away until there is hardly any change left. (Light of 100 Hz is
-# where it was after 6 frames at 12, 15, 24 and 30 frames a second.)
+# Stripes wander, in all columns alike: the typical row has another gain so many frames later, by this much in the
+# median of the last looks, log units. Once seen they are taken away until there is hardly any change left. (Light of
+# 100 Hz is where it was after 6 frames at 12, 15, 24 and 30 frames a second.)
 _LATER, _NUM_LOOKS = 7, 18
 _BEGINS, _ENDS = 0.008, 0.005
 # Fainter ones are little more than noise, and left alone; stronger ones are none. Log units.

@@ -91,6 +91,7 @@ def loop_over(
     told: Callable[[DecisionRecord], None] = lambda _: None,
     seen: Callable[[Sight], None] = lambda _: None,
     fault: tuple[int, CameraError] | None = None,
+    is_moving: Callable[[], bool] = lambda: False,
 ) -> tuple[Loop, list[DecisionRecord], RecordingActuator]:
     clock = ReplayClock()
     camera = FilmCamera(film, clock) if fault is None else FailingCamera(film, clock, *fault)
@@ -112,6 +113,7 @@ def loop_over(
         telemetry=Telemetry(),
         max_age_s=1.0,
         on_sight=seen,
+        is_moving=is_moving,
     )
     return loop, records, actuator
 
@@ -132,6 +134,20 @@ def test_each_visit_is_decided_once_and_written_down_before_anything_moves(journ
     first = told[0].decision
     assert 40 / RATE_HZ < first.decided_s < 80 / RATE_HZ
     assert first.label == first.bin == "can"
+
+
+def test_while_the_bin_moves_it_is_said_to_reach_in(journal: Journal) -> None:
+    said: list[bool] = []
+    film = DrawnFilm(20, [(5, 15)])
+    loop, _, _ = loop_over(
+        film,
+        ScriptedClassifier(LABELS, ["can"], input_spec=SPEC),
+        journal,
+        seen=lambda sight: said.append(sight.presence.has_arm),
+        is_moving=lambda: len(said) >= 10,
+    )
+    loop.run_to_end()
+    assert said == [False] * 10 + [True] * 10
 
 
 def test_whoever_looks_on_sees_every_frame_and_an_items_last_one_before_its_decision(journal: Journal) -> None:

@@ -64,6 +64,21 @@ def test_a_trace_stays_small_however_long_an_item_lies() -> None:
     assert len(tracer.trace(a_decision(1))) < 8192
 
 
+def test_several_at_once_are_no_evidence() -> None:
+    tracer = a_tracer()
+    tracer(a_sight(12.0, Phase.MANY, 1, (0.1, 0.6, 0.2, 0.1)))
+    (frame,) = traced(tracer, 1)["frames"]
+    assert frame["rejected"] == "several things"
+
+
+def test_candidates_without_a_decision_do_not_pile_up() -> None:
+    tracer = a_tracer()
+    for item_id in range(1000):
+        tracer(a_sight(12.0, Phase.MOVING, item_id, (0.7, 0.1, 0.1, 0.1)))
+    assert traced(tracer, 0)["frames"] == []
+    assert len(traced(tracer, 999)["frames"]) == 1
+
+
 def test_items_that_never_came_to_a_decision_are_forgotten() -> None:
     tracer = a_tracer()
     for item_id in range(1000):

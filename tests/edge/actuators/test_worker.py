@@ -89,6 +89,26 @@ def test_a_command_moves_its_bin_and_is_reported() -> None:
     assert paper.is_closed
 
 
+def test_it_is_busy_until_the_pause_after_the_last_movement() -> None:
+    reports: queue.Queue[ActuationReport] = queue.Queue()
+    slow, has_paused = HeldActuator(), threading.Event()
+
+    def pause(_stopping: threading.Event, _pause_s: float) -> bool:
+        return has_paused.wait(_PATIENCE_S)
+
+    thread = ActuationThread({"paper": slow}, ReplayClock(), reports.put, wait=pause)
+    thread.start()
+    assert not thread.is_busy
+    thread.submit(Command(1, "paper", 0.0))
+    assert thread.is_busy
+    slow.may_end.set()
+    reports.get(timeout=_PATIENCE_S)
+    assert thread.is_busy
+    has_paused.set()
+    thread.stop()
+    _wait_for_end(thread)
+
+
 def test_a_slow_actuator_never_blocks_the_one_who_commands() -> None:
     reports: queue.Queue[ActuationReport] = queue.Queue()
     slow = HeldActuator()
