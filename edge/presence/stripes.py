@@ -21,9 +21,10 @@ _NUM_COLUMNS = 16
 # median of the last looks, log units. Once seen they are taken away until there is hardly any change left. (Light of
 # 100 Hz is where it was after 6 frames at 12, 15, 24 and 30 frames a second.)
 _LATER, _NUM_LOOKS = 7, 18
+_NUM_STRENGTHS = 5
 _BEGINS, _ENDS = 0.008, 0.005
-# Fainter ones are little more than noise, and left alone; stronger ones are none. Log units.
-_WORTH, _MOST = 0.04, 0.3
+# Fainter ones are borne without it, and wide items are the better for it; stronger ones are none. Log units.
+_WORTH, _MOST = 0.07, 0.3
 # A cell that differs more than so many times what the stripes do, and this, shows an item; log units.
 _STRONGEST, _NOISE = 1.5, 0.03
 # The strength of the stripes is taken over from scenes without an item, with this share of each.
@@ -41,6 +42,7 @@ class Stripes:
         self._size = (_NUM_COLUMNS, height_px)
         self._earlier: deque[Floats] = deque(maxlen=_LATER)
         self._changes: deque[float] = deque(maxlen=_NUM_LOOKS)
+        self._strengths: deque[float] = deque(maxlen=_NUM_STRENGTHS)
         self._strength: float | None = None
 
     def of(self, change: Floats, light: Floats, foreground: Mask) -> Floats | None:
@@ -52,10 +54,18 @@ class Stripes:
             foreground: (H, W) what was seen in the frame before.
         """
         cells: Floats = cv2.resize(change, self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        self._look(brightness(cells))
-        if self._strength is None:
+        typical = self._typical_change(brightness(cells))
+        if typical < (_BEGINS if self._strength is None else _ENDS):
+            self._strength = None
+            self._strengths.clear()
             return None
         cells -= cv2.resize(light, self._size, interpolation=cv2.INTER_AREA)
+        if self._strength is None:
+            self._strengths.append(_strength(np.median(cells, axis=1)))
+            typical_strength = float(np.median(self._strengths))
+            if len(self._strengths) < _NUM_STRENGTHS or typical_strength < _WORTH:
+                return None
+            self._strength = typical_strength
         is_empty = cv2.resize(foreground, self._size, interpolation=cv2.INTER_AREA) < _ITEM_CELL
         is_striped = np.abs(cells).max(axis=2) < _STRONGEST * self._strength + _NOISE
         gains = _medians(cells, is_empty & is_striped)
@@ -63,24 +73,21 @@ class Stripes:
             self._strength += _TAKEN_OVER * (_strength(gains) - self._strength)
         return gains[:, None]
 
-    def _look(self, cells: Floats) -> None:
-        """Whether there are stripes in cells (H, N); what changes in all rows alike is none."""
+    def _typical_change(self, cells: Floats) -> float:
+        """By how much the gain of the typical row in cells (H, N) changes; 0 before enough was seen."""
         if len(self._earlier) == _LATER:
             change = cells - self._earlier[0]
-            # Something that moves leaves a column as it was.
+            # Something that moves leaves a column as it was; what changes in all rows alike is the light.
             of_rows = np.take_along_axis(change, np.abs(change).argmin(axis=1)[:, None], axis=1)
             self._changes.append(float(np.median(np.abs(of_rows - np.median(of_rows)))))
-            typical = sorted(self._changes)[len(self._changes) // 2]
-            if typical < _ENDS:
-                self._strength = None
-            elif self._strength is None and typical > _BEGINS and len(self._changes) == _NUM_LOOKS:
-                strength = float(np.median([_strength(np.median(one, axis=1)) for one in self._earlier]))
-                self._strength = strength if strength > _WORTH else None
         self._earlier.append(cells)
+        return sorted(self._changes)[_NUM_LOOKS // 2] if len(self._changes) == _NUM_LOOKS else 0.0
 
 
 def _strength(gains: Floats) -> float:
-    return min(_MOST, float(np.abs(gains).max()))
+    """How far the gains (H, 3) swing: a wave is beyond 0.71 of that in every other row."""
+    of_rows = gains.mean(axis=1)
+    return min(_MOST, float(np.median(np.abs(of_rows - np.median(of_rows)))) / 0.71)
 
 
 def _medians(cells: Floats, is_ground: NDArray[np.bool_]) -> Floats:

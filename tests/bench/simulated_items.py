@@ -1,11 +1,12 @@
 """The whole bin over simulated items on many grounds: found, missed, right, wrong, unknown, and how fast.
 
 python -m tests.bench.simulated_items --trashnet ../shared/data/trashnet --empty ../shared/data/bins/empty
-    [--split val] [--seed 21] [--pairs 0.9] [--clips FOLDER] [--set SECTION.KEY=VALUE ...]
+    [--split val] [--seed 21] [--pairs 0.9] [--banding 0.1] [--clips FOLDER] [--set SECTION.KEY=VALUE ...]
 
 Items are cut out of TrashNet's pictures of one split and pasted on drawn and on real grounds, each clip under its
 own light; clips stay in --clips, so that two settings can be held against each other on the same ones. With --pairs,
-that share of the visits are of two items at once, to be told from one.
+that share of the visits are of two items at once, to be told from one; with --banding the lamp of every clip leaves
+stripes of that strength, which wander over the picture.
 """
 
 from __future__ import annotations
@@ -43,13 +44,17 @@ def grounds_of(empty: Path, seed: int) -> list[Image]:
     return drawn + [load_picture(path) for path in sorted(empty.glob("*.jpg"))]
 
 
-def build(folder: Path, items: list[Cutout], grounds: list[Image], seed: int, pairs: float) -> None:
+def build(
+    folder: Path, items: list[Cutout], grounds: list[Image], seed: int, pairs: float, banding: float | None = None
+) -> None:
     """Write the clips that are not there yet, each with its truth."""
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(0, len(items), ITEMS_PER_CLIP):
         clip = folder / f"{index // ITEMS_PER_CLIP:02d}.avi"
         if not clip.with_suffix(".json").exists():
             conditions = Conditions.draw(np.random.default_rng([seed, index]))
+            if banding is not None:
+                conditions = replace(conditions, banding=banding)
             ground = grounds[(index // ITEMS_PER_CLIP) % len(grounds)]
             write_clip(
                 Scene(items[index : index + ITEMS_PER_CLIP], ground, Plan(pair_share=pairs), conditions, seed + index),
@@ -135,6 +140,7 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--pairs", type=float, default=0.0)
+    parser.add_argument("--banding", type=float)
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     arguments = parser.parse_args()
@@ -142,7 +148,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.clips or Path(scratch)
         items = items_of(arguments.trashnet, arguments.split, NUM_EACH, arguments.seed)
-        build(folder, items, grounds_of(arguments.empty, arguments.seed), arguments.seed, arguments.pairs)
+        grounds = grounds_of(arguments.empty, arguments.seed)
+        build(folder, items, grounds, arguments.seed, arguments.pairs, arguments.banding)
         measure(folder, arguments.overrides)
 
 
