@@ -21,7 +21,7 @@ from edge.smoothing import Gathering, SmoothingSettings
 Embedding = NDArray[np.float32]
 
 # The cosine from which two embeddings may be of the same thing, and how many frames in a row must be less alike. Of
-# TrashNet's val pictures one in 20 is as like to another object of its class, and one in 4,000 to one of another; seen
+# TrashNet's val pictures one in 20 is as like to another object of its class, and one in 3,000 to one of another; seen
 # a quarter turn further all are as like to themselves, and 83 % of objects seen from another side. An item that was
 # joined by another is as like as 0.75 to itself alone, several after a hand has reached for them 0.9.
 _SAME, _SAME_MANY, _NUM_UNLIKE = 0.7, 0.8, 3

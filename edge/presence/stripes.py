@@ -21,10 +21,10 @@ _NUM_COLUMNS = 16
 # median of the last looks, log units. Once seen they are taken away until there is hardly any change left. (Light of
 # 100 Hz is where it was after 6 frames at 12, 15, 24 and 30 frames a second.)
 _LATER, _NUM_LOOKS = 7, 18
-_NUM_STRENGTHS = 5
 _BEGINS, _ENDS = 0.008, 0.005
 # Fainter ones are borne without it, and wide items are the better for it; stronger ones are none. Log units.
-_WORTH, _MOST = 0.07, 0.3
+# How strong they are is the median of so many frames.
+_WORTH, _MOST, _NUM_STRENGTHS = 0.07, 0.3, 5
 # A cell that differs more than so many times what the stripes do, and this, shows an item; log units.
 _STRONGEST, _NOISE = 1.5, 0.03
 # The strength of the stripes is taken over from scenes without an item, with this share of each.
