@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.examples import Example
+from edge.classifiers.light import PLAIN_LIGHT, Light
 from edge.classifiers.taught import Blend, Known, SiteHead, features_of, opinion, widened
-from edge.light import PLAIN_LIGHT, Light
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -19,8 +19,8 @@ from edge.assembly.parts import Parts, open_head
 from edge.assembly.places import journal_path, pictures_folder
 from edge.data_folder import scan
 from edge.errors import DatasetError, MissingInputError
+from edge.files.pictures import PictureReader
 from edge.messages import Box, Image
-from edge.pictures import PictureReader
 from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from calibration.examples import Example, count, encode_examples, from_jpeg
 from calibration.fitting import fit_head, network_scores
 from edge.bundle import Bundle
+from edge.classifiers.light import PLAIN_LIGHT, Light, light_of
 from edge.classifiers.taught import (
     LEADS_MEANS_BY,
     LEADS_PROTOTYPES_BY,
@@ -22,9 +23,8 @@ from edge.classifiers.taught import (
     encode_head,
     features_of,
 )
+from edge.deciding.novelty import load_novelty
 from edge.errors import UsageError
-from edge.light import PLAIN_LIGHT, Light, light_of
-from edge.novelty import load_novelty
 from edge.site import HeadStep, part_name
 
 Floats = NDArray[np.float32]

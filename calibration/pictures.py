@@ -17,7 +17,7 @@ from calibration.thresholds import Labelled
 from edge.classifiers.base import Classifier, softmax
 from edge.data_folder import Dataset, LeftOut, labelled_pictures
 from edge.errors import DatasetError, InvalidDataError
-from edge.evidence import MIN_SCORE
+from edge.items.evidence import MIN_SCORE
 from edge.messages import Box, Image
 from edge.preprocess import to_input, turned
 from edge.run import VAL_SPLIT, SplitRow

@@ -13,14 +13,14 @@ from calibration.overview import STEPS, step_of, step_title, what_is_stale
 from calibration.pictures import Measured
 from calibration.thresholds import NEVER, Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
 from edge.assembly.parts import Parts
-from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import calibration_error, reliability
 from edge.drift import Fingerprint
 from edge.messages import Image
 from edge.preprocess import load_picture
 from edge.presence.planes import Floats
 from edge.presence.settings import Region
-from edge.report_page import escaped, figures, page, picture, pictures, section, table, text, tiles, write_page
+from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
+from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, write_page
 from edge.site import SiteDescription, load_variation, read_part
 
 _PICTURE_WIDTH_PX = 960

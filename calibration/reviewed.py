@@ -18,9 +18,9 @@ import numpy as np
 
 from calibration.pictures import Picture
 from edge.errors import MissingInputError, PictureError
+from edge.files.pictures import PictureReader, is_sure
 from edge.journal import Entry, Filter, JournalReader
 from edge.messages import Outcome
-from edge.pictures import PictureReader, is_sure
 from edge.web.folding import fingerprint, fold
 
 # The reviewed items are held against so many of the latest; and so many are read at most, far beyond any ring.

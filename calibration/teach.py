@@ -14,9 +14,9 @@ from calibration.lessons import Lesson, checked_label, learn
 from calibration.showing import example_of_crop, in_light, open_network, shown_again
 from calibration.site_file import SiteFolder
 from edge.bundle import Bundle
+from edge.classifiers.light import Light
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import TryAgainError, UsageError
-from edge.light import Light
 from edge.messages import Image
 from edge.site import HeadStep, SiteDescription, read_part
 

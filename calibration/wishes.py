@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from calibration.talk import Desk
 from calibration.thresholds import Wish, cost_wish, precision_wish
-from edge.decision import Cost
+from edge.deciding.decision import Cost
+from edge.deciding.rules import CostTable
 from edge.errors import ConfigError, MissingInputError, UsageError
 from edge.listing import some_of
-from edge.rules import CostTable
 
 
 class _CostFile(BaseModel):

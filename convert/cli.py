@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
 from edge.errors import CheckFailedError, UsageError
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 
 if TYPE_CHECKING:
     from convert.draft import Draft

@@ -26,7 +26,7 @@ from convert.writer import digests
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
-from edge.novelty import CLASS_MEANS, PROTOTYPES, encode_vectors
+from edge.deciding.novelty import CLASS_MEANS, PROTOTYPES, encode_vectors
 from edge.preprocess import Image
 
 if TYPE_CHECKING:

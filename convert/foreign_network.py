@@ -12,7 +12,7 @@ from convert.rescaling import BYTES, Normalization
 from convert.tflite import SCORES, convert_graph
 from edge.bundle import Precision
 from edge.errors import InvalidDataError, UsageError
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import warnings
 
 from ai_edge_litert.interpreter import Interpreter
 
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 
 
 def open_interpreter(model: bytes, *, keeps_all: bool = False) -> Interpreter:

@@ -24,7 +24,7 @@ from convert.rescaling import Normalization
 from convert.tflite import samples
 from convert.twins import activation_names, step_names, tensor
 from edge.errors import MissingLibraryError
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 from edge.preprocess import Image
 
 if TYPE_CHECKING:

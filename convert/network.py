@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import InvalidDataError, UsageError
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 from edge.preprocess import InputSpec
 from edge.run import MODEL_FILE, Run
 

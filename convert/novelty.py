@@ -10,9 +10,9 @@ import numpy as np
 from convert.held_out import Progress, silently
 from convert.representative import choose_representative
 from edge.classifiers.litert import LiteRTClassifier
+from edge.deciding.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance, fit_prototypes
 from edge.errors import InvalidDataError
 from edge.messages import Box, Image
-from edge.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance, fit_prototypes
 from edge.preprocess import InputSpec, to_input
 from edge.run import VAL_SPLIT, SplitRow
 from edge.simulation.outline import find_outline

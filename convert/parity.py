@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from convert.held_out import HeldOut
 from edge.classifiers.base import softmax
-from edge.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.routing import route
 from edge.messages import Item, Outcome
-from edge.routing import route
 
 _Z95 = 1.959964  # two-sided 95 % of the normal distribution
 

@@ -20,7 +20,7 @@ from convert.network import EMBEDDING, LOGITS
 from convert.rescaling import BYTES, Inner, Normalization, inside_rescaling
 from edge.bundle import Outputs, Precision
 from edge.errors import InvalidDataError, StorageError
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 from edge.preprocess import Image, InputSpec
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@
     model_edgetpu.tflite   the same for the EdgeTPU; optional
     card.md           what it was trained on, how good it is, what it is bad at
     golden/           pictures made by this project, with the scores expected of them
-    manifest.sig      who vouches for it (`edge.signatures`); optional, and outside the manifest that it signs
+    manifest.sig      who vouches for it (`edge.models.signatures`); optional, and outside the manifest that it signs
 
 A bundle is immutable; its id is the digest of its manifest, which holds the digests of the rest.
 """

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edge.errors import DatasetError, MissingInputError, PictureError
+from edge.files.picture_headers import examine
 from edge.listing import some_of
-from edge.picture_headers import examine
 from edge.preprocess import Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 

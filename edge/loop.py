@@ -9,9 +9,9 @@ from typing import Protocol
 from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.errors import CameraError, StaleFrameError
+from edge.items.tracking import Target, Tracker
 from edge.messages import Box, Decision, Frame, Image, InputSpec, Item, Phase, Prediction, Presence, Sight
-from edge.telemetry import Stage, Telemetry
-from edge.tracking import Target, Tracker
+from edge.running.telemetry import Stage, Telemetry
 
 
 class PresenceDetector(Protocol):
@@ -23,7 +23,7 @@ class PresenceDetector(Protocol):
 
 
 class Policy(Protocol):
-    """When an item's evidence is enough; see `edge.decision`."""
+    """When an item's evidence is enough; see `edge.deciding.decision`."""
 
     def decide(self, item: Item, now_s: float) -> Decision | None:
         """The decision that is due now, or None: wait for more."""

@@ -19,18 +19,18 @@ from edge.assembly.parts import Parts, load_parts
 from edge.cameras.base import Camera
 from edge.clock import PacedClock
 from edge.config.sections import Config
-from edge.consequences import Consequences, Listener
 from edge.errors import CameraError
+from edge.host.notify import notify
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.messages import Sight
-from edge.notify import notify
 from edge.preprocess import to_input
-from edge.problems import Problems
 from edge.records import LiveIds, Recorder, ReplayedIds
-from edge.running import RunningBin, Steps
-from edge.scribe import Scribe
-from edge.telemetry import Telemetry
+from edge.running.bin import RunningBin, Steps
+from edge.running.consequences import Consequences, Listener
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe
+from edge.running.telemetry import Telemetry
 
 # How many decisions a rehearsal keeps in memory: a replay of a whole day must not fill it.
 NUM_REHEARSED = 1000

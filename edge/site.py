@@ -32,13 +32,13 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge.bundle import Bundle, Digest, Label
+from edge.deciding.rules import ClassThresholds, Share
 from edge.drift import Fingerprint
 from edge.errors import InvalidDataError, MissingInputError
-from edge.places import state_folder
+from edge.files.places import state_folder
 from edge.preprocess import Image, load_picture
 from edge.presence.planes import Floats
 from edge.presence.settings import Region
-from edge.rules import ClassThresholds, Share
 
 SITE = "site.toml"
 HISTORY = "history"

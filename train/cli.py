@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
-from edge.native import native_stderr_logged
+from edge.host.native import native_stderr_logged
 from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def compare(*, runs: tuple[Path, ...], bundles: tuple[Path, ...], html: Path | N
     for warning in warnings(contenders):
         _say(f"mind: {warning}")
     if html is not None:
-        from edge.report_page import write_page
+        from edge.reports.page import write_page
         from train.report.compare_report import compare_page
 
         write_page(html, compare_page(contenders))
@@ -281,7 +281,7 @@ def audit(*, folder: Path, html: Path | None, groups: Path | None, as_json: bool
     if groups is not None:
         write_groups(found, groups)
     if html is not None:
-        from edge.report_page import write_page
+        from edge.reports.page import write_page
         from train.report.audit_report import audit_page
 
         write_page(html, audit_page(found, dataset))

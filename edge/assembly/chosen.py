@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.config.sections import Config
-from edge.places import state_folder
-from edge.signatures import load_trusted_bundle
-from edge.store import ModelStore, Role
-from edge.trial import read_trial
+from edge.files.places import state_folder
+from edge.models.signatures import load_trusted_bundle
+from edge.models.store import ModelStore, Role
+from edge.models.trial import read_trial
 
 
 def model_store(config: Config) -> ModelStore:

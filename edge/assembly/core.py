@@ -17,21 +17,21 @@ from edge.assembly.places import journal_path, pictures_folder
 from edge.cameras.recover import CameraHealth
 from edge.clock import Clock
 from edge.config.sections import Config
-from edge.consequences import Listener, Outcomes
-from edge.controls import Controls
-from edge.day_budget import DayBudget
 from edge.drift import DriftWatch
+from edge.files.pictures import PictureReader, PictureRing, PictureSettings
+from edge.host.kernel import hottest_c
+from edge.items.trace import Tracer
 from edge.journal import Journal, JournalView
-from edge.kernel import hottest_c
 from edge.messages import Decision, Sight
-from edge.pictures import PictureReader, PictureRing, PictureSettings
-from edge.problems import Problems
 from edge.publishers.commands import Inbox
 from edge.publishers.mqtt import MqttPublisher
 from edge.publishers.state import BinState, StateReporter
-from edge.scribe import Scribe, ScribeSettings
-from edge.telemetry import Telemetry
-from edge.trace import Tracer
+from edge.running.consequences import Listener, Outcomes
+from edge.running.controls import Controls
+from edge.running.day_budget import DayBudget
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe, ScribeSettings
+from edge.running.telemetry import Telemetry
 
 Observer = Callable[[Sight], None]
 

@@ -24,11 +24,11 @@ from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
 from edge.config.lines import Place
 from edge.config.sections import Config
-from edge.decision import DecisionPolicy
+from edge.deciding.decision import DecisionPolicy
+from edge.deciding.routing import misroutings, route
 from edge.errors import MissingInputError, SorterError
 from edge.publishers.mqtt import tls_context
 from edge.publishers.webhook import check_address
-from edge.routing import misroutings, route
 from edge.site import NO_SITE
 
 

@@ -15,12 +15,12 @@ from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
 from edge.journal import Entry, Journal, JournalView
 from edge.messages import Sight
+from edge.models.remote_install import InstallReport, RemoteInstaller, Terms
+from edge.models.shadow import ShadowWatch, read_shadow
+from edge.models.signatures import load_trusted_bundle
+from edge.models.store import Role
+from edge.models.trial import TrialWatch, begin_trial, end_badly, read_trial, survive_start
 from edge.records import DecisionRecord
-from edge.remote_install import InstallReport, RemoteInstaller, Terms
-from edge.shadow import ShadowWatch, read_shadow
-from edge.signatures import load_trusted_bundle
-from edge.store import Role
-from edge.trial import TrialWatch, begin_trial, end_badly, read_trial, survive_start
 
 log = logging.getLogger(__name__)
 

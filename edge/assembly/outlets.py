@@ -10,16 +10,16 @@ from importlib.metadata import version
 from edge.assembly.parts import Parts
 from edge.config.outlets import FilesSection, MqttSection, WebhookSection
 from edge.config.sections import Config
-from edge.consequences import Listener
 from edge.journal import Journal
-from edge.problems import Problems
+from edge.models.remote_install import InstallReport
 from edge.publishers.base import Publisher
 from edge.publishers.home_assistant import HomeAssistantSettings, discovery
 from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
 from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
-from edge.remote_install import InstallReport
+from edge.running.consequences import Listener
+from edge.running.problems import Problems
 
 # Given topic (without the bin's prefix) and payload of a command.
 OnCommand = Callable[[str, bytes], None]

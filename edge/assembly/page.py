@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from edge.assembly.parts import Parts, second_classifier
 from edge.config.web import WebSection
-from edge.consequences import Listener
 from edge.errors import MissingLibraryError
+from edge.files.places import state_folder
 from edge.messages import Image, Sight
-from edge.places import state_folder
+from edge.running.consequences import Listener
+from edge.running.telemetry import Telemetry
 from edge.site import default_site
-from edge.telemetry import Telemetry
 from edge.web.access import is_loopback, keep_token
 from edge.web.recent import RecentPictures
 from edge.web.settings import PageSettings

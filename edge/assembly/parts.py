@@ -13,15 +13,15 @@ from edge.classifiers.litert import DELEGATES, LiteRTClassifier
 from edge.classifiers.taught import SiteHead, TaughtClassifier, decode_head
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
-from edge.decision import DecisionSettings
+from edge.deciding.decision import DecisionSettings
+from edge.deciding.novelty import Novelty, load_novelty
+from edge.deciding.routing import Routing, route
 from edge.errors import InvalidDataError
-from edge.novelty import Novelty, load_novelty
-from edge.passing import PassingTracker
+from edge.items.passing import PassingTracker
+from edge.items.tracking import Mode, RestTracker, Tracker
 from edge.presence import PresenceDetector, PresenceSettings
-from edge.routing import Routing, route
+from edge.presence.stills import StillFinder
 from edge.site import NO_SITE, Site, load_site, read_part
-from edge.stills import StillFinder
-from edge.tracking import Mode, RestTracker, Tracker
 
 log = logging.getLogger(__name__)
 

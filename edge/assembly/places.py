@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.config.sections import Config
-from edge.places import state_folder
+from edge.files.places import state_folder
 
 
 def journal_path(config: Config) -> Path:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from edge.decision import ClassThresholds, DecisionPolicy, DecisionSettings
+from edge.deciding.decision import ClassThresholds, DecisionPolicy, DecisionSettings
+from edge.deciding.novelty import Novelty
+from edge.deciding.routing import Routing
 from edge.messages import Decision, Item
-from edge.novelty import Novelty
-from edge.routing import Routing
 
 
 class AdjustablePolicy:

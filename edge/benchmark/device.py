@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from edge.kernel import hottest_c, text, throttled_flags
+from edge.host.kernel import hottest_c, text, throttled_flags
 
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 

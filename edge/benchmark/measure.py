@@ -18,8 +18,8 @@ from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import PacedClock
 from edge.config import Config
 from edge.errors import UnavailableError
+from edge.running.telemetry import Stage
 from edge.service import open_rehearsal
-from edge.telemetry import Stage
 
 WHOLE = "whole"
 INVOKE = "invoke"

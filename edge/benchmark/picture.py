@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from edge.benchmark.report import Report
-from edge.charts import Bar, Line, bar_chart, line_chart
+from edge.reports.charts import Bar, Line, bar_chart, line_chart
 
 _WIDTH_PX, _HEIGHT_PX = 640, 360
 

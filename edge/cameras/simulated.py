@@ -1,6 +1,6 @@
 """A film of rendered items that fall into a bin one after another, shown as a camera: a bin without a bin.
 
-It lies in a folder as `film.mp4` with its truth, `film.json` (see `edge.scoring`), which also says how many
+It lies in a folder as `film.mp4` with its truth, `film.json` (see `edge.truth.scoring`), which also says how many
 frames a second it has, what each item is, and where it rests in pixels:
 
     {"schema": 1, "seconds": 50.5, "rate_hz": 12, "events": [{"label": "metal", "source": "can",
@@ -23,8 +23,8 @@ from edge.cameras.film import Still
 from edge.cameras.replay import VideoFile
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Image
-from edge.scoring import Seconds, Truth, TruthEvent
 from edge.simulation.lens import Conditions, Lens
+from edge.truth.scoring import Seconds, Truth, TruthEvent
 
 SCENES = Path(__file__).parent / "scenes"
 FILM, INDEX = "film.mp4", "film.json"

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.classifiers.base import softmax
 from edge.errors import BundleError, MissingLibraryError, UnavailableError
+from edge.host.native import native_stderr_logged
 from edge.messages import Image, InputSpec, Prediction
-from edge.native import native_stderr_logged
 
 _BYTES = np.arange(256, dtype=np.uint8)
 _SMALLEST_PROBABILITY = np.float32(1e-9)

@@ -5,7 +5,7 @@ that the network was trained on does the site's own head speak: a ridge regressi
 the network says. Ridge was better than the nearest class mean and than logistic regression with 5 to 20 examples of
 each class, and the square root of the embedding better than the embedding (`tests/bench/teaching.py`; the root after
 Arandjelović and Zisserman 2012, "Three things everyone should know to improve object retrieval", section 3). Where the
-examples say that it helps, the light of the place is undone before the network looks (`edge.light`).
+examples say that it helps, the light of the place is undone before the network looks (`edge.classifiers.light`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.base import Classifier, softmax
+from edge.classifiers.light import PLAIN_LIGHT, Light
 from edge.errors import InvalidDataError
-from edge.light import PLAIN_LIGHT, Light
 from edge.messages import Image, InputSpec, Prediction
 
 Floats = NDArray[np.float32]

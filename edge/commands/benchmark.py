@@ -132,7 +132,7 @@ def _say(what: str) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    from edge.whole_file import whole_file
+    from edge.files.whole_file import whole_file
 
     with whole_file(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

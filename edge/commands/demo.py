@@ -34,8 +34,8 @@ def demo(
     from edge.config import Config, with_choices
     from edge.config.sections import SimulatedCameraSection
     from edge.config.web import WebSection
-    from edge.scoring import score
     from edge.service import open_rehearsal
+    from edge.truth.scoring import score
 
     num_items = num_items or (1000 if has_page else 12)
     section = SimulatedCameraSection(num_items=num_items, seed=seed)

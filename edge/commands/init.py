@@ -16,7 +16,7 @@ from edge.errors import SorterError, UsageError
 from edge.listing import some_of
 
 if TYPE_CHECKING:
-    from edge.first_config import Answers, CameraAnswer, Drive
+    from edge.config.first_config import Answers, CameraAnswer, Drive
 
 _SIMULATED = "none yet: rendered items"
 _STREAM = "a network camera (rtsp:// or http://)"
@@ -38,7 +38,7 @@ def init(out: Path | None, bundle: Path | None, *, force: bool, yes: bool) -> No
     from edge.assembly.misfits import misfits
     from edge.bundle import DEFAULT_BUNDLE, load_bundle
     from edge.config import load_config
-    from edge.first_config import write_config
+    from edge.config.first_config import write_config
 
     target = out or _usual_place()
     if target.exists() and not force:
@@ -60,13 +60,13 @@ def _usual_place() -> Path:
 
 
 def _defaults(labels: Sequence[str]) -> Answers:
-    from edge.first_config import Answers
+    from edge.config.first_config import Answers
 
     return Answers("bin", next(iter(_cameras().values())), _two_bins(labels), unknown_bin="rest")
 
 
 def _ask(labels: Sequence[str]) -> Answers:
-    from edge.first_config import Answers
+    from edge.config.first_config import Answers
 
     click.echo("A few questions; Enter takes what stands in brackets. Everything can be changed later.\n")
     device_id = click.prompt("What is this bin called", default="bin", value_proc=_plain_name)
@@ -87,7 +87,7 @@ def _ask(labels: Sequence[str]) -> Answers:
 def _cameras() -> dict[str, CameraAnswer]:
     """Every camera that was found, then those that cannot be looked for, by how they are called in the question."""
     from edge.cameras.v4l2 import KernelNodes
-    from edge.first_config import CameraAnswer
+    from edge.config.first_config import CameraAnswer
 
     found = {f"{node.card} at {node.path}": CameraAnswer("usb", device=node.path) for node in KernelNodes().cameras()}
     if list(Path("/sys/bus/i2c/drivers").glob("imx*/*-*")):  # Raspberry Pi's camera modules are sensors on I2C
@@ -96,13 +96,13 @@ def _cameras() -> dict[str, CameraAnswer]:
 
 
 def _ask_address() -> CameraAnswer:
-    from edge.first_config import CameraAnswer
+    from edge.config.first_config import CameraAnswer
 
     return CameraAnswer("stream", url=click.prompt("Its address", value_proc=_address))
 
 
 def _ask_bins(labels: Sequence[str]) -> tuple[Mapping[str, Sequence[str]], str | None]:
-    from edge.first_config import one_bin_each
+    from edge.config.first_config import one_bin_each
 
     click.echo(f"\nThe model tells apart: {some_of(labels)}.")
     if _choose("How many bins", [_TWO, _EACH]) == _EACH:
@@ -111,14 +111,14 @@ def _ask_bins(labels: Sequence[str]) -> tuple[Mapping[str, Sequence[str]], str |
 
 
 def _two_bins(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    from edge.first_config import recycling_and_rest
+    from edge.config.first_config import recycling_and_rest
 
     rest = [label for label in labels if label in {"trash", "rest", "residual", "landfill", "other"}]
     return recycling_and_rest(labels, rest or [labels[-1]])
 
 
 def _ask_drive() -> Drive:
-    from edge.first_config import Drive
+    from edge.config.first_config import Drive
 
     choices = {
         "nothing yet: decisions are only shown": Drive.NONE,
@@ -163,7 +163,7 @@ def _broker(text: str) -> str | None:
 
 
 def _write(target: Path, text: str) -> None:
-    from edge.whole_file import whole_file
+    from edge.files.whole_file import whole_file
 
     with whole_file(target) as unfinished:
         unfinished.parent.mkdir(parents=True, exist_ok=True)

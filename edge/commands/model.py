@@ -19,7 +19,7 @@ from edge.listing import some_of
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.config import Config
-    from edge.verification import GoldenCheck
+    from edge.models.verification import GoldenCheck
 
 
 _NEXT = "Next: systemctl reload sorter, or start the bin again."
@@ -71,8 +71,8 @@ def verify(bundle: Path | None, *, public_key: str | None, as_json: bool) -> Non
     """
     from edge.bundle import DEFAULT_BUNDLE
     from edge.classifiers.litert import LiteRTClassifier
-    from edge.signatures import load_trusted_bundle
-    from edge.verification import check_golden
+    from edge.models.signatures import load_trusted_bundle
+    from edge.models.verification import check_golden
 
     loaded = load_trusted_bundle(bundle or DEFAULT_BUNDLE, public_key)
     checks = check_golden(loaded, LiteRTClassifier(loaded))
@@ -115,7 +115,7 @@ def keygen(private_key: Path) -> None:
 
     Keep the file away from devices; give them the line `public_key = …` below [model] in their configuration.
     """
-    from edge.signatures import make_keys
+    from edge.models.signatures import make_keys
 
     click.echo(make_keys(private_key))
 
@@ -127,7 +127,7 @@ def keygen(private_key: Path) -> None:
 def sign(bundle: Path, key: Path) -> None:
     """Sign BUNDLE: a device that trusts the key's public half loads it, and nothing unsigned."""
     from edge.bundle import load_bundle
-    from edge.signatures import sign_bundle
+    from edge.models.signatures import sign_bundle
 
     loaded = load_bundle(bundle)
     click.echo(f"{loaded.short_name}: signed by {sign_bundle(loaded, key)}")
@@ -140,8 +140,8 @@ def sign(bundle: Path, key: Path) -> None:
 def pack(bundle: Path, out: Path) -> None:
     """Pack BUNDLE into one file that `sorter model install` takes."""
     from edge.bundle import load_bundle
-    from edge.fetch import digest
-    from edge.fetch import pack as write
+    from edge.models.fetch import digest
+    from edge.models.fetch import pack as write
 
     loaded = load_bundle(bundle)
     write(loaded, out)
@@ -173,8 +173,8 @@ def install(
     """
     from edge.assembly.chosen import model_store
     from edge.config import find_config, load_config
-    from edge.fetch import fetched
-    from edge.shadow import begin_shadow
+    from edge.models.fetch import fetched
+    from edge.models.shadow import begin_shadow
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
@@ -210,7 +210,7 @@ def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
     """Go back to the model before; a shadow run that is under way ends first, and only that."""
     from edge.assembly.chosen import model_store
     from edge.config import find_config, load_config
-    from edge.shadow import read_shadow
+    from edge.models.shadow import read_shadow
 
     store = model_store(load_config(find_config(config_path), overrides))
     if (shadow := read_shadow(store)) is not None:
@@ -229,9 +229,9 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
     """Say which models are installed, which one sorts, and how a trial or a shadow run goes."""
     from edge.assembly.chosen import bundle_path, model_store
     from edge.config import find_config, load_config
-    from edge.shadow import read_shadow
-    from edge.store import Role
-    from edge.trial import read_trial
+    from edge.models.shadow import read_shadow
+    from edge.models.store import Role
+    from edge.models.trial import read_trial
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
@@ -262,7 +262,7 @@ def _activate(settings: Config, name: str, num_trial: int) -> None:
     from edge.assembly.models import NUM_BEFORE
     from edge.assembly.places import journal_path
     from edge.journal import JournalReader
-    from edge.trial import begin_trial
+    from edge.models.trial import begin_trial
 
     path = journal_path(settings)
     before = []

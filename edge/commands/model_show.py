@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def show(bundle: Path | None, *, as_json: bool) -> None:
     """Tell what is inside BUNDLE, after checking every file of it; the shipped model where none is named."""
     from edge.bundle import DEFAULT_BUNDLE, load_bundle
-    from edge.signatures import claimed_key
+    from edge.models.signatures import claimed_key
 
     loaded = load_bundle(bundle or DEFAULT_BUNDLE)
     owner = claimed_key(loaded)

@@ -60,9 +60,9 @@ def replay(
     from edge.config import load_config, with_choices, with_site
     from edge.config.sections import ReplayCameraSection
     from edge.errors import CheckFailedError
-    from edge.expectations import differences, load_expected
-    from edge.scoring import check_fits, load_truth, score
     from edge.service import open_rehearsal
+    from edge.truth.expectations import differences, load_expected
+    from edge.truth.scoring import check_fits, load_truth, score
 
     truth = load_truth(truth_path) if truth_path is not None else None
     expected = load_expected(expected_path) if expected_path is not None else None

@@ -48,12 +48,12 @@ def run(
     Without --config, /etc/sorter/sorter.toml is read when it exists; without a site file named there or
     by --site, what `sorter calibrate` wrote on this machine.
     """
-    from edge.allocator import share_one_arena
+    from edge.host.allocator import share_one_arena
 
     share_one_arena()
     from edge.clock import SystemClock
     from edge.config import find_config, load_config, with_site
-    from edge.running import RunningBin
+    from edge.running.bin import RunningBin
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
     def read() -> Config:

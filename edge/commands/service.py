@@ -15,7 +15,7 @@ from edge.errors import CheckFailedError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.installation import Step
+    from edge.host.installation import Step
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 root_option = click.option(
@@ -39,7 +39,7 @@ def service() -> None:
 @verbosity_options
 def install(*, dry_run: bool, root: Path, no_start: bool) -> None:
     """Write the unit, the udev rules and the user, and start the bin. Doing it again changes nothing."""
-    from edge.installation import plan_install
+    from edge.host.installation import plan_install
 
     program = (
         Path(sys.argv[0]).resolve() if Path(sys.argv[0]).name == "sorter" else Path(shutil.which("sorter") or "sorter")
@@ -58,7 +58,7 @@ def install(*, dry_run: bool, root: Path, no_start: bool) -> None:
 @verbosity_options
 def uninstall(*, dry_run: bool, root: Path, purge: bool) -> None:
     """Stop the bin and take away what install wrote. What belongs to the owner stays unless --purge."""
-    from edge.installation import plan_uninstall
+    from edge.host.installation import plan_uninstall
 
     _go(plan_uninstall(root, is_purged=purge), dry_run=dry_run)
 
@@ -68,7 +68,7 @@ def uninstall(*, dry_run: bool, root: Path, purge: bool) -> None:
 def status() -> None:
     """Say in one line how the service is; the exit code is 1 when it does not run."""
     from edge.doctor.machine import Machine
-    from edge.installation import is_booted
+    from edge.host.installation import is_booted
 
     if not is_booted():
         raise UnavailableError("systemd does not run this machine: start the bin with `sorter run`")
@@ -79,7 +79,7 @@ def status() -> None:
 
 
 def _go(steps: Sequence[Step], *, dry_run: bool) -> None:
-    from edge.installation import carry_out
+    from edge.host.installation import carry_out
 
     for line in map(str, steps) if dry_run else carry_out(steps):
         click.echo(line)

@@ -12,8 +12,8 @@ import click
 if TYPE_CHECKING:
     from edge.messages import Decision
     from edge.records import DecisionRecord
-    from edge.scoring import Mistake, Score
-    from edge.telemetry import Telemetry
+    from edge.running.telemetry import Telemetry
+    from edge.truth.scoring import Mistake, Score
 
 
 # What to try where nothing was seen but this, beside an empty scene.

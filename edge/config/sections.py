@@ -26,11 +26,11 @@ from edge.config.cameras import (
 )
 from edge.config.outlets import FilesSection, JournalSection, MqttSection, PicturesSection, WebhookSection
 from edge.config.web import WebSection
-from edge.decision import DecisionSettings
+from edge.deciding.decision import DecisionSettings
+from edge.items.smoothing import SmoothingSettings
+from edge.items.tracking import ItemSettings
+from edge.models.signatures import KEY_PATTERN
 from edge.presence.settings import PresenceSettings
-from edge.signatures import KEY_PATTERN
-from edge.smoothing import SmoothingSettings
-from edge.tracking import ItemSettings
 
 __all__ = [
     "BinSection",

@@ -28,16 +28,16 @@ from edge.clock import SystemClock
 from edge.config import Config, check
 from edge.config.cameras import CameraSection, UsbCameraSection
 from edge.config.contradictions import pins_of
-from edge.day_budget import WRITES_KEY, DayWrites
 from edge.doctor.finding import Finding, failure, ok, warning
 from edge.drift import compare, sentences
 from edge.errors import SorterError
 from edge.journal import JournalReader
 from edge.messages import Frame, Image, InputSpec
+from edge.models.verification import check_golden
 from edge.preprocess import resize
 from edge.publishers.mqtt import greet
+from edge.running.day_budget import WRITES_KEY, DayWrites
 from edge.site import NO_SITE, Site
-from edge.verification import check_golden
 
 NUM_FRAMES = 24
 _FRAME_TIMEOUT_S = 5.0

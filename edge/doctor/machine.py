@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.doctor.finding import Finding, failure, ok, warning
-from edge.kernel import ask, hottest_c, text, throttled_flags
+from edge.host.kernel import ask, hottest_c, text, throttled_flags
 
 # The firmware of a Raspberry Pi slows down from 80 C, and stops turbo at 85.
 HOT_C, TOO_HOT_C = 75.0, 85.0

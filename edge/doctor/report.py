@@ -15,8 +15,8 @@ from edge.doctor.finding import Finding, examine, failure
 from edge.doctor.machine import UNIT, Machine
 from edge.doctor.redaction import hide
 from edge.errors import SorterError
-from edge.kernel import ask
-from edge.whole_file import whole_file
+from edge.files.whole_file import whole_file
+from edge.host.kernel import ask
 
 _LOG_LINES = 2000
 

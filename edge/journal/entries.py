@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.database import Database
+from edge.files.database import Database
 from edge.records import with_actuation
 
 SELECT = """

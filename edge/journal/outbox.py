@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.database import Database
+from edge.files.database import Database
 from edge.journal.entries import SELECT, Entry, entry
 
 

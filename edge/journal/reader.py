@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.data_folder import is_class_name
-from edge.database import Database
 from edge.errors import InvalidDataError, MissingInputError, UsageError
+from edge.files.database import Database
 from edge.journal.entries import ALL, Entry, Filter, count_since, counts, decisions, find, remembered
 from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.clock import Clock, rfc3339
-from edge.database import Database, claim
 from edge.errors import StorageError, UsageError
+from edge.files.database import Database, claim
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
 from edge.journal.reader import JournalReader, JournalView, write_correction

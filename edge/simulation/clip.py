@@ -10,12 +10,12 @@ from pathlib import Path
 import cv2
 
 from edge.errors import MissingInputError, UsageError
+from edge.files.whole_file import whole_file
+from edge.host.native import native_stderr_logged
 from edge.messages import Image
-from edge.native import native_stderr_logged
 from edge.preprocess import load_picture
 from edge.simulation.cutout import Cutout, cut_out
 from edge.simulation.scene import Scene, Visit
-from edge.whole_file import whole_file
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.messages import Phase
-from edge.telemetry import Stage
+from edge.running.telemetry import Stage
 from edge.web.exposition import CONTENT_TYPE, Exposition
 from edge.web.tally import Tally
 from edge.web.window import Window, Work

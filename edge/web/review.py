@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.errors import PictureError
+from edge.files.pictures import is_sure
 from edge.journal import Entry
 from edge.messages import Outcome
-from edge.pictures import is_sure
 from edge.web.bodies import read_form
 from edge.web.export import Reviewed, data_folder_zip
 from edge.web.folding import fingerprint, fold

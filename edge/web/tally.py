@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from edge.records import DecisionRecord
-from edge.telemetry import Histogram
+from edge.running.telemetry import Histogram
 
 # From "at once" to beyond any deadline, seconds.
 _EDGES_S = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)

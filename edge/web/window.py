@@ -10,7 +10,7 @@ from edge.classifiers.base import Classifier
 from edge.journal import Entry, Filter
 from edge.messages import Image, Sight
 from edge.publishers.commands import RemoteCommand
-from edge.telemetry import Telemetry
+from edge.running.telemetry import Telemetry
 
 
 class Decisions(Protocol):
@@ -47,7 +47,7 @@ class Teacher(Protocol):
 
 
 class Controls(Protocol):
-    """What may be changed while the bin runs; see `edge.controls`. Any thread."""
+    """What may be changed while the bin runs; see `edge.running.controls`. Any thread."""
 
     @property
     def is_enabled(self) -> bool:

@@ -15,14 +15,14 @@ import click
 import cv2
 import numpy as np
 
+from edge.items.passing import PassingTracker
+from edge.items.smoothing import SmoothingSettings
+from edge.items.tracking import ItemSettings
 from edge.messages import Frame, Image, Prediction
-from edge.passing import PassingTracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.simulation import Conditions, Cutout, load_cutouts, load_grounds
 from edge.simulation.lens import Lens
 from edge.simulation.paste import Pose, paste
-from edge.smoothing import SmoothingSettings
-from edge.tracking import ItemSettings
 
 WIDTH_PX, HEIGHT_PX, RATE_HZ = 640, 360, 15.0
 ITEMS_A_BELT = 10

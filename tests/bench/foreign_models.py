@@ -36,8 +36,8 @@ from edge.bundle import Precision
 from edge.classifiers.base import softmax
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import SorterError
+from edge.models.verification import check_golden
 from edge.preprocess import Image, InputSpec, load_picture, to_input
-from edge.verification import check_golden
 
 HALF = Normalization(127.5, 127.5)
 SIDE_PX = 96

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.cameras.replay import VideoFile, pictures_below
 from edge.classifiers.litert import LiteRTClassifier
+from edge.deciding.novelty import REFUSED_SHARE, distances, fit_class_means, fit_prototypes
 from edge.messages import Image
-from edge.novelty import REFUSED_SHARE, distances, fit_class_means, fit_prototypes
 from edge.preprocess import load_picture, to_input
 
 Floats = NDArray[np.float32]

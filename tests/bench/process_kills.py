@@ -23,12 +23,12 @@ from pathlib import Path
 
 from edge.actuators.worker import ActuationThread, WorkerSettings
 from edge.clock import SystemClock
-from edge.consequences import Consequences, Outcomes
 from edge.journal import Journal, JournalReader
-from edge.problems import Problems
 from edge.publishers.mqtt import MqttPublisher, MqttSettings
 from edge.records import DecisionRecord, LiveIds, Recorder
-from edge.scribe import Scribe
+from edge.running.consequences import Consequences, Outcomes
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe
 from tests.edge.publishers.broker import Broker, Listener
 from tests.edge.records import a_decision
 

@@ -26,9 +26,9 @@ from edge.assembly.parts import load_parts
 from edge.benchmark.device import memory_mb
 from edge.clock import ReplayClock
 from edge.config import load_config
-from edge.consequences import Consequences
 from edge.messages import Box, Decision, Frame, Outcome, Phase, Prediction, Presence, Sight
 from edge.records import LiveIds, Recorder
+from edge.running.consequences import Consequences
 from tests.edge.publishers.broker import Broker, Listener
 
 _MIB = 1 << 20

@@ -26,10 +26,10 @@ from edge.config import load_config
 from edge.config.sections import ReplayCameraSection
 from edge.messages import Decision, Image
 from edge.preprocess import load_picture
-from edge.scoring import Score, Truth, TruthEvent, load_truth, score
 from edge.service import open_rehearsal
 from edge.simulation import Conditions, Cutout, Plan, Scene, write_clip
 from edge.simulation.grounds import GROUNDS, render_ground
+from edge.truth.scoring import Score, Truth, TruthEvent, load_truth, score
 from tests.bench.trashnet_items import items_of
 
 ITEMS_PER_CLIP = 9

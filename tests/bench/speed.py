@@ -24,8 +24,8 @@ from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.clock import ReplayClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection
+from edge.running.telemetry import Stage
 from edge.service import open_rehearsal
-from edge.telemetry import Stage
 
 SIZE = (1280, 720)
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.store import ModelStore, Role
+from edge.models.store import ModelStore, Role
 from tests.box.plug import Plug
 
 SORTER = (sys.executable, "-c", "from edge.cli import main; main()")

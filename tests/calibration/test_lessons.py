@@ -18,9 +18,9 @@ from calibration.examples import (
 from calibration.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head
 from calibration.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.classifiers.light import Light
 from edge.classifiers.taught import Known, decode_head, encode_head
 from edge.errors import InvalidDataError, UsageError
-from edge.light import Light
 from edge.messages import Image
 
 SIZE = 64

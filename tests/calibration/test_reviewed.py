@@ -17,9 +17,9 @@ from calibration.reviewed import pictures_of, read_review
 from calibration.site_file import SiteFolder
 from edge.clock import ReplayClock
 from edge.errors import MissingInputError, UsageError
+from edge.files.pictures import PictureReader, PictureRing, PictureSettings
 from edge.journal import Filter, Journal, JournalReader
 from edge.messages import Decision, Frame, Image, Outcome, Phase, Prediction, Presence, Sight
-from edge.pictures import PictureReader, PictureRing, PictureSettings
 from edge.records import Recorder, ReplayedIds
 from tests.edge.records import a_decision
 

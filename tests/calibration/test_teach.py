@@ -28,9 +28,9 @@ from edge.errors import ConfigError, DatasetError, MissingInputError, StorageErr
 from edge.messages import Image
 from edge.preprocess import crop, square_around, to_input
 from edge.presence import PresenceSettings
+from edge.presence.stills import StillFinder
 from edge.service import open_rehearsal
 from edge.site import SITE, load_site
-from edge.stills import StillFinder
 from tests.scenes.pictures import StagedItem, load_stage
 from train.cli import evaluate
 

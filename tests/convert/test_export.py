@@ -15,8 +15,8 @@ from convert.source import ConvertSettings
 from convert.writer import write_bundle
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
+from edge.deciding.novelty import NUM_PROTOTYPES, REFUSED_SHARE, load_novelty
 from edge.errors import BundleError, InvalidDataError, MissingInputError
-from edge.novelty import NUM_PROTOTYPES, REFUSED_SHARE, load_novelty
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, RUN_FILE, SPLITS_FILE, load_run, load_splits
 

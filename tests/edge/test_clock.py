@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.clock import RateKeeper, ReplayClock, SystemClock
-from edge.notify import notify
+from edge.host.notify import notify
 
 
 def test_a_replayed_clock_moves_only_forward() -> None:

@@ -13,8 +13,8 @@ from edge.assembly.misfits import misfits
 from edge.assembly.parts import load_parts
 from edge.clock import ReplayClock
 from edge.config import load_config
-from edge.consequences import Consequences
 from edge.records import LiveIds, Recorder
+from edge.running.consequences import Consequences
 from tests.bench.simulated_day import an_item
 
 NUM_EACH = 8

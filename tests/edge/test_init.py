@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edge.assembly.misfits import misfits
 from edge.commands.init import init
 from edge.config import load_config
+from edge.config.first_config import Answers, CameraAnswer, Drive, one_bin_each, recycling_and_rest, write_config
 from edge.errors import UsageError
-from edge.first_config import Answers, CameraAnswer, Drive, one_bin_each, recycling_and_rest, write_config
 
 LABELS = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 

@@ -14,21 +14,21 @@ from edge.actuators.worker import InlineActuation
 from edge.cameras.film import FilmCamera
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
-from edge.consequences import Consequences, Outcomes
-from edge.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.routing import route
 from edge.errors import CameraError, CameraLostError, StaleFrameError, StorageError
+from edge.items.smoothing import SmoothingSettings
+from edge.items.tracking import RestTracker
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.messages import Decision, Frame, Image, InputSpec, Outcome, Sight
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector
-from edge.problems import Problems
 from edge.records import DecisionRecord, Recorder, ReplayedIds
-from edge.routing import route
-from edge.scribe import Scribe
-from edge.smoothing import SmoothingSettings
-from edge.telemetry import Telemetry
-from edge.tracking import RestTracker
+from edge.running.consequences import Consequences, Outcomes
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe
+from edge.running.telemetry import Telemetry
 
 LABELS = ("can", "paper")
 RATE_HZ = 12

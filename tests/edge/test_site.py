@@ -8,9 +8,9 @@ import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.config import load_config, with_site
+from edge.deciding.rules import ClassThresholds
 from edge.errors import InvalidDataError, MissingInputError
 from edge.presence.settings import Region
-from edge.rules import ClassThresholds
 from edge.site import load_site, part_name, read_part
 
 OTHER = "ab" * 32

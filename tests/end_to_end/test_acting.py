@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge.pictures import PictureReader
+from edge.files.pictures import PictureReader
 from tests.edge.publishers.broker import Broker, Listener
 
 Sorter = Callable[..., CompletedProcess[str]]

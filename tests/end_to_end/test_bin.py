@@ -25,9 +25,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
-from edge.fetch import pack
+from edge.models.fetch import pack
 from tests.edge.cameras.test_stream import MjpegServer
-from tests.edge.watcher import ground
+from tests.edge.presence.watcher import ground
 from tests.edge.web_server import serving
 from tests.scenes.pictures import load_stage
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.store import ModelStore, Role
-from edge.trial import begin_trial
+from edge.models.store import ModelStore, Role
+from edge.models.trial import begin_trial
 from tests.edge.accelerator import build_driver, compiled_bundle
 
 SORTER = (sys.executable, "-c", "from edge.cli import main; main()")

@@ -11,12 +11,12 @@ from edge.assembly.page import ReloadingTeacher
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.clock import ReplayClock
 from edge.config import Config, with_site
+from edge.files.places import state_folder
 from edge.journal import JournalReader
 from edge.messages import Image, Sight
-from edge.places import state_folder
 from edge.preprocess import crop, square_around
 from edge.records import DecisionRecord
-from edge.running import RunningBin
+from edge.running.bin import RunningBin
 from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 from edge.site import default_site
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge.cameras.replay import VideoFile
 from edge.cameras.simulated import SCENES, load_scenes
-from edge.scoring import load_truth
+from edge.truth.scoring import load_truth
 from tests.scenes.pictures import Stage, load_stage
 
 CLASSES = {"cardboard", "glass", "metal", "paper", "plastic", "trash"}

@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import JsonValue
 
 from edge.data_folder import LeftOut
-from edge.picture_headers import Note
+from edge.files.picture_headers import Note
+from edge.files.whole_file import whole_file
 from edge.run import SPLIT_FIELDS
-from edge.whole_file import whole_file
 from train.audit.look import Seen
 from train.background import BackgroundTest, measure_background
 from train.likeness import connected, find_groups

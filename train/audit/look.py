@@ -15,7 +15,7 @@ from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.data_folder import Dataset, LeftOut
 from edge.errors import BundleError, MissingInputError, PictureError
-from edge.picture_headers import FileFacts, examine
+from edge.files.picture_headers import FileFacts, examine
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
 from train.background import corner_colors

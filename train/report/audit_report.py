@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge import report_page as page
-from edge.charts import Bar, bar_chart
 from edge.data_folder import Dataset
 from edge.errors import PictureError
 from edge.preprocess import Image, load_picture
+from edge.reports import page
+from edge.reports.charts import Bar, bar_chart
 from train.audit.findings import Audit
 
 _TILE_PX, _COLUMNS, _ROWS = 96, 10, 4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge import report_page as page
-from edge.charts import Bar, bar_chart, matrix_chart
+from edge.reports import page
+from edge.reports.charts import Bar, bar_chart, matrix_chart
 from train.compare import Contender, class_rows, rows, warnings
 from train.report.curves import curve_chart
 

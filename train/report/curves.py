@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edge.charts import Line, line_chart
+from edge.reports.charts import Line, line_chart
 
 History = Sequence[Mapping[str, float]]
 

@@ -14,13 +14,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import report_page as page
-from edge.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.confidence import reliability, wilson_interval
 from edge.errors import PictureError
-from edge.picture_headers import examine
+from edge.files.picture_headers import examine
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
-from edge.report_page import write_page
+from edge.reports import page
+from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
+from edge.reports.page import write_page
 from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
 from train.answers import Answered, load_answers
 from train.background import corner_colors, measure_background

@@ -13,8 +13,8 @@ from edge.assembly.parts import load_parts
 from edge.bundle import MODEL, load_bundle
 from edge.config import load_config
 from edge.errors import SorterError
-from edge.store import ModelStore
-from edge.trial import begin_trial
+from edge.models.store import ModelStore
+from edge.models.trial import begin_trial
 from tests.edge.accelerator import compiled_bundle
 
 BINS = [

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from edge.assembly.policy import AdjustablePolicy
-from edge.decision import ClassThresholds, DecisionSettings
-from edge.routing import route
+from edge.deciding.decision import ClassThresholds, DecisionSettings
+from edge.deciding.routing import route
 
 LABELS = ("can", "paper")
 

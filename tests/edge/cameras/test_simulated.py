@@ -15,7 +15,7 @@ from edge.cameras.simulated import LEAD_S, Scenes, SimulatedFilm, load_scenes
 from edge.clock import ReplayClock
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Image
-from edge.scoring import load_truth
+from edge.truth.scoring import load_truth
 
 WIDTH, HEIGHT, RATE_HZ, NUM_FRAMES = 160, 120, 10, 60
 BOX = (60, 40, 30, 40)

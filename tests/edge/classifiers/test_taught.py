@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.classifiers.light import Light, ground_of
 from edge.classifiers.taught import (
     Blend,
     Known,
@@ -16,7 +17,6 @@ from edge.classifiers.taught import (
     features_of,
 )
 from edge.errors import InvalidDataError
-from edge.light import Light, ground_of
 from edge.messages import Image, InputSpec, Prediction
 
 SIZE, LABELS = 8, ("can", "paper", "battery")

@@ -17,8 +17,8 @@ from edge.cameras.replay import VideoFile
 from edge.commands.simulate import simulate
 from edge.errors import MissingInputError, PictureError, StorageError, UsageError
 from edge.messages import Frame
-from edge.scoring import load_truth
 from edge.simulation import Conditions, Cutout, Plan, Scene, load_cutouts, load_grounds, write_clip
+from edge.truth.scoring import load_truth
 
 PLAN = Plan(width_px=96, height_px=64, lead_s=0.2, rest_s=(0.3, 0.4), gap_s=(0.1, 0.2), hand_only_share=0.0)
 GROUND = np.full((64, 96, 3), 190, np.uint8)

@@ -13,12 +13,12 @@ import numpy as np
 
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
-from edge.controls import Controls
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Box, Frame, Image, InputSpec, Outcome, Phase, Prediction, Presence, Sight
 from edge.publishers.commands import Inbox
 from edge.records import DecisionRecord, Recorder, ReplayedIds
-from edge.telemetry import Telemetry
+from edge.running.controls import Controls
+from edge.running.telemetry import Telemetry
 from edge.web.recent import RecentPictures
 from edge.web.server import PageServer
 from edge.web.settings import PageSettings

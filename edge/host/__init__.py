@@ -1,0 +1,1 @@
+"""The computer beneath: its kernel, its service manager, its C library."""

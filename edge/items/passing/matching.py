@@ -1,0 +1,133 @@
+"""Which of the things in a frame are which of those on their way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edge.items.passing.boxes import around, common, gap, likeness, middle, overlap
+from edge.items.passing.route import Route
+from edge.items.passing.track import Track
+from edge.messages import Box
+
+# Of the smaller box: what must overlap to be the same thing.
+_MIN_OVERLAP = 0.3
+# Shares of the region's diagonal. A piece that is cut off from its item by a glint lies at most this far from it.
+_MAX_GAP = 0.03
+# Without any overlap, the same thing is looked for within this distance: fast items in few frames.
+_MAX_JUMP = 0.3
+# What lies abreast this close comes to the line at once: an item with its shadow or reflection, or two that
+# nothing could sort apart. Abreast: this share of the shorter one's length on the way.
+_ABREAST_GAP = 0.08
+_ABREAST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The things of a frame, what lies abreast as one, and for each the indices of the tracks that it belongs to."""
+
+    things: list[Box]
+    owners: list[list[int]]
+
+    def pieces(self, index: int) -> list[Box]:
+        """The things that are this track and no other."""
+        return [thing for thing, of in zip(self.things, self.owners, strict=True) if of == [index]]
+
+    def touches(self, index: int) -> bool:
+        """Whether the track is in one thing with another."""
+        return any(index in of for of in self.owners)
+
+    def newcomers(self) -> list[Box]:
+        """The things that are none of the tracks."""
+        return [thing for thing, of in zip(self.things, self.owners, strict=True) if not of]
+
+
+class Matcher:
+    """Matches one frame. What was seen only once is looked for where it must be at the `usual_speed`, x and y."""
+
+    def __init__(self, tracks: Sequence[Track], route: Route, usual_speed: tuple[float, float], now_s: float) -> None:
+        self._tracks = tracks
+        self._route = route
+        self._knows_speed = any(usual_speed)
+        self._expected = [track.expected(now_s, usual_speed) for track in tracks]
+
+    def match(self, seen: Sequence[Box]) -> Matching:
+        """Which of the things seen are which tracks."""
+        things = self._groups(seen)
+        matching = Matching(things, [self._owners(thing) for thing in things])
+        self._part(matching)
+        self._find_jumped(matching)
+        return matching
+
+    def _groups(self, things: Sequence[Box]) -> list[Box]:
+        """The things, those that lie abreast as one."""
+        groups: list[Box] = []
+        for thing in things:
+            abreast = [group for group in groups if self._are_abreast(thing, group)]
+            groups = [group for group in groups if group not in abreast]
+            groups.append(around([thing, *abreast]))
+        return groups
+
+    def _are_abreast(self, first: Box, second: Box) -> bool:
+        if gap(first, second) > _ABREAST_GAP * self._route.diagonal:
+            return False
+        if self._route.goes_across(self._tracks):
+            shared, shorter = common(first.x, first.width, second.x, second.width), min(first.width, second.width)
+        else:
+            shared, shorter = common(first.y, first.height, second.y, second.height), min(first.height, second.height)
+        return shared >= _ABREAST * shorter
+
+    def _owners(self, thing: Box) -> list[int]:
+        """Which tracks a thing belongs to: those it overlaps, else the one it was cut off from."""
+        owners = [index for index, box in enumerate(self._expected) if overlap(thing, box) >= _MIN_OVERLAP]
+        if owners:
+            return owners
+        # What comes in at a rim is a new thing, however near the last one still is.
+        gaps = [
+            (gap(thing, box), index)
+            for index, (box, track) in enumerate(zip(self._expected, self._tracks, strict=True))
+            if not self._route.is_cut_off(thing, track)
+        ]
+        return [index for distance, index in sorted(gaps)[:1] if distance <= _MAX_GAP * self._route.diagonal]
+
+    def _part(self, matching: Matching) -> None:
+        """Set free what was given to a track and cannot be a piece of it; changes the owners."""
+        things, owners = matching.things, matching.owners
+        for index, (track, expected) in enumerate(zip(self._tracks, self._expected, strict=True)):
+            own = [at for at, of in enumerate(owners) if of == [index]]
+            own.sort(key=lambda at: (self._may_be_new(track, things[at]), -likeness(things[at], expected)))
+            for at in own[1:]:
+                if not track.is_around([things[own[0]], things[at]]):
+                    owners[at] = []
+            is_elsewhere = any(not of and not self._route.is_cut_off(things[at], track) for at, of in enumerate(owners))
+            if own and self._may_be_new(track, things[own[0]]) and is_elsewhere:
+                owners[own[0]] = []
+
+    def _find_jumped(self, matching: Matching) -> None:
+        """Give what belongs to nothing to the tracks that were not found either, nearest first; changes the owners."""
+        things, owners = matching.things, matching.owners
+        found = {index for of in owners for index in of}
+        pairs = sorted(
+            (self._may_be_new(track, thing), math.dist(middle(thing), middle(expected)), index, at)
+            for index, (track, expected) in enumerate(zip(self._tracks, self._expected, strict=True))
+            for at, thing in enumerate(things)
+            if index not in found and not owners[at] and _goes_on(track, thing)
+        )
+        for _, distance, index, at in pairs:
+            if index not in found and not owners[at] and distance <= _MAX_JUMP * self._route.diagonal:
+                owners[at] = [index]
+                found.add(index)
+
+    def _may_be_new(self, track: Track, thing: Box) -> bool:
+        """Whether a thing has as likely come in at a rim as from where the track was seen, once.
+
+        In the middle of the region nothing begins: what lies there must have been somewhere before.
+        """
+        return track.num_seen == 1 and not self._knows_speed and self._route.is_cut_off(thing, track)
+
+
+def _goes_on(track: Track, thing: Box) -> bool:
+    """Whether going to `thing` is no way back, against the speed that the track has."""
+    (x, y), (from_x, from_y) = middle(thing), middle(track.box)
+    return (x - from_x) * track.speed_x + (y - from_y) * track.speed_y >= 0

@@ -1,0 +1,1 @@
+"""The models of a device: brought, checked, kept beside each other, tried and rolled back."""

@@ -1,0 +1,194 @@
+"""A newly activated model on trial: it goes again when it does not start, or when it is unsure far more often.
+
+How the bin did before is taken from the journal when the model is activated. The trial lives in a small
+file beside the models, so that it outlasts every crash that the model itself may cause.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.journal import Entry
+from edge.messages import Outcome
+from edge.models.store import ModelStore, Role, replace_file
+from edge.records import DecisionRecord
+
+log = logging.getLogger(__name__)
+
+TRIAL = "trial.json"
+# Fewer decisions tell too little of how the bin did before.
+MIN_BASELINE = 30
+# From here on the trial is judged after each item.
+MIN_ITEMS = 20
+# A start that never came to a first picture; the third in a row ends the trial.
+MAX_STARTS = 3
+# So much more often unsure, or so much less sure, and beyond what chance explains: once in a thousand.
+_MARGIN_UNKNOWN = 0.10
+_MARGIN_CONFIDENCE = 0.10
+_CHANCE = 1e-3
+_NUM_ERRORS = 3.3  # standard errors that chance exceeds as rarely
+
+
+class Baseline(BaseModel):
+    """How the bin did before: share of items that were not accepted, and how sure it was of the others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_items: int
+    unknown: float
+    confidence: float
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Baseline | None:
+        """From the journal; None where it holds too little."""
+        if len(entries) < MIN_BASELINE:
+            return None
+        accepted = [entry.confidence for entry in entries if entry.outcome == Outcome.ACCEPTED]
+        unknown = 1 - len(accepted) / len(entries)
+        return cls(num_items=len(entries), unknown=unknown, confidence=sum(accepted) / max(1, len(accepted)))
+
+
+class Trial(BaseModel):
+    """The content of trial.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    model: str
+    num_wanted: int
+    baseline: Baseline | None
+    num_starts: int = 0
+    num_items: int = 0
+    num_unknown: int = 0
+    sum_confidence: float = 0.0
+    sum_squares: float = 0.0
+
+    def after(self, record: DecisionRecord) -> Trial:
+        """With one more decision."""
+        decision = record.decision
+        if decision.outcome is not Outcome.ACCEPTED:
+            return self._with(num_items=self.num_items + 1, num_unknown=self.num_unknown + 1)
+        return self._with(
+            num_items=self.num_items + 1,
+            sum_confidence=self.sum_confidence + decision.confidence,
+            sum_squares=self.sum_squares + decision.confidence**2,
+        )
+
+    def complaint(self) -> str | None:
+        """Why the model must go, as a sentence; None while nothing speaks against it."""
+        if self.baseline is None or self.num_items < MIN_ITEMS:
+            return None
+        allowed = min(1.0, self.baseline.unknown + _MARGIN_UNKNOWN)
+        if _at_least(self.num_unknown, self.num_items, allowed) < _CHANCE:
+            before = f"{self.baseline.unknown:.0%} with the model before"
+            return f"{self.num_unknown} of {self.num_items} items were not accepted, {before}"
+        num_accepted = self.num_items - self.num_unknown
+        if num_accepted < MIN_ITEMS:
+            return None
+        mean = self.sum_confidence / num_accepted
+        variance = max(0.0, self.sum_squares / num_accepted - mean**2)
+        if mean + _NUM_ERRORS * math.sqrt(variance / num_accepted) < self.baseline.confidence - _MARGIN_CONFIDENCE:
+            return f"{mean:.0%} sure on average, {self.baseline.confidence:.0%} with the model before"
+        return None
+
+    def _with(self, **changes: float) -> Trial:
+        return self.model_copy(update=changes)
+
+
+def begin_trial(store: ModelStore, name: str, num_wanted: int, before: Sequence[Entry]) -> None:
+    """Activate `name` and watch its next `num_wanted` items against the decisions `before` (0: no trial).
+
+    Raises:
+        MissingInputError, StorageError: as `ModelStore.activate`.
+    """
+    path = store.folder / TRIAL
+    if num_wanted:
+        trial = Trial(model=name, num_wanted=num_wanted, baseline=Baseline.of(before))
+        replace_file(path, trial.model_dump_json(by_alias=True))
+    else:
+        path.unlink(missing_ok=True)
+    store.activate(name)
+
+
+def read_trial(store: ModelStore) -> Trial | None:
+    """The trial that is under way for the active model."""
+    try:
+        trial = Trial.model_validate_json((store.folder / TRIAL).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    active = store.path_of(Role.ACTIVE)
+    return trial if active is not None and active.name == trial.model else None
+
+
+def survive_start(store: ModelStore) -> str | None:
+    """Count a start of the model on trial; one that never gets to a picture is rolled back. Returns why it was."""
+    trial = read_trial(store)
+    if trial is None:
+        return None
+    if trial.num_starts >= MAX_STARTS:
+        return end_badly(store, f"{trial.model} did not come to a first picture in {trial.num_starts} starts")
+    _write(store.folder, trial.model_copy(update={"num_starts": trial.num_starts + 1}))
+    return None
+
+
+def end_badly(store: ModelStore, why: str) -> str:
+    """Back to the model before; returns the sentence that tells it."""
+    (store.folder / TRIAL).unlink(missing_ok=True)
+    sentence = f"{why}: rolled back to {store.roll_back()}"
+    log.error("%s", sentence)
+    return sentence
+
+
+class TrialWatch:
+    """Looks on while the model on trial works; `on_end` is called when it must go. One thread."""
+
+    def __init__(self, store: ModelStore, on_end: Callable[[], None]) -> None:
+        self._store = store
+        self._on_end = on_end
+        self._trial = read_trial(store)
+
+    def saw(self, _sight: object) -> None:
+        """A picture was taken all the way: the model starts here."""
+        if self._trial is not None and self._trial.num_starts:
+            self._keep(self._trial.model_copy(update={"num_starts": 0}))
+
+    def tell(self, record: DecisionRecord) -> None:
+        """One more decision."""
+        if self._trial is None:
+            return
+        trial = self._trial.after(record)
+        if why := trial.complaint():
+            self._trial = None
+            end_badly(self._store, f"{trial.model}: {why}")
+            self._on_end()
+        elif trial.num_items >= trial.num_wanted:
+            self._trial = None
+            (self._store.folder / TRIAL).unlink(missing_ok=True)
+            log.warning("%s has passed its trial of %d items", trial.model, trial.num_items)
+        else:
+            self._keep(trial)
+
+    def _keep(self, trial: Trial) -> None:
+        self._trial = trial
+        try:
+            _write(self._store.folder, trial)
+        except OSError as error:
+            log.warning("the trial of %s is not kept: %s", trial.model, error)
+
+
+def _write(folder: Path, trial: Trial) -> None:
+    replace_file(folder / TRIAL, trial.model_dump_json(by_alias=True))
+
+
+def _at_least(num_hits: int, num_tries: int, share: float) -> float:
+    """The chance of `num_hits` or more in `num_tries` when each hits with the chance `share`: a binomial tail."""
+    return sum(
+        math.comb(num_tries, hits) * share**hits * (1 - share) ** (num_tries - hits)
+        for hits in range(num_hits, num_tries + 1)
+    )

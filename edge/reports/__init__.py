@@ -1,0 +1,1 @@
+"""Charts and pages that one file holds."""

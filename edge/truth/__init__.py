@@ -1,0 +1,1 @@
+"""Decisions held against what happened, and against what was decided before."""

@@ -1,0 +1,184 @@
+"""A ring of pictures that stays within its bounds, keeps what teaches, and never fills the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.files.pictures import PictureReader, PictureRing, PictureSettings
+from edge.messages import Box, Decision, Frame, Image, Outcome, Phase, Prediction, Presence, Sight
+from edge.records import DecisionRecord, ReplayedIds
+from tests.edge.records import a_decision
+
+_IDS = ReplayedIds()
+_CHANCE = np.random.default_rng(1)
+SURE = replace(a_decision(), confidence=0.99, margin=0.98)
+UNSURE = replace(a_decision(), confidence=0.6, margin=0.2)
+UNKNOWN = replace(a_decision(bin_name=None), outcome=Outcome.UNKNOWN)
+
+
+def noise(width_px: int = 200, height_px: int = 100) -> Image:
+    """A picture that JPEG cannot make small."""
+    return _CHANCE.integers(0, 255, (height_px, width_px, 3), dtype=np.uint8)
+
+
+def a_record(decision: Decision, at_s: float, day: str = "2026-11-21") -> DecisionRecord:
+    ts = f"{day}T08:00:00.000Z"
+    record_id = _IDS.next_id(datetime.fromisoformat(ts).timestamp() + at_s)
+    return DecisionRecord(round(at_s), record_id, ts, decision, "model@1", None, commanded=False)
+
+
+def a_sight(image: Image, item_id: int = 1, sharpness: float = 1.0, box: Box | None = None) -> Sight:
+    presence = Presence(Phase.SETTLED, box, sharpness=sharpness)
+    return Sight(Frame(0, 0.0, image), presence, item_id, box, Prediction(np.ones(2, np.float32) / 2))
+
+
+def keep(
+    settings: PictureSettings,
+    *decisions: tuple[Decision, str],
+    corrected: Callable[[], set[str]] = set[str],
+    free: int = 10**12,
+) -> list[str]:
+    """The ids of these decisions, told one after the other with a picture each to a ring that then ends."""
+    ids = []
+    for index, (decision, day) in enumerate(decisions, start=1):
+        # A ring of its own for each: the queue is short, and a test must not depend on who is faster.
+        ring = PictureRing(settings, corrected, free_bytes=lambda _: 10**12)
+        ring.start()
+        ring.see(a_sight(noise()))
+        record = a_record(decision, float(index), day)
+        ring.tell(record)
+        ring.stop(30)
+        ids.append(record.id)
+    return ids
+
+
+def test_the_sharpest_picture_of_an_item_is_kept_and_found_by_the_decisions_id(tmp_path: Path) -> None:
+    shown: list[bytes] = []
+    ring = PictureRing(PictureSettings(tmp_path), on_picture=shown.append)
+    ring.start()
+    frames = [np.full((80, 120, 3), level, np.uint8) for level in (50, 150, 250)]
+    for frame, sharpness in zip(frames, (1.0, 9.0, 3.0), strict=True):
+        ring.see(a_sight(frame, sharpness=sharpness, box=Box(40, 20, 20, 20)))
+    record = a_record(UNSURE, 1.0)
+    ring.tell(record)
+    ring.stop(30)
+
+    reader = PictureReader(tmp_path)
+    jpeg = reader.find(record.id)
+    assert jpeg is not None
+    assert shown == [jpeg]
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (26, 26, 3), "the box with its margin, as the network saw it"
+    assert abs(float(image.mean()) - 150) < 3, "JPEG"
+    assert reader.ids() == [record.id]
+
+
+def test_colors_are_those_of_the_camera(tmp_path: Path) -> None:
+    ring = PictureRing(PictureSettings(tmp_path))
+    ring.start()
+    red = np.zeros((64, 64, 3), np.uint8)
+    red[..., 0] = 200
+    ring.see(a_sight(red))
+    record = a_record(SURE, 1.0)
+    ring.tell(record)
+    ring.stop(30)
+    jpeg = PictureReader(tmp_path).find(record.id)
+    assert jpeg is not None
+    blue, green, red_level = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).mean(axis=(0, 1))
+    assert red_level > 190
+    assert max(blue, green) < 10
+
+
+def test_when_there_is_no_more_room_the_sure_go_first_and_the_corrected_last(tmp_path: Path) -> None:
+    one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+    settings = PictureSettings(tmp_path, max_bytes=round(4.5 * one))
+    decisions = [UNKNOWN, UNSURE, SURE, SURE]
+    ids = keep(settings, *((decision, "2026-11-21") for decision in decisions))
+    corrected = ids[2]
+
+    more = keep(settings, *((UNKNOWN, "2026-11-22") for _ in range(2)), corrected=lambda: {corrected})
+
+    kept = set(PictureReader(tmp_path).ids())
+    assert corrected in kept, "sure, but a person spoke of it"
+    assert ids[3] not in kept
+    assert ids[1] not in kept, "unsure goes before unknown"
+    assert set(more) <= kept
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= settings.max_bytes
+
+
+def test_no_more_is_written_a_day_than_allowed_and_the_sure_get_half(tmp_path: Path) -> None:
+    one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+    settings = PictureSettings(tmp_path, max_bytes_a_day=round(6.5 * one))  # noise differs by less than a tenth
+    sure = keep(settings, *[(SURE, "2026-11-21")] * 5)
+    unknown = keep(settings, *[(UNKNOWN, "2026-11-21")] * 6)
+    reader = PictureReader(tmp_path)
+    assert [reader.find(record_id) is not None for record_id in sure] == [True] * 3 + [False] * 2
+    assert [reader.find(record_id) is not None for record_id in unknown] == [True] * 3 + [False] * 3
+    (tomorrow,) = keep(settings, (UNKNOWN, "2026-11-22"))
+    assert reader.find(tomorrow) is not None
+
+
+def test_a_disk_that_is_nearly_full_gets_no_picture_and_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring = PictureRing(PictureSettings(tmp_path, min_free_bytes=1000), free_bytes=lambda _: 1000)
+    ring.start()
+    for item_id in range(3):
+        ring.see(a_sight(noise(), item_id))
+        ring.tell(a_record(replace(UNKNOWN, item_id=item_id), float(item_id)))
+    ring.stop(30)
+    assert PictureReader(tmp_path).ids() == []
+    assert sum("nearly full" in record.message for record in caplog.records) == 1
+
+
+def test_a_folder_that_cannot_be_written_costs_pictures_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    ids = keep(PictureSettings(blocked / "pictures"), (UNKNOWN, "2026-11-21"))
+    assert PictureReader(blocked / "pictures").find(ids[0]) is None
+    assert "cannot be kept" in caplog.text
+
+
+def test_a_ring_that_is_busy_never_holds_up_the_loop(tmp_path: Path) -> None:
+    ring = PictureRing(PictureSettings(tmp_path))  # its thread does not run: it could not be busier
+    for item_id in range(100):
+        ring.see(a_sight(noise(), item_id))
+        ring.tell(a_record(replace(UNKNOWN, item_id=item_id), float(item_id)))
+    for item_id in range(100):
+        ring.see(a_sight(noise(), item_id))
+    assert len(ring._sharpest) <= 16
+
+
+def test_what_was_seen_and_never_decided_is_soon_forgotten(tmp_path: Path) -> None:
+    """Something that only moves past is classified too; sixteen crops of a large frame are 25 MB."""
+    ring = PictureRing(PictureSettings(tmp_path))
+    for item_id, at_s in enumerate((0.0, 0.1, 3.0, 7.0)):
+        ring.see(replace(a_sight(noise(), item_id), frame=Frame(0, at_s, noise())))
+    assert sorted(ring._sharpest) == [2, 3]
+    for at_s in (7.5, 8.1):  # one that lies there is seen all the time
+        ring.see(replace(a_sight(noise(), 2, sharpness=0.5), frame=Frame(0, at_s, noise())))
+    assert sorted(ring._sharpest) == [2, 3]
+
+
+@pytest.mark.parametrize("record_id", ["", "../../etc/passwd", "0" * 25, "0" * 25 + "/", "*" * 26, "0" * 25 + "i"])
+def test_what_is_no_id_finds_nothing(tmp_path: Path, record_id: str) -> None:
+    (tmp_path / "passwd").write_bytes(b"secret")
+    assert PictureReader(tmp_path).find(record_id) is None
+
+
+def test_files_that_are_not_ours_are_neither_listed_nor_deleted(tmp_path: Path) -> None:
+    holiday = tmp_path / "holiday.jpg"
+    holiday.write_bytes(b"x" * 10**6)
+    (tmp_path / "torn.jpg.part").write_bytes(b"x")
+    keep(PictureSettings(tmp_path, max_bytes=10), (UNKNOWN, "2026-11-21"))
+    assert holiday.exists()
+    assert not (tmp_path / "torn.jpg.part").exists()

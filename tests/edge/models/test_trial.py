@@ -1,0 +1,122 @@
+"""A model on trial: gone when it does not start or is unsure far more often, kept when it does as well as before."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import DEFAULT_BUNDLE
+from edge.clock import ReplayClock
+from edge.journal import IN_MEMORY, Entry, Journal
+from edge.messages import Outcome
+from edge.models.store import ModelStore, Role
+from edge.models.trial import MAX_STARTS, TrialWatch, begin_trial, read_trial, survive_start
+from edge.records import DecisionRecord
+from tests.edge.records import a_record
+
+
+def decided(seq: int, confidence: float, *, is_known: bool = True) -> DecisionRecord:
+    record = a_record(seq)
+    outcome = Outcome.ACCEPTED if is_known else Outcome.UNKNOWN
+    return replace(record, decision=replace(record.decision, outcome=outcome, confidence=confidence))
+
+
+def decisions(num: int, unknown: float, seed: int, confidence: float = 0.9) -> list[DecisionRecord]:
+    chance = random.Random(seed)  # noqa: S311
+    return [
+        decided(seq, min(1.0, chance.gauss(confidence, 0.05)), is_known=chance.random() >= unknown)
+        for seq in range(1, num + 1)
+    ]
+
+
+@pytest.fixture
+def before() -> list[Entry]:
+    """A journal of 200 decisions, one in ten unknown."""
+    journal = Journal(IN_MEMORY, ReplayClock())
+    for record in decisions(200, 0.1, seed=1):
+        journal.append(record)
+    entries = journal.decisions(limit=300)
+    journal.close()
+    return entries
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """Two models, the old one active. The store does not look into them."""
+    store = ModelStore(tmp_path / "models")
+    for name in ("old@1", "new@2"):
+        shutil.copytree(DEFAULT_BUNDLE, store.folder / name)
+    store.activate("old@1")
+    return store
+
+
+def active(store: ModelStore) -> str | None:
+    path = store.path_of(Role.ACTIVE)
+    return None if path is None else path.name
+
+
+def tried(store: ModelStore, records: list[DecisionRecord]) -> int:
+    """How often the trial asked for the model to go."""
+    ends: list[str] = []
+    watch = TrialWatch(store, lambda: ends.append("gone"))
+    for record in records:
+        watch.tell(record)
+    return len(ends)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_model_that_does_as_well_passes(store: ModelStore, before: list[Entry], seed: int) -> None:
+    begin_trial(store, "new@2", 100, before)
+    assert tried(store, decisions(100, 0.1, seed)) == 0
+    assert active(store) == "new@2"
+    assert read_trial(store) is None
+
+
+@pytest.mark.parametrize(("unknown", "confidence"), [(0.6, 0.9), (0.1, 0.6)])
+def test_a_model_that_is_unsure_far_more_often_goes(
+    store: ModelStore, before: list[Entry], unknown: float, confidence: float
+) -> None:
+    begin_trial(store, "new@2", 100, before)
+    assert tried(store, decisions(100, unknown, 3, confidence)) == 1
+    assert active(store) == "old@1"
+
+
+def test_the_trial_goes_on_after_a_restart(store: ModelStore, before: list[Entry]) -> None:
+    begin_trial(store, "new@2", 100, before)
+    bad = decisions(60, 0.7, 5)
+    for start in range(0, 60, 10):
+        tried(store, bad[start : start + 10])
+    assert active(store) == "old@1"
+
+
+def test_a_model_that_never_comes_to_a_picture_goes(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    for _ in range(MAX_STARTS):
+        assert survive_start(store) is None
+        assert active(store) == "new@2"
+    assert "did not come to a first picture" in str(survive_start(store))
+    assert active(store) == "old@1"
+
+
+def test_a_model_that_starts_may_start_often(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    for _ in range(3 * MAX_STARTS):
+        assert survive_start(store) is None
+        TrialWatch(store, lambda: None).saw(None)
+    assert active(store) == "new@2"
+
+
+def test_without_a_past_nothing_is_held_against_it(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 50, [])
+    assert tried(store, decisions(50, 0.9, 7)) == 0
+
+
+def test_a_trial_that_cannot_be_read_is_none(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 50, [])
+    (store.folder / "trial.json").write_text("{", encoding="ascii")
+    assert read_trial(store) is None
+    assert survive_start(store) is None

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from edge.errors import CameraLostError
+from edge.running.bin import RunningBin
+
+
+class Steps:
+    """A loop that gives each answer once."""
+
+    is_idle = True
+
+    def __init__(self, *answers: bool | Exception) -> None:
+        self._answers = list(answers)
+        self.is_finished = False
+
+    def step(self) -> bool:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def finish(self) -> None:
+        self.is_finished = True
+
+
+def test_what_waits_is_attended_to_after_every_tick_also_of_a_blind_camera() -> None:
+    attended: list[int] = []
+    running = RunningBin(Steps(True, CameraLostError("gone"), False), [lambda: attended.append(1)], lambda: False)  # noqa: FBT003
+    assert running.step()
+    with pytest.raises(CameraLostError):
+        running.step()
+    assert not running.step()
+    assert len(attended) == 3
+
+
+def test_a_wish_to_restart_ends_it_after_the_tick() -> None:
+    wishes: list[bool] = []
+    running = RunningBin(Steps(True, True), [], lambda: bool(wishes))  # noqa: FBT003
+    assert running.step()
+    assert not running.wants_restart
+    wishes.append(True)
+    assert not running.step()
+    assert running.wants_restart
