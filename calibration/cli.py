@@ -20,7 +20,7 @@ from edge.commands.options import (
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from calibration.judging import Evidence
+    from calibration.scores.judging import Evidence
     from calibration.talk import Desk
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -72,7 +72,7 @@ def calibrate(context: click.Context, /, **chosen: Any) -> None:
 @step_options
 def camera(*, region: tuple[float, float, float, float] | None, **chosen: Any) -> None:
     """Focus, wait until brightness and color have settled, and lock the camera's settings as they are then."""
-    from calibration.camera import calibrate_camera
+    from calibration.scene.camera import calibrate_camera
     from edge.presence.settings import Region
 
     calibrate_camera(desk_of(**chosen), None if region is None else Region(*region))
@@ -84,7 +84,7 @@ def camera(*, region: tuple[float, float, float, float] | None, **chosen: Any) -
 @step_options
 def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
     """Learn what the scene looks like when nothing lies there."""
-    from calibration.background import calibrate_background
+    from calibration.scene.background import calibrate_background
 
     calibrate_background(desk_of(**chosen), images, is_empty=is_empty)
 
@@ -99,7 +99,7 @@ def temperature(*, pictures: Path | None, is_reviewed: bool, are_crops: bool, **
 
     A folder with a groups.csv that names splits is judged by its val part, which training has not seen.
     """
-    from calibration.judging import calibrate_temperature
+    from calibration.scores.judging import calibrate_temperature
 
     calibrate_temperature(desk_of(**chosen), _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops))
 
@@ -133,8 +133,8 @@ def thresholds(
 
     What is not accepted goes unsorted, as unknown: the surer the bin must be, the more of it.
     """
-    from calibration.judging import calibrate_thresholds
-    from calibration.wishes import wish_for
+    from calibration.scores.judging import calibrate_thresholds
+    from calibration.scores.wishes import wish_for
 
     evidence = _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops)
     desk = desk_of(**chosen)
@@ -182,7 +182,7 @@ def report(*, out: Path, **chosen: Any) -> None:
 @step_options
 def undo(**chosen: Any) -> None:
     """Go back to the site before the last step."""
-    from calibration.differences import differences
+    from calibration.site.differences import differences
 
     desk = desk_of(**chosen)
     before = desk.folder.read_or_empty()
@@ -206,7 +206,7 @@ COMMANDS: list[click.Command] = [calibrate]
 
 
 def _evidence(pictures: Path | None, *, is_reviewed: bool, are_crops: bool) -> Evidence:
-    from calibration.judging import Evidence
+    from calibration.scores.judging import Evidence
 
     if (pictures is None) != is_reviewed:
         raise UsageError("expected either PICTURES, a folder with one subfolder for each class, or --reviewed")
@@ -223,7 +223,7 @@ def desk_of(
     as_json: bool,
 ) -> Desk:
     """What `step_options` collected, opened."""
-    from calibration.site_file import SiteFolder
+    from calibration.site.site_file import SiteFolder
     from calibration.talk import Desk, Talk, site_path
     from edge.config import find_config, load_config, with_choices
 

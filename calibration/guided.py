@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from calibration.background import calibrate_background
-from calibration.camera import calibrate_camera
 from calibration.flaps import Given, calibrate_flaps, has_flaps
-from calibration.judging import Evidence, calibrate_temperature, calibrate_thresholds
 from calibration.overview import show_site
 from calibration.report import write_report
-from calibration.schooling import School
+from calibration.scene.background import calibrate_background
+from calibration.scene.camera import calibrate_camera
+from calibration.scores.judging import Evidence, calibrate_temperature, calibrate_thresholds
+from calibration.scores.wishes import wish_for
 from calibration.talk import Desk
-from calibration.wishes import wish_for
+from calibration.teaching.schooling import School
 from edge.errors import SorterError
 
 REPORT = "calibration.html"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration.lessons import Lesson
-from calibration.site_file import SiteFolder
-from calibration.teach import Teaching
+from calibration.site.site_file import SiteFolder
+from calibration.teaching.lessons import Lesson
+from calibration.teaching.teach import Teaching
 from edge.bundle import Bundle
 from edge.messages import Image
 

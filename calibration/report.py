@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.examples import decode_examples, from_jpeg
 from calibration.overview import STEPS, step_of, step_title, what_is_stale
-from calibration.pictures import Measured
-from calibration.thresholds import NEVER, Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
+from calibration.scores.pictures import Measured
+from calibration.scores.thresholds import NEVER, Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
+from calibration.teaching.examples import decode_examples, from_jpeg
 from edge.assembly.parts import Parts
 from edge.confidence import calibration_error, reliability
 from edge.drift import Fingerprint

@@ -16,8 +16,8 @@ from typing import TypeVar
 import click
 from pydantic import JsonValue
 
-from calibration.differences import differences
-from calibration.site_file import SiteFolder
+from calibration.site.differences import differences
+from calibration.site.site_file import SiteFolder
 from edge.assembly.parts import Parts, load_parts
 from edge.commands.options import verbosity
 from edge.config.sections import Config

@@ -50,7 +50,7 @@ def teach(
         raise UsageError("expected one of LABEL, --images FOLDER, --list, --evaluate, --forget LABEL or --again")
     if are_crops and images is None:
         raise UsageError("expected --images FOLDER beside --crops: pictures of what?")
-    from calibration.schooling import School, classes_in
+    from calibration.teaching.schooling import School, classes_in
 
     school = School(desk_of(**chosen))
     if label is not None and images is not None:

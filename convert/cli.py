@@ -18,9 +18,9 @@ from edge.errors import CheckFailedError, UsageError
 from edge.host.native import native_stderr_logged
 
 if TYPE_CHECKING:
-    from convert.draft import Draft
-    from convert.mixed import Wide
-    from convert.parity import Limits
+    from convert.bundle.draft import Draft
+    from convert.proof.parity import Limits
+    from convert.quantizing.mixed import Wide
     from edge.bundle import Bundle, Precision
     from edge.preprocess import InputSpec
 
@@ -140,8 +140,8 @@ def convert(
     a classifier trained elsewhere is wrapped instead, or a bundle compiled for the EdgeTPU.
     """
     _quiet_tensorflow()
-    from convert.parity import Limits
-    from convert.writer import check_target, write_bundle, write_file
+    from convert.bundle.writer import check_target, write_bundle, write_file
+    from convert.proof.parity import Limits
 
     check_target(out, should_replace=force)
     _refuse_strays(run, foreign, is_for_edgetpu=edgetpu)
@@ -251,8 +251,8 @@ def _draft_of_run(run: Path, limits: Limits, how: _How, *, accepts_loss: bool, h
 
 def _draft_of_foreign(path: Path, how: _How) -> Draft:
     with native_stderr_logged():
-        from convert.foreign import ForeignSettings, draft_foreign
-        from convert.rescaling import Normalization
+        from convert.foreign.export import ForeignSettings, draft_foreign
+        from convert.tflite.rescaling import Normalization
 
     mean, std = how["mean"], how["std"]
     if (mean is None) != (std is None):
@@ -277,7 +277,7 @@ def _is_bundle(path: Path) -> bool:
 
 
 def _draft_of_bundle(path: Path, *, is_for_edgetpu: bool) -> Draft:
-    from convert.draft import draft_of_bundle
+    from convert.bundle.draft import draft_of_bundle
 
     if not is_for_edgetpu:
         raise UsageError(f"{path} is a bundle already: expected --edgetpu, to add a model that is compiled for it")
@@ -285,9 +285,9 @@ def _draft_of_bundle(path: Path, *, is_for_edgetpu: bool) -> Draft:
 
 
 def _with_edgetpu(draft: Draft, found: Path | None, *, allow_partial: bool) -> Draft:
-    from convert.anatomy import read_anatomy
-    from convert.draft import with_file
+    from convert.bundle.draft import with_file
     from convert.edgetpu import HOW_TO_GET, check_for_edgetpu, compile_for_edgetpu, memory_sentence
+    from convert.tflite.anatomy import read_anatomy
     from edge.bundle import EDGETPU_MODEL, MODEL
 
     model = draft.files[MODEL]

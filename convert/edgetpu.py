@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.anatomy import Anatomy, Operator
+from convert.tflite.anatomy import Anatomy, Operator
 from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError
 
 COMPILER = "edgetpu_compiler"

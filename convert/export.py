@@ -10,19 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convert.card import write_card
-from convert.correction import open_correction
-from convert.draft import CARD, Draft, Model, golden_files, open_classifier, with_digests, with_golden
-from convert.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
-from convert.metadata import with_metadata
+from convert.bundle.card import write_card
+from convert.bundle.draft import CARD, Draft, Model, golden_files, open_classifier, with_digests, with_golden
+from convert.bundle.writer import digests
 from convert.network import LOGITS, load_network
-from convert.novelty import fit_novelty
-from convert.parity import Parity, compare
-from convert.rescue import Keeper, open_keeper, rescue_steps
-from convert.sensitivity import LayerCost, layer_costs
+from convert.proof.held_out import HeldOut, Progress, classifier_scorer, network_scorer, score_held_out, silently
+from convert.proof.novelty import fit_novelty
+from convert.proof.parity import Parity, compare
+from convert.quantizing.correction import open_correction
+from convert.quantizing.rescue import Keeper, open_keeper, rescue_steps
+from convert.quantizing.sensitivity import LayerCost, layer_costs
 from convert.source import ConvertSettings, Source, open_source
-from convert.tflite import SCORES, Converted, read_outputs, to_plain_classifier, to_tflite
-from convert.writer import digests
+from convert.tflite.converter import SCORES, Converted, read_outputs, to_plain_classifier, to_tflite
+from convert.tflite.metadata import with_metadata
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.metadata import Described
-from convert.mixed import Wide
-from convert.parity import DEFAULT_LIMITS, Limits
+from convert.proof.parity import DEFAULT_LIMITS, Limits
+from convert.quantizing.mixed import Wide
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
+from convert.tflite.metadata import Described
 from edge.bundle import Precision
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits

@@ -17,7 +17,7 @@ from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
     from edge.data_folder import LeftOut
-    from train.evaluate import Outcome
+    from train.measuring.evaluate import Outcome
 
 DEFAULT_RECIPE = "efficientnet-lite0"
 
@@ -163,8 +163,8 @@ def evaluate(
     from edge.assembly.parts import load_parts
     from edge.config import Config, with_choices
     from edge.data_folder import scan
-    from train.evaluate import Part, evaluate_conditions, whole, with_splits_of
-    from train.evaluate import evaluate as measure
+    from train.measuring.evaluate import Part, evaluate_conditions, whole, with_splits_of
+    from train.measuring.evaluate import evaluate as measure
 
     parts = load_parts(with_choices(Config(), bundle, site))
     classifier, dataset, finder = parts.classifier, scan(data), parts.finder()
@@ -215,7 +215,7 @@ def report(*, run: Path) -> None:
 @verbosity_options
 def compare(*, runs: tuple[Path, ...], bundles: tuple[Path, ...], html: Path | None, as_json: bool) -> None:
     """Put run directories side by side: what they get right, class by class, and what they cost."""
-    from train.compare import class_rows, load_contenders, rows, to_json, warnings
+    from train.measuring.compare import class_rows, load_contenders, rows, to_json, warnings
 
     contenders = load_contenders(runs, bundles)
     for warning in warnings(contenders):
@@ -248,7 +248,7 @@ def average(*, runs: tuple[Path, ...], shares: tuple[float, ...], out: Path, as_
     Pictures, splits and recipe are those of the first run.
     """
     _quiet_tensorflow()
-    from train.soup import average_runs
+    from train.fitting.soup import average_runs
 
     evaluation = average_runs(runs, shares or None, out)
     if as_json:

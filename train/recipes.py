@@ -112,7 +112,7 @@ class Phase(_Section):
 
 
 class Augment(_Section):
-    """Ranges of `train.augment`, all off by default; a `_share` is the part of the pictures that a change is made to.
+    """Ranges of `train.pictures.augment`, all off by default; a `_share` is the part of the pictures that is changed.
 
     Half of the pictures are mirrored left to right wherever `flips` is not `none`.
     """

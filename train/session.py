@@ -13,14 +13,14 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.run import RUN_FILE
-from train.answers import load_answers
-from train.claim import check_free, claimed
-from train.fit import Start, check_target, find_pictures, storage_errors, train
-from train.metrics import Evaluation, measure_scores
-from train.progress import Progress
+from train.fitting.claim import check_free, claimed
+from train.fitting.fit import Start, check_target, find_pictures, storage_errors, train
+from train.fitting.progress import Progress
+from train.fitting.tensorboard import Curves
+from train.measuring.answers import load_answers
+from train.measuring.metrics import Evaluation, measure_scores
 from train.recipes import Recipe
 from train.splits import Fold, with_splits
-from train.tensorboard import Curves
 from train.terminal import ProgressLine
 
 _log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ import click
 from edge.commands.options import verbosity
 
 if TYPE_CHECKING:
-    from train.metrics import ClassMetrics, Evaluation
-    from train.progress import Progress
+    from train.fitting.progress import Progress
+    from train.measuring.metrics import ClassMetrics, Evaluation
 
 T = TypeVar("T")
 

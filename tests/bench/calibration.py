@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.pictures import Measured, measure
-from calibration.temperature import best_temperature, fit_temperature
-from calibration.thresholds import accepted, fit_thresholds, folds_of, precision_wish, tally
+from calibration.scores.pictures import Measured, measure
+from calibration.scores.temperature import best_temperature, fit_temperature
+from calibration.scores.thresholds import accepted, fit_thresholds, folds_of, precision_wish, tally
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.confidence import calibration_error

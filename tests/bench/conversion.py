@@ -22,10 +22,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.correction import open_correction
 from convert.network import load_network
+from convert.quantizing.correction import open_correction
 from convert.source import ConvertSettings, Source, open_source
-from convert.tflite import Converted, to_tflite
+from convert.tflite.converter import Converted, to_tflite
 from edge.bundle import Precision
 from edge.preprocess import Image
 

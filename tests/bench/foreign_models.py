@@ -28,10 +28,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from convert.anatomy import packed_labels
-from convert.foreign import ForeignSettings, draft_foreign
-from convert.rescaling import Normalization
-from convert.writer import write_bundle
+from convert.bundle.writer import write_bundle
+from convert.foreign.export import ForeignSettings, draft_foreign
+from convert.tflite.anatomy import packed_labels
+from convert.tflite.rescaling import Normalization
 from edge.bundle import Precision
 from edge.classifiers.base import softmax
 from edge.classifiers.litert import LiteRTClassifier

@@ -31,8 +31,8 @@ from edge.run import RUN_FILE, VAL_SPLIT, SplitRow
 from edge.simulation.outline import find_outline
 from tests.bench.cameras import SETS, found_in
 from tests.bench.with_cameras import cameras_of, write_folder
-from train.fit import train
-from train.phases import predict
+from train.fitting.fit import train
+from train.fitting.phases import predict
 from train.recipes import Recipe, load_recipe
 
 

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.examples import Example, to_jpeg
-from calibration.lessons import Lesson, learn
-from calibration.showing import example_of, in_light, open_network
+from calibration.teaching.examples import Example, to_jpeg
+from calibration.teaching.lessons import Lesson, learn
+from calibration.teaching.showing import example_of, in_light, open_network
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.taught import TaughtClassifier, widened

@@ -31,9 +31,9 @@ def measure(data: Path, recipe_name: str, num_batches: int) -> None:
     import keras  # noqa: PLC0415, after the environment is set
 
     from edge.data_folder import scan  # noqa: PLC0415
-    from train.material import load_material  # noqa: PLC0415
+    from train.fitting.phases import make_loss, make_optimizer  # noqa: PLC0415
     from train.networks.model import build_model, load_weights, set_trainable  # noqa: PLC0415
-    from train.phases import make_loss, make_optimizer  # noqa: PLC0415
+    from train.pictures.material import load_material  # noqa: PLC0415
     from train.recipes import load_recipe  # noqa: PLC0415
     from train.splits import with_splits  # noqa: PLC0415
 

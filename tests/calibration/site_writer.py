@@ -16,7 +16,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from calibration.site_file import SiteFolder
+from calibration.site.site_file import SiteFolder
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.site import HeadStep, SiteDescription, part_name
 

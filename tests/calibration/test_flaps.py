@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from calibration.cli import calibrate
-from calibration.site_file import SiteFolder
+from calibration.site.site_file import SiteFolder
 from calibration.talk import Desk, Talk
 from edge.actuators.servo import ServoFlap, ServoSettings
 from edge.actuators.simulated import SimulatedLines

@@ -12,7 +12,7 @@ from edge.assembly.page import TEACHERS, ReloadingTeacher
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.errors import UsageError
 from edge.site import load_site
-from tests.calibration.test_teach import variants
+from tests.calibration.teaching.test_teach import variants
 from tests.scenes.pictures import load_stage
 
 

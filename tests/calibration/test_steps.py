@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from calibration.cli import calibrate
-from calibration.site_file import SiteFolder
+from calibration.site.site_file import SiteFolder
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.errors import DatasetError, UsageError
 from edge.site import load_site

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convert.bundle.writer import write_bundle
 from convert.export import draft_bundle
 from convert.source import ConvertSettings
-from convert.writer import write_bundle
 from edge.bundle import Bundle
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, RUN_FILE, SPLIT_FIELDS, SPLITS_FILE, DataFingerprint, Run, RunInput

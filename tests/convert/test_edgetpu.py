@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from convert.anatomy import Operator, read_anatomy
 from convert.cli import convert
 from convert.edgetpu import (
     check_for_edgetpu,
@@ -16,6 +15,7 @@ from convert.edgetpu import (
     num_mapped_at_most,
     read_log,
 )
+from convert.tflite.anatomy import Operator, read_anatomy
 from edge.bundle import Bundle, load_bundle
 from edge.errors import CheckFailedError, InvalidDataError, MissingLibraryError, UsageError
 

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from convert.anatomy import read_anatomy
+from convert.bundle.writer import write_bundle
 from convert.export import REPRESENTATIVE, draft_bundle
 from convert.source import ConvertSettings
-from convert.writer import write_bundle
+from convert.tflite.anatomy import read_anatomy
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.deciding.novelty import NUM_PROTOTYPES, REFUSED_SHARE, load_novelty

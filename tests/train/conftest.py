@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.train.shapes import draw_shapes
-from train.metrics import Evaluation
+from train.measuring.metrics import Evaluation
 from train.recipes import Recipe, load_recipe
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -41,7 +41,7 @@ def small_recipe() -> Recipe:
 @pytest.fixture(scope="session")
 def trained(shapes: Path, small_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Evaluation]:
     """A run directory of a real run from ImageNet weights, and the metrics that the run returned."""
-    from train.fit import train  # noqa: PLC0415, after the environment above is set
+    from train.fitting.fit import train  # noqa: PLC0415, after the environment above is set
 
     out = tmp_path_factory.mktemp("runs") / "run"
     return out, train(shapes, out, small_recipe, recipe_name="efficientnet-lite0", seed=1)

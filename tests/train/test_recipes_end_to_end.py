@@ -32,7 +32,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [pytest.param(name, marks=() if name in EVERY_DAY else pytest.mark.minutes) for name in recipe_names()],
 )
 def test_a_recipe_runs_from_pictures_to_a_run_directory(name: str, few: Path, tmp_path: Path) -> None:
-    from train.fit import train  # noqa: PLC0415, seconds to import
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
     sizes = [
         "network.train_px=32",

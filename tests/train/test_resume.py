@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from edge.errors import InvalidDataError, MissingInputError, TryAgainError, UsageError
-from train.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
-from train.claim import claimed
-from train.progress import Epoch, Progress
+from train.fitting.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
+from train.fitting.claim import claimed
+from train.fitting.progress import Epoch, Progress
 from train.recipes import load_recipe
 
 pytestmark = pytest.mark.filterwarnings(
@@ -62,7 +62,7 @@ exposure_stops = 0.3
 RUN = """
 import os, signal, sys
 from pathlib import Path
-from train.fit import train
+from train.fitting.fit import train
 from train.recipes import load_recipe
 data, out, recipe, last_step = sys.argv[1:]
 num_done = 0
@@ -80,7 +80,7 @@ class Stopped(Exception):  # noqa: N818, nothing is wrong
 
 
 def go_on(data: Path, out: Path, recipe: Path, *, stop_after: int = 0) -> None:
-    from train.fit import train  # noqa: PLC0415, seconds to import
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
     def on_epoch(progress: Progress) -> None:
         if len(progress.history) == stop_after:
@@ -114,7 +114,7 @@ def test_a_run_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(
 
 
 def test_an_unfinished_run_is_not_overwritten(shapes: Path, tmp_path: Path) -> None:
-    from train.fit import train  # noqa: PLC0415, seconds to import
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
     save_checkpoint(checkpoint(), tmp_path)
     with pytest.raises(UsageError, match="holds a run that was not finished: --resume goes on with it"):
@@ -122,7 +122,7 @@ def test_an_unfinished_run_is_not_overwritten(shapes: Path, tmp_path: Path) -> N
 
 
 def test_two_runs_never_write_into_one_directory(shapes: Path, tmp_path: Path) -> None:
-    from train.fit import train  # noqa: PLC0415, seconds to import
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
     (tmp_path / "small.toml").write_text(RECIPE)
     recipe, out = load_recipe(str(tmp_path / "small.toml"), ["phases.*.epochs=1"]), tmp_path / "run"
@@ -142,7 +142,7 @@ def test_two_runs_never_write_into_one_directory(shapes: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_directory_is_held_by_one_process_until_that_ends(tmp_path: Path, *, is_killed: bool) -> None:
-    program = "import sys\nfrom pathlib import Path\nfrom train.claim import claimed\n"
+    program = "import sys\nfrom pathlib import Path\nfrom train.fitting.claim import claimed\n"
     program += "with claimed(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=-1, stdout=-1, text=True) as holder:
         assert holder.stdout is not None
@@ -156,7 +156,7 @@ def test_a_directory_is_held_by_one_process_until_that_ends(tmp_path: Path, *, i
 
 
 def test_weights_that_are_gone_are_said_to_be_gone(shapes: Path, tmp_path: Path) -> None:
-    from train.fit import train  # noqa: PLC0415, seconds to import
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
     save_checkpoint(checkpoint(), tmp_path)
     weights = str(tmp_path / "gone.keras")

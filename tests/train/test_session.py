@@ -12,8 +12,8 @@ from pydantic import JsonValue
 from edge.errors import DatasetError, TryAgainError, UsageError
 from edge.run import load_run, load_splits
 from tests.train.test_resume import RECIPE
-from train.claim import claimed
 from train.cli import train
+from train.fitting.claim import claimed
 from train.report.run_report import write_report
 
 pytestmark = pytest.mark.filterwarnings(

@@ -18,8 +18,8 @@ from edge.files.picture_headers import Note
 from edge.files.whole_file import whole_file
 from edge.run import SPLIT_FIELDS
 from train.audit.look import Seen
-from train.background import BackgroundTest, measure_background
-from train.likeness import connected, find_groups
+from train.measuring.background import BackgroundTest, measure_background
+from train.pictures.likeness import connected, find_groups
 
 # Two pictures are nearly the same when colors lie alike over the frame and the network sees the same thing; on
 # TrashNet 93 % of such pairs are listed as one object. When colors lie exactly alike, a file was only saved again.

@@ -18,8 +18,8 @@ from edge.errors import BundleError, MissingInputError, PictureError
 from edge.files.picture_headers import FileFacts, examine
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
-from train.background import corner_colors
-from train.likeness import to_unit
+from train.measuring.background import corner_colors
+from train.pictures.likeness import to_unit
 
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 

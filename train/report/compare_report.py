@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edge.reports import page
 from edge.reports.charts import Bar, bar_chart, matrix_chart
-from train.compare import Contender, class_rows, rows, warnings
+from train.measuring.compare import Contender, class_rows, rows, warnings
 from train.report.curves import curve_chart
 
 

@@ -22,15 +22,15 @@ from edge.reports import page
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import write_page
 from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
-from train.answers import Answered, load_answers
-from train.background import corner_colors, measure_background
-from train.compare import History, load_history
-from train.heatmaps import Heatmaps, overlay
-from train.intervals import f1_intervals
-from train.metrics import Evaluation, measure_scores
-from train.phases import predict
+from train.fitting.phases import predict
+from train.measuring.answers import Answered, load_answers
+from train.measuring.background import corner_colors, measure_background
+from train.measuring.compare import History, load_history
+from train.measuring.heatmaps import Heatmaps, overlay
+from train.measuring.intervals import f1_intervals
+from train.measuring.metrics import Evaluation, measure_scores
+from train.measuring.robustness import Row, measure_robustness
 from train.report.curves import curve_chart
-from train.robustness import Row, measure_robustness
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from calibration.site_file import SiteFolder
+from calibration.site.site_file import SiteFolder
 from edge.commands.doctor import doctor
 from edge.config import load_config
 from edge.doctor.bin import accelerator, page

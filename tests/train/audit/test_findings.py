@@ -85,6 +85,6 @@ def test_a_folder_with_only_damaged_files_is_still_told(tmp_path: Path) -> None:
 
 def test_sixty_four_gray_pictures_are_no_objects_of_their_own() -> None:
     # Unit vectors of identical pictures have length zero: nothing may divide by it.
-    from train.likeness import to_unit  # noqa: PLC0415
+    from train.pictures.likeness import to_unit  # noqa: PLC0415
 
     assert np.isfinite(to_unit(np.ones((64, 8), np.float32))).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import MissingInputError
-from train.metrics import Evaluation
+from train.measuring.metrics import Evaluation
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"

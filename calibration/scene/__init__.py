@@ -1,0 +1,1 @@
+"""What the camera sees: its settings, and the empty scene."""

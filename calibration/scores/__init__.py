@@ -1,0 +1,1 @@
+"""How sure the model may be, and when that is enough."""

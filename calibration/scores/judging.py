@@ -1,0 +1,299 @@
+"""The two steps that need labelled pictures: how sure the model may be, and when that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from calibration.scores.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
+from calibration.scores.reviewed import pictures_of, read_review
+from calibration.scores.temperature import FittedTemperature, as_logits, fit_temperature
+from calibration.scores.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
+from calibration.talk import Desk
+from calibration.teaching.lessons import learn
+from calibration.teaching.teach import Teaching
+from edge.assembly.parts import Parts, open_head
+from edge.assembly.places import journal_path, pictures_folder
+from edge.data_folder import scan
+from edge.errors import DatasetError, MissingInputError
+from edge.files.pictures import PictureReader
+from edge.messages import Box, Image
+from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
+
+# Fewer pictures than this, and the figures say more about the pictures than about the model.
+_FEWEST_PICTURES = 20
+_FEW_PICTURES = 100
+# Wishes that are shown beside the owner's own, so that it can be weighed.
+_OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a step judges by: the data folder `pictures`, or where it is None the bin's own reviewed items.
+
+    With `are_crops` the pictures show the item alone; else those of the scene's shape are searched for it.
+    """
+
+    pictures: Path | None
+    are_crops: bool = False
+
+
+def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
+    """Fit the temperature, and offer it.
+
+    Raises:
+        DatasetError: there are too few pictures, or of classes that the model does not know.
+        MissingInputError: there is no such folder, or nothing was reviewed.
+    """
+    parts = desk.parts()
+    before = _temperature(parts)
+    measured, remarks = _measured(desk, parts, evidence)
+    fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
+    kept = _kept(measured)
+    step = TemperatureStep(
+        made_at=desk.now(),
+        bundle=parts.bundle.bundle_id,
+        judged=next(iter(kept)),
+        value=fitted.value,
+        num_pictures=fitted.num_pictures,
+        ece_before=round(fitted.ece_before, 4),
+        ece_after=round(fitted.ece_after, 4),
+    )
+    _tell_temperature(desk, fitted)
+    figures: dict[str, JsonValue] = {
+        "temperature": {"before": before, "after": fitted.value},
+        "num_pictures": fitted.num_pictures,
+        "ece": {"before": fitted.ece_before, "after": fitted.ece_after, "by_chance": fitted.ece_chance},
+        "remarks": list(remarks),
+        "loss": {"before": fitted.loss_before, "after": fitted.loss_after},
+    }
+
+    def edit(old: SiteDescription) -> SiteDescription:
+        return old.model_copy(update={"temperature": step})
+
+    desk.propose("temperature", edit, kept, figures)
+
+
+def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str) -> None:
+    """Fit the thresholds that give the owner's wish, and offer them.
+
+    Raises:
+        DatasetError: there are too few pictures, or of classes that the model does not know.
+        MissingInputError: there is no such folder, or nothing was reviewed.
+    """
+    parts = desk.parts()
+    measured, remarks = _measured(desk, parts, evidence)
+    labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
+    fitted = fit_thresholds(labelled, wish, folds)
+    labels = parts.classifier.labels
+    before = _thresholds_at(desk.folder.read(), parts)
+    _tell_thresholds(desk, labels, fitted, words)
+    _tell_thresholds_without_pictures(desk, labels, fitted, before)
+    curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
+    _tell_choice(desk, curve)
+    kept = _kept(measured)
+    found = {
+        label: _class_step(least, counts)
+        for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+        if counts.num_pictures
+    }
+    step = ThresholdsStep(
+        made_at=desk.now(),
+        bundle=parts.bundle.bundle_id,
+        judged=next(iter(kept)),
+        wish=words,
+        num_pictures=len(measured.truth),
+        classes=found,
+    )
+
+    def edit(old: SiteDescription) -> SiteDescription:
+        classes = {**_thresholds_at(old, parts), **found}
+        return old.model_copy(update={"thresholds": step.model_copy(update={"classes": classes})})
+
+    figures: dict[str, JsonValue] = {
+        "wish": words,
+        "remarks": list(remarks),
+        "overall": _tally_json(fitted.overall),
+        "classes": {
+            label: {"min_confidence": _least({**before, **found}.get(label)), **_tally_json(counts)}
+            for label, counts in zip(labels, fitted.of_class, strict=True)
+        },
+        "accuracy_against_unknown": {f"{share:.2f}": _tally_json(counts) for share, counts in curve.items()},
+    }
+    desk.propose("thresholds", edit, kept, figures)
+
+
+def _thresholds_at(described: SiteDescription, parts: Parts) -> dict[str, ClassStep]:
+    """What holds already, of the classes that are told apart now."""
+    step = holding(described, parts.bundle).thresholds
+    return {label: one for label, one in (step.classes if step else {}).items() if label in parts.classifier.labels}
+
+
+def _least(step: ClassStep | None) -> float | None:
+    return None if step is None else step.min_confidence
+
+
+def _class_step(least: float, counts: Tally) -> ClassStep:
+    return ClassStep(
+        min_confidence=least,
+        num_accepted=counts.num_accepted,
+        num_right=counts.num_right,
+        num_items=counts.num_objects,
+    )
+
+
+def _kept(measured: Measured) -> dict[str, bytes]:
+    """The part of the site from which the report draws."""
+    encoded = measured.encode()
+    return {part_name("judged.npz", encoded): encoded}
+
+
+def _temperature(parts: Parts) -> float:
+    return parts.site.temperature or parts.bundle.manifest.temperature
+
+
+def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, tuple[str, ...]]:
+    """What the bin makes of the evidence, and what to mind about it, which was said."""
+    if evidence.pictures is None:
+        measured, skew = _measured_review(desk, parts)
+    else:
+        measured, skew = _measured_folder(desk, parts, evidence.pictures, are_crops=evidence.are_crops), None
+    num_pictures, num_objects = len(measured.truth), len(set(measured.objects.tolist()))
+    if num_objects < _FEWEST_PICTURES:
+        raise DatasetError(
+            f"{evidence.pictures or 'the reviewed items'}: expected pictures of at least {_FEWEST_PICTURES} different"
+            f" items, found {num_objects}"
+        )
+    few = f"That is few: take the figures as rough until there are {_FEW_PICTURES}."
+    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, skew)))
+    desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
+    for remark in remarks:
+        desk.talk.say(remark)
+    return measured, remarks
+
+
+def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Measured:
+    finder = None if are_crops else parts.finder()
+
+    def find(image: Image) -> Box | None:
+        return finder.find(image) if finder is not None and finder.shows_scene(image) else None
+
+    measured = measure(
+        scan(folder),
+        parts.classifier,
+        _temperature(parts),
+        find,
+        lambda rows: desk.talk.bar(rows, "pictures"),
+        _taught(desk, parts),
+    )
+    for picture in measured.left_out:
+        desk.talk.say(f"left out: {picture.reason}")
+    if measured.num_taught:
+        desk.talk.say(f"{measured.num_taught} of them were taught: each is judged by a head that has not seen it.")
+    return measured
+
+
+def _taught(desk: Desk, parts: Parts) -> Taught:
+    """What the bin was taught, as heads see it that were not shown it."""
+    if parts.site.head is None:
+        return NONE_TAUGHT
+    head = open_head(parts.site, parts.bundle)
+    teaching = Teaching(parts.bundle, desk.folder, desk.config.model.threads)
+    examples = teaching.shown().examples
+    # Whether light is undone was decided when it was taught; to look through all pictures for it again takes longest.
+    undoes_light = head is not None and len(head.light.grounds) > 0
+    lesson = teaching.learn(examples, ()) if undoes_light else learn(parts.bundle, examples)
+    logits = as_logits(lesson.held_out, parts.bundle.manifest.temperature)
+    return dict(zip((example.picture for example in lesson.examples), logits, strict=True))
+
+
+def _measured_review(desk: Desk, parts: Parts) -> tuple[Measured, str | None]:
+    folder = pictures_folder(desk.config)
+    if folder is None:
+        raise MissingInputError("no pictures of items are kept here (pictures.enabled = false): give a data folder")
+    ring = PictureReader(folder)
+    review = read_review(journal_path(desk.config), ring, parts.classifier.labels)
+    for sentence in review.left_out:
+        desk.talk.say(sentence)
+    pictures = pictures_of(review, ring, lambda items: desk.talk.bar(items, "items"))
+    measured = measure_pictures(pictures, parts.classifier, _temperature(parts))
+    if measured is None:
+        raise DatasetError(f"{folder}: none of the reviewed items can be judged")
+    return measured, review.skew
+
+
+def _shares(measured: Measured, parts: Parts) -> str:
+    counts = {label: int((measured.truth == index).sum()) for index, label in enumerate(parts.classifier.labels)}
+    return ", ".join(f"{count} of {label}" for label, count in counts.items())
+
+
+def _tell_temperature(desk: Desk, fitted: FittedTemperature) -> None:
+    say = desk.talk.say
+    say("\nWhen the model says it is 90 % sure, is it right 9 times out of 10? It is off by")
+    say(f"  {fitted.ece_before:5.1%} now")
+    say(f"  {fitted.ece_after:5.1%} with the temperature {fitted.value:g}, on pictures left out when finding it")
+    say(f"  {fitted.ece_chance:5.1%} is what so few pictures would show of perfectly honest scores, by chance")
+
+
+def _tell_thresholds(desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, words: str) -> None:
+    say = desk.talk.say
+    say(f"\nThe wish: {words}. What is below its class's threshold goes unsorted, as unknown.")
+    say("Each line was counted on pictures that were left out when the thresholds were found.\n")
+    width = max(len(label) for label in (*labels, "all together"))
+    say(f"{'':{width}}  threshold  answered  accepted  right   so of as many others this share will be right")
+    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
+        say(f"{label:{width}}  {_threshold_text(least, counts)}  {_counts_text(counts)}")
+    say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}")
+    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
+        if counts.num_pictures and least >= NEVER:
+            say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")
+
+
+def _tell_thresholds_without_pictures(
+    desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, before: Mapping[str, ClassStep]
+) -> None:
+    decision = desk.config.decision
+    for label, counts in zip(labels, fitted.of_class, strict=True):
+        if counts.num_pictures:
+            continue
+        if (found := _least(before.get(label))) is not None:
+            stays = f"its threshold stays {found:.2f}, as it was found before"
+        else:
+            least = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
+            stays = f"it has no threshold from here, and goes by the configuration's {least:.2f}"
+        desk.talk.say(f"No picture was answered as {label}: {stays}.")
+
+
+def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:
+    say = desk.talk.say
+    say("\nWhat other wishes would give:")
+    for share, counts in curve.items():
+        found = "none accepted" if counts.precision is None else f"{counts.precision:.1%} right"
+        say(f"  --precision {share:.2f}: {1 - counts.coverage:4.0%} left as unknown, {found} of {counts.num_accepted}")
+
+
+def _threshold_text(least: float, counts: Tally) -> str:
+    if not counts.num_pictures:
+        return f"{'-':>9}"
+    return f"{'never':>9}" if least >= NEVER else f"{least:9.2f}"
+
+
+def _counts_text(counts: Tally) -> str:
+    low, high = counts.interval
+    forecast = f"{low:.0%} to {high:.0%}" if counts.num_accepted else "nothing can be said"
+    return f"{counts.num_pictures:8d}  {counts.num_accepted:8d}  {counts.num_right:5d}   {forecast}"
+
+
+def _tally_json(counts: Tally) -> dict[str, JsonValue]:
+    return {
+        "num_pictures": counts.num_pictures,
+        "num_accepted": counts.num_accepted,
+        "num_right": counts.num_right,
+        "num_items": counts.num_objects,
+        "precision": counts.precision,
+        "precision_interval95": list(counts.interval),
+        "unknown_rate": 1 - counts.coverage,
+    }

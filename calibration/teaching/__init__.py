@@ -1,0 +1,1 @@
+"""Items shown to a bin, and what it makes of them."""

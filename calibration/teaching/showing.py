@@ -1,0 +1,129 @@
+"""Taking examples: from pictures, and from items held before the camera."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calibration.teaching.examples import Example, from_jpeg, to_jpeg
+from edge.assembly.parts import Parts
+from edge.bundle import Bundle
+from edge.cameras.base import Camera
+from edge.classifiers.base import Classifier
+from edge.classifiers.light import Light
+from edge.classifiers.litert import LiteRTClassifier
+from edge.data_folder import PICTURE_SUFFIXES
+from edge.errors import ConfigError, InvalidDataError, MissingInputError
+from edge.messages import Image
+from edge.preprocess import crop, load_picture, square_around, to_input, turned
+from edge.presence.stills import StillFinder
+
+# Frames of one item that make an example; each is turned a quarter further, as in the loop.
+NUM_VIEWS = 4
+
+
+def open_network(bundle: Bundle, num_threads: int) -> LiteRTClassifier:
+    """The network as it is before it is taught, with its own temperature.
+
+    Raises:
+        ConfigError: it gives no embedding, which is what teaching works on.
+    """
+    if bundle.manifest.outputs.embedding is None:
+        raise ConfigError(
+            f"{bundle.short_name} gives no embedding to teach with: use a bundle made by `sorter convert`"
+        )
+    return LiteRTClassifier(bundle, num_threads)
+
+
+def example_of(label: str, views: Sequence[Image], network: Classifier) -> Example:
+    """One item's example from views of it, each exactly what the network takes.
+
+    Raises:
+        InvalidDataError: the network gives something that is no number.
+    """
+    said = [network.classify(view) for view in views]
+    embeddings = np.stack([one.embedding for one in said if one.embedding is not None])
+    scores = np.stack([one.scores for one in said])
+    if not (np.isfinite(embeddings).all() and np.isfinite(scores).all()):
+        raise InvalidDataError("the model answers with numbers that are none: check it with `sorter model verify`")
+    return Example(label, embeddings, scores, to_jpeg(views[0]))
+
+
+def example_of_crop(label: str, item: Image, network: Classifier) -> Example:
+    """One item's example from a picture (H, W, 3) of any size that it fills, straight and turned a quarter."""
+    picture = to_input(item, network.input_spec)
+    return example_of(label, (picture, turned(picture, 1)), network)
+
+
+def shown_again(example: Example, network: Classifier) -> Example:
+    """The example as another network sees its picture."""
+    return example_of_crop(example.label, from_jpeg(example.picture), network)
+
+
+def in_light(examples: Sequence[Example], light: Light, network: Classifier) -> list[Example]:
+    """The examples as the network sees their pictures with a light undone that was found from them."""
+
+    def lit(picture: Image) -> Image:
+        return picture if (undone := light.undo(picture)) is None else undone
+
+    return [example_of_crop(one.label, lit(from_jpeg(one.picture)), network) for one in examples]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder, or the one that is named, in the order of their names.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    if folder.is_file():
+        return [folder]
+    found = sorted(
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not found:
+        there = "no picture in it" if folder.is_dir() else "nothing there"
+        raise MissingInputError(f"{folder}: expected a folder of pictures of the class (.jpg, .png …), found {there}")
+    return found
+
+
+def item_in(path: Path, finder: StillFinder | None) -> Image | None:
+    """The item in a picture file, as it is cropped: where `finder` sees it, else the whole picture; None for no item.
+
+    A picture that has not the shape of the scene is taken for one of the item alone.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    image = load_picture(path)
+    if finder is None or not finder.shows_scene(image):
+        return image
+    box = finder.find(image)
+    height, width = image.shape[:2]
+    return None if box is None else crop(image, square_around(box, width, height))
+
+
+def watch(parts: Parts, camera: Camera, network: Classifier, label: str, on_item: Callable[[Example], bool]) -> None:
+    """Make an example of each item that comes to rest before an open camera, until `on_item` says enough.
+
+    Ends when the source does. Blocks; a fault of the camera is the caller's.
+    """
+    presence, tracker = parts.presence(), parts.tracker()
+    views: defaultdict[int, list[Image]] = defaultdict(list)
+    while (frame := camera.next_frame(parts.config.camera.max_age_s)) is not None:
+        target = tracker.follow(presence.update(frame), frame.captured_at_s)
+        if target is not None:
+            view = to_input(frame.image, network.input_spec, target.box, target.num_turns)
+            views[target.item_id].append(view)
+            tracker.add(target, network.classify(view))
+        for item in tracker.waiting():
+            if len(views[item.item_id]) < NUM_VIEWS and not item.has_left and not item.is_many:
+                continue
+            tracker.close(item.item_id)
+            seen = views.pop(item.item_id)
+            if seen and not item.is_many and not on_item(example_of(label, seen, network)):
+                return

@@ -1,0 +1,1 @@
+"""A bundle in the making: drafted in memory, described, and written whole or not at all."""

@@ -1,0 +1,1 @@
+"""What a conversion changed, and what the device can check of it."""

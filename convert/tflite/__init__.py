@@ -1,0 +1,1 @@
+"""TFLite files: made from Keras, opened, read, described and changed."""

@@ -1,0 +1,135 @@
+"""Judging by pictures that the bin was taught: by heads that have not seen them; and by those of a few classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from calibration.cli import calibrate
+from calibration.scores.pictures import Measured
+from calibration.site.site_file import SiteFolder
+from calibration.teach_cli import teach
+from edge.assembly.parts import load_parts
+from edge.config import Config
+from edge.messages import Image
+from edge.site import read_part
+from tests.calibration.teaching.test_teach import CAN, OTHER, STAGE, cropped, variants, write
+
+LONELY = next(item for item in STAGE.items if item.label not in {CAN.label, OTHER.label})
+NUM_EACH = 11
+
+
+def run(step: str, *arguments: str | Path) -> Result:
+    command, names = (teach, arguments) if step == "teach" else (calibrate, (step, *arguments))
+    result = CliRunner().invoke(command, [*map(str, names), "--yes"])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def photos_in(root: Path) -> Path:
+    """Two classes, and a third with a single picture."""
+    for label, pictures in (
+        ("spray", variants(CAN, NUM_EACH)),
+        ("brick", variants(OTHER, NUM_EACH)),
+        ("lonely", variants(LONELY, 1)),
+    ):
+        write(root / label, pictures)
+    return root
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return photos_in(tmp_path / "photos")
+
+
+@pytest.fixture
+def site(tmp_path: Path, photos: Path) -> Path:
+    run("teach", "--images", photos, "--crops", "--site", tmp_path / "site")
+    return tmp_path / "site"
+
+
+def judged(site: Path, step: str) -> Measured:
+    described = SiteFolder(site).read()
+    done = described.thresholds if step == "thresholds" else described.temperature
+    assert done is not None
+    return Measured.decode(read_part(site, done.judged))
+
+
+@pytest.mark.parametrize("step", ["thresholds", "temperature"])
+def test_what_was_taught_is_judged_by_a_head_that_has_not_seen_it(photos: Path, site: Path, step: str) -> None:
+    """The only picture of its class is known by heart, so that it must come out wrong, and only that one."""
+    cv2.imwrite(str(photos / "spray" / "new.png"), variants(CAN, 12)[-1][..., ::-1])
+    assert "23 of them were taught" in run(step, photos, "--crops", "--site", site).output
+    measured = judged(site, step)
+    assert measured.labels == load_parts(Config(site=site)).classifier.labels
+    names = np.array(measured.labels)
+    is_right = measured.logits.argmax(axis=1) == measured.truth
+    assert len(is_right) == 24
+    assert (is_right == (names[measured.truth] != "lonely")).all()
+
+
+def test_pictures_of_the_scene_are_known_again_also_where_light_is_undone(tmp_path: Path) -> None:
+    site, photos, empty = tmp_path / "site", tmp_path / "photos", tmp_path / "empty"
+
+    def warm(picture: Image, share: float = 1.0) -> Image:
+        return (picture * np.array([1.0, 0.72, 0.45]) * share).astype(np.uint8)
+
+    write(empty, [warm(STAGE.empty)] * 12)
+    for label in dict.fromkeys(item.label for item in STAGE.items):
+        shown = [item.picture for item in STAGE.items if item.label == label]
+        write(photos / label, [warm(picture, share) for picture in shown for share in (1.0, 0.96)])
+    run("background", "--images", empty, "--site", site)
+    taught = run("teach", "--images", photos, "--site", site)
+    assert "undone before the model looks" in taught.output
+    num_taught = 2 * len(STAGE.items)
+    assert f"{num_taught} of them were taught" in run("thresholds", photos, "--site", site).output
+    as_wholes = run("thresholds", photos, "--crops", "--site", site).output
+    assert "were taught" not in as_wholes, "no whole picture of the scene was"
+
+
+def test_a_bin_starts_that_forgot_a_class_with_a_threshold(photos: Path, site: Path) -> None:
+    run("thresholds", photos, "--crops", "--site", site)
+    assert {"spray", "brick"} <= set(load_parts(Config(site=site)).site.thresholds)
+    run("teach", "--forget", "brick", "--site", site)
+    parts = load_parts(Config(site=site))
+    assert "spray" in parts.site.thresholds
+    assert "brick" not in parts.site.thresholds
+
+
+def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: Path, photos: Path, site: Path) -> None:
+    few = tmp_path / "few"
+    write(few / "spray", [cropped(CAN) + np.uint8(shade) for shade in range(20)])
+    fresh = run("thresholds", few, "--crops", "--site", site, "--json")
+    assert "answered as brick: it has no threshold from here, and goes by the configuration's 0.55" in fresh.stderr
+    assert json.loads(fresh.stdout)["classes"]["brick"]["min_confidence"] is None
+    assert set(SiteFolder(site).read().thresholds.classes) == {"spray"}  # type: ignore[union-attr]
+
+    run("thresholds", photos, "--crops", "--site", site)
+    before = SiteFolder(site).read().thresholds
+    assert before is not None
+    again = run("thresholds", few, "--crops", "--site", site, "--precision", "0.9", "--json")
+    after = SiteFolder(site).read().thresholds
+    assert after is not None
+    least = before.classes["brick"].min_confidence
+    assert f"answered as brick: its threshold stays {least:.2f}, as it was found before" in again.stderr
+    assert json.loads(again.stdout)["classes"]["brick"]["min_confidence"] == least
+    assert after.classes["brick"] == before.classes["brick"]
+    assert after.classes["spray"] != before.classes["spray"]
+
+
+def test_thresholds_of_another_model_do_not_stay(tmp_path: Path, photos: Path, site: Path) -> None:
+    run("thresholds", photos, "--crops", "--site", site)
+    SiteFolder(site).change(
+        lambda old: old.model_copy(
+            update={"thresholds": old.thresholds and old.thresholds.model_copy(update={"bundle": "0" * 64})}
+        )
+    )
+    few = tmp_path / "few"
+    write(few / "spray", [cropped(CAN) + np.uint8(shade) for shade in range(20)])
+    run("thresholds", few, "--crops", "--site", site)
+    assert set(SiteFolder(site).read().thresholds.classes) == {"spray"}  # type: ignore[union-attr]

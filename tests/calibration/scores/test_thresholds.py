@@ -1,0 +1,85 @@
+"""Thresholds keep the owner's wish on pictures that they have not seen, and say how far that can be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.scores.thresholds import (
+    NEVER,
+    Labelled,
+    Tally,
+    accepted,
+    cost_wish,
+    fit_thresholds,
+    folds_of,
+    precision_wish,
+    tally,
+)
+
+
+def honest(num_pictures: int, seed: int) -> Labelled:
+    """Two classes whose scores are right as often as they say."""
+    rng = np.random.default_rng(seed)
+    first = rng.uniform(0.02, 0.98, num_pictures)
+    scores = np.stack([first, 1 - first], axis=1).astype(np.float32)
+    truth = (rng.random(num_pictures) > first).astype(np.intp)
+    return Labelled(scores, truth, np.arange(num_pictures))
+
+
+@pytest.mark.parametrize("precision", [0.8, 0.9])
+def test_what_was_asked_for_is_given_on_other_pictures(precision: float) -> None:
+    is_within = []
+    for seed in range(40):
+        ours, others = honest(300, seed), honest(300, seed + 1000)
+        fitted = fit_thresholds(ours, precision_wish(precision), folds_of(ours.objects))
+        low, high = fitted.overall.interval
+        found = tally(others, accepted(others, fitted.min_confidence)).precision
+        assert found is not None
+        is_within.append(low <= found <= high)
+    # 95 % of 40 are 38; the chance of fewer than 34 is one in a thousand.
+    assert sum(is_within) >= 34
+
+
+def test_a_stricter_wish_accepts_less() -> None:
+    pictures = honest(400, 0)
+    folds = folds_of(pictures.objects)
+    shares = [fit_thresholds(pictures, precision_wish(wish), folds).overall.coverage for wish in (0.7, 0.8, 0.9, 0.95)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] > 0
+
+
+def test_a_class_that_is_never_good_enough_is_never_accepted() -> None:
+    scores = np.tile(np.array([[0.6, 0.4]], np.float32), (20, 1))
+    pictures = Labelled(scores, np.ones(20, np.intp), np.arange(20))
+    fitted = fit_thresholds(pictures, precision_wish(0.9), folds_of(pictures.objects))
+    assert fitted.min_confidence == (NEVER, NEVER)
+    assert fitted.overall == Tally(20, 0, 0, 0)
+    assert fitted.overall.precision is None
+    assert fitted.overall.interval == (0.0, 1.0)
+
+
+def test_a_few_right_answers_do_not_prove_much() -> None:
+    few, many = Tally(10, 10, 10, 10), Tally(400, 400, 400, 400)
+    assert few.interval[0] < 0.85
+    assert many.interval[0] > 0.98
+
+
+def test_many_pictures_of_one_object_prove_no_more_than_few() -> None:
+    assert Tally(100, 100, 95, 20).interval[0] < Tally(100, 100, 95, 100).interval[0]
+
+
+def test_costs_put_the_threshold_where_a_mistake_costs_as_much_as_leaving() -> None:
+    # A mistake costs ten times what leaving does: accept from a confidence of 0.9 on.
+    pictures = honest(4000, 0)
+    wish = cost_wish(np.array([[0.0, 10.0], [10.0, 0.0]]), 1.0)
+    fitted = fit_thresholds(pictures, wish, folds_of(pictures.objects))
+    # The cost is flat around its least: 0.03 is where it has risen by a hundredth of a picture each.
+    assert fitted.min_confidence == pytest.approx((0.9, 0.9), abs=0.03)
+
+
+def test_folds_never_divide_an_object() -> None:
+    objects = np.array([4, 4, 1, 1, 1, 2, 3, 0, 0])
+    folds = folds_of(objects)
+    assert all(len(set(folds[objects == name])) == 1 for name in range(5))
+    assert len(set(folds)) == 5

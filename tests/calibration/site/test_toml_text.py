@@ -1,0 +1,27 @@
+"""What is written must be read back as it was, whatever the strings hold."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration.site.toml_text import to_toml
+
+SCALARS = st.one_of(
+    st.text(st.characters(blacklist_categories=("Cs",)), max_size=8),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.datetimes(timezones=st.just(UTC)),
+)
+KEYS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=6)
+LISTS = st.lists(st.one_of(SCALARS, st.dictionaries(KEYS, SCALARS, max_size=2)), max_size=3)
+TABLES = st.recursive(st.one_of(SCALARS, LISTS), lambda inner: st.dictionaries(KEYS, inner, max_size=4), max_leaves=12)
+
+
+@given(st.dictionaries(KEYS, TABLES, max_size=4))
+def test_every_table_is_read_back_as_it_was_written(table: dict[str, object]) -> None:
+    assert tomllib.loads(to_toml(table)) == table

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.data_folder import scan
+from edge.errors import DatasetError, UsageError
+from edge.messages import Prediction
+from edge.preprocess import Image, InputSpec
+from tests.train.shapes import LABELS, draw_shapes
+from train.measuring.evaluate import Part, evaluate, evaluate_conditions, with_splits_of
+from train.terminal import summary
+
+
+class ColorClassifier:
+    """A real, if simple, classifier of the drawn shapes: by the mean red and blue of the picture."""
+
+    labels = LABELS
+    input_spec = InputSpec(32, 32)
+
+    def classify(self, image: Image) -> Prediction:
+        assert (image.shape, image.dtype) == ((32, 32, 3), np.uint8)
+        red, _, blue = image.reshape(-1, 3).mean(axis=0)
+        scores = np.array([red - blue > 5, blue - red > 5, abs(red - blue) <= 5], np.float32)
+        return Prediction(scores)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    draw_shapes(tmp_path / "pictures", num_each=4)
+    return tmp_path / "pictures"
+
+
+def write_split(folder: Path) -> None:
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*.png"))
+    lines = [f"{path},{path.split('/')[0]},,{'val' if '/00' in path else 'train'}" for path in paths]
+    (folder / "groups.csv").write_text("\n".join(["path,label,group,split", *lines]))
+
+
+def test_a_plain_folder_is_evaluated_whole(folder: Path) -> None:
+    outcome = evaluate(scan(folder), ColorClassifier(), model="color")
+    assert (outcome.part, outcome.evaluation.num_images, outcome.evaluation.accuracy) == (Part.ALL, 12, 1.0)
+    assert outcome.evaluation.model == "color"
+
+
+@pytest.mark.parametrize(("part", "num_images"), [(None, 3), (Part.VAL, 3), (Part.TRAIN, 9), (Part.ALL, 12)])
+def test_with_splits_the_held_out_part_is_the_default(folder: Path, part: Part | None, num_images: int) -> None:
+    write_split(folder)
+    outcome = evaluate(scan(folder), ColorClassifier(), model="color", part=part)
+    assert outcome.evaluation.num_images == num_images
+
+
+def test_a_split_that_does_not_exist_is_a_usage_error(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"no groups.csv with splits: expected --split all"):
+        evaluate(scan(folder), ColorClassifier(), model="color", part=Part.VAL)
+
+
+def test_a_class_that_the_model_does_not_know_is_named(folder: Path) -> None:
+    (folder / "disc").rename(folder / "ball")
+    with pytest.raises(DatasetError, match=r"does not know ball: expected .* disc, square, stripes"):
+        evaluate(scan(folder), ColorClassifier(), model="color")
+
+
+def test_damaged_pictures_are_listed_and_not_counted(folder: Path) -> None:
+    (folder / "disc" / "00.png").write_bytes(b"damaged")
+    outcome = evaluate(scan(folder), ColorClassifier(), model="color")
+    assert [picture.path for picture in outcome.left_out] == ["disc/00.png"]
+    assert outcome.evaluation.num_images == 11
+
+
+def test_a_folder_of_damaged_pictures_is_an_error(folder: Path) -> None:
+    for path in folder.glob("*/*.png"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(DatasetError, match="none of the 12 pictures"):
+        evaluate(scan(folder), ColorClassifier(), model="color")
+
+
+def test_a_folder_of_one_known_class_can_be_evaluated(folder: Path) -> None:
+    for label in LABELS[1:]:
+        for path in (folder / label).iterdir():
+            path.unlink()
+        (folder / label).rmdir()
+    evaluation = evaluate(scan(folder), ColorClassifier(), model="color").evaluation
+    assert evaluation.per_class["disc"].support == 4
+    assert evaluation.macro_f1 == 1
+
+
+def test_the_splits_of_a_run_stand_in_for_those_of_the_folder(folder: Path, tmp_path: Path) -> None:
+    lines = ["disc/00.png,disc,,val", "square/01.png,square,,val", "square/02.png,square,,train"]
+    (tmp_path / "splits.csv").write_text("\n".join(["path,label,group,split", *lines]))
+    dataset = with_splits_of(scan(folder), tmp_path)
+    outcome = evaluate(dataset, ColorClassifier(), model="color")
+    assert (outcome.part, outcome.evaluation.num_images) == (Part.VAL, 2)
+    (tmp_path / "splits.csv").write_text("path,label,group,split\nball/1.png,ball,,val\n")
+    with pytest.raises(DatasetError, match="found none of its 1"):
+        with_splits_of(scan(folder), tmp_path)
+
+
+def test_conditions_change_the_pictures_and_only_them(folder: Path) -> None:
+    rows = {row.condition: row for row in evaluate_conditions(scan(folder), ColorClassifier(), Part.ALL)}
+    assert rows["as it is"].accuracy == 1
+    assert rows["white balance +15 % (warm)"].accuracy < 1  # this classifier goes by red and blue alone
+    assert rows["exposure +20 %"].accuracy == 1
+    assert {row.num_pictures for row in rows.values()} == {12}
+    assert "other background" in rows
+
+
+def test_a_class_without_pictures_is_not_called_wrong(folder: Path) -> None:
+    for label in LABELS[1:]:
+        shutil.rmtree(folder / label)
+    said = summary(evaluate(scan(folder), ColorClassifier(), model="color").evaluation)
+    assert " 0.0%" not in said
+    assert said.count("no pictures") == 2
