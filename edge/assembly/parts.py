@@ -18,7 +18,8 @@ from edge.deciding.novelty import Novelty, load_novelty
 from edge.deciding.routing import Routing, route
 from edge.errors import InvalidDataError
 from edge.items.passing import PassingTracker
-from edge.items.tracking import Mode, RestTracker, Tracker
+from edge.items.resting import RestTracker
+from edge.items.tracking import Mode, Tracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.presence.stills import StillFinder
 from edge.site import NO_SITE, Site, load_site, read_part

@@ -17,8 +17,8 @@ from edge.clock import ReplayClock
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
 from edge.errors import CameraError, CameraLostError, StaleFrameError, StorageError
+from edge.items.resting import RestTracker
 from edge.items.smoothing import SmoothingSettings
-from edge.items.tracking import RestTracker
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
 from edge.messages import Decision, Frame, Image, InputSpec, Outcome, Sight

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
+from edge.items.resting import RestTracker
 from edge.items.smoothing import SmoothingSettings
-from edge.items.tracking import RestTracker, Target
+from edge.items.tracking import Target
 from edge.messages import Box, Item, Outcome, Phase, Prediction, Presence
 
 BOX = Box(10, 10, 50, 50)
