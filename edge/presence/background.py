@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.presence.ghosts import is_ghost
 from edge.presence.light import LightSurface
 from edge.presence.planes import (
     SQUARE3,
@@ -14,7 +15,6 @@ from edge.presence.planes import (
     Mask,
     brightness,
     energy,
-    exceeds,
     gradient,
     minus,
     plus,
@@ -46,12 +46,6 @@ _EMPTY_CELL = 26
 # A camera was pushed when a shift by at most this share of the picture leaves at most this share of
 # the difference unexplained.
 _MAX_PUSH, _FAR_BETTER = 0.1, 0.7
-# An edge is in one of two pictures alone when it is this much stronger than all near it in the other; it
-# has gone when what is near is faint besides, and not the weaker edge of something. Log units a pixel.
-_EDGE_RATIO, _EDGE, _FAINT = 2.0, 0.01, 0.06
-# Along the rim of a ghost edges that have gone are this many times those that have come, and this share
-# of the rim more. Of 756 views of items on 20 grounds none was that, and of 755 ghosts of theirs 751.
-_GHOST_RATIO, _GHOST_LEAD = 1.5, 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,19 +133,9 @@ class Background:
         cv2.copyTo(relit, foreground, self._mean)
         self._derive()
 
-    def is_ghost(self, foreground: Mask, edges: Floats) -> bool:
-        """Whether the rim of the foreground is an edge of the empty scene rather than of the frame.
-
-        So it is when something that was learned as part of the empty scene has been taken away. Each
-        pixel of the rim has one vote, however strong its edge: an item that lies across the scene's
-        strongest edge hides that along a few pixels, and brings edges of its own along the others.
-        """
-        rim: Mask = cv2.morphologyEx(foreground, cv2.MORPH_GRADIENT, SQUARE3)  # type: ignore[assignment]
-        before: Floats = cv2.dilate(self._edges, SQUARE3)  # type: ignore[assignment]
-        now: Floats = cv2.dilate(edges, SQUARE3)  # type: ignore[assignment]
-        come = _stronger(now, before, rim)
-        gone = _stronger(before, now, cv2.bitwise_and(rim, cv2.bitwise_not(exceeds(now, _FAINT))))  # type: ignore[arg-type]
-        return gone > _GHOST_RATIO * come + _GHOST_LEAD * cv2.countNonZero(rim)
+    def is_ghost(self, foreground: Mask, relit: Floats) -> bool:
+        """Whether what stands out is the place of something that was learned, and has been taken away."""
+        return is_ghost(foreground, self._mean, relit)
 
     def realign(self, difference: Difference) -> bool:
         """Follow a camera that was pushed. True when a moved scene explains the frame far better."""
@@ -203,9 +187,3 @@ def _brightest(log_picture: Floats) -> float:
     """The brightness that one pixel in _BRIGHTEST exceeds, log units; by every fourth one."""
     some = brightness(log_picture[::2, ::2].copy()).ravel()
     return float(np.partition(some, -len(some) // _BRIGHTEST)[-len(some) // _BRIGHTEST])
-
-
-def _stronger(edges: Floats, others: Floats, among: Mask) -> int:
-    """How many pixels of a mask are an edge of the first picture alone."""
-    limit = cv2.scaleAdd(others, _EDGE_RATIO, np.full_like(others, _EDGE))
-    return cv2.countNonZero(cv2.bitwise_and(cv2.compare(edges, limit, cv2.CMP_GT), among))

@@ -143,9 +143,9 @@ class _Watch:
             if background.realign(difference):
                 self._look_anew()
                 return Presence(Phase.MOVING)
-            if self._was_learned(background, foreground, difference):
+            if ghosts := self._forget_ghosts(background, foreground, difference):
                 self._look_anew()
-                return Presence(Phase.EMPTY)
+                return Presence(Phase.EMPTY if ghosts == len(foreground.things) else Phase.MOVING)
         if self._is_settled and still_s >= self._settings.absorb_s:
             _log.warning("what has lain still for %.0f s is part of the empty scene from now on", still_s)
             background.absorb(difference.relit, self._mask)
@@ -162,12 +162,14 @@ class _Watch:
             self._is_reached_into(foreground, still_s),
         )
 
-    def _was_learned(self, background: Background, foreground: Foreground, difference: Difference) -> bool:
-        """Whether what came to rest is a ghost: the place of a thing learned with the scene. It is forgotten."""
-        ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.edges)]
+    def _forget_ghosts(self, background: Background, foreground: Foreground, difference: Difference) -> int:
+        """How many of the things that came to rest are places of what was learned with the scene: forgotten."""
+        ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.relit)]
         for ghost in ghosts:
             background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]
-        return bool(ghosts)
+        if ghosts:
+            _log.info("something that was part of the empty scene has been taken away, and is forgotten")
+        return len(ghosts)
 
     def _look_anew(self) -> None:
         """After the empty scene has changed."""
