@@ -87,11 +87,11 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
     policy = parts.policy
     install = partial(install_latest, config, journal, on_new_model)
     installer = open_installer(stack, config, partial(before_now, view), outlets.tell_install, on_new_model)
-    controls = Controls(inbox, journal, scribe.run, policy.min_confidence, policy.adjust, install, installer.ask)
+    controls = Controls(inbox, journal, scribe.try_later, policy.min_confidence, policy.adjust, install, installer.ask)
     tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
     scene = SceneWatch()
     budget = stack.enter_context(
-        closing(DayBudget(config.journal.max_bytes_a_day, clock, journal, scribe.run, problems))
+        closing(DayBudget(config.journal.max_bytes_a_day, clock, journal, scribe.try_later, problems))
     )
     ring = _open_ring(stack, parts, journal, outlets, budget)
     attendants: list[Callable[[], None]] = [controls.attend, partial(outlets.report, problems), budget.attend]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.clock import Clock, rfc3339
-from edge.errors import StorageError, UsageError
+from edge.errors import InvalidDataError, StorageError
 from edge.files.database import Database, claim
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
@@ -72,7 +72,7 @@ class Journal:
         Nothing may move before this has returned. A file that was deleted meanwhile is written anew, whole.
         """
         if record.seq != self.next_seq:
-            raise UsageError(f"{self.path}: expected seq {self.next_seq}, found {record.seq}; seq has no gaps")
+            raise InvalidDataError(f"{self.path}: expected seq {self.next_seq}, found {record.seq}; seq has no gaps")
         self._restore_deleted()
         decision = record.decision
         with self._database.transaction() as connection:

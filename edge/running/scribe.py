@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from edge.errors import MissingInputError, StorageError
+from edge.errors import SorterError, StorageError
 from edge.journal import Journal
 from edge.messages import Actuation
 from edge.records import DecisionRecord
@@ -34,7 +34,7 @@ class Scribe:
     """Writes into a journal on a thread of its own, in order. `write` and `arrived` are for the loop's thread.
 
     Raises:
-        SorterError: from any method, when something written earlier has failed.
+        SorterError: from any method, when a decision or an outcome written earlier has failed.
     """
 
     def __init__(self, journal: Journal, problems: Problems, settings: ScribeSettings = ScribeSettings()) -> None:
@@ -91,20 +91,23 @@ class Scribe:
 
     def write_outcome(self, seq: int, actuation: Actuation, problem: str | None) -> None:
         """Write what became of a movement. Any thread; never blocks."""
-        self.run(lambda: self._journal.actuated(seq, actuation, problem))
+        self._tasks.append(self._thread.submit(self._journal.actuated, seq, actuation, problem))
 
-    def run(self, task: Callable[[], object]) -> None:
-        """Do something else with the journal, after all that was written before. Any thread; never blocks."""
+    def try_later(self, task: Callable[[], object]) -> None:
+        """Do what the bin can do without, after all that was written before. Any thread; never blocks.
 
-        def attempt() -> None:
-            try:
-                task()
-            except MissingInputError as error:  # a decision that is not there any more harms nobody
-                _log.warning("%s", error)
-
-        self._tasks.append(self._thread.submit(attempt))
+        A SorterError or OSError of it is a warning: nothing that is asked for from outside ends the bin.
+        """
+        self._tasks.append(self._thread.submit(_attempt, task))
 
     def close(self) -> None:
         """Write what waits, and end the thread. Blocks as long as the disk does."""
         self._thread.shutdown()
         self.arrived()
+
+
+def _attempt(task: Callable[[], object]) -> None:
+    try:
+        task()
+    except (SorterError, OSError) as error:
+        _log.warning("not done: %s", error)

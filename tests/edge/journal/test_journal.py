@@ -14,7 +14,6 @@ from edge.errors import (
     InvalidDataError,
     MissingInputError,
     StorageError,
-    UsageError,
 )
 from edge.journal import IN_MEMORY, Filter, Journal, JournalReader
 from edge.messages import Actuation
@@ -48,7 +47,7 @@ def test_seq_goes_on_without_a_gap_after_closing(path: Path) -> None:
 def test_a_seq_that_is_not_the_next_is_refused(journal: Journal, seq: int) -> None:
     journal.append(a_record(1))
 
-    with pytest.raises(UsageError, match="expected seq 2"):
+    with pytest.raises(InvalidDataError, match="expected seq 2"):
         journal.append(a_record(seq))
     assert journal.next_seq == 2
 

@@ -81,7 +81,7 @@ class Bench:
     def written(self) -> list[tuple[int, bool]]:
         """seq and `commanded` of all that stands in the journal, once it has caught up."""
         done = queue.Queue[None]()
-        self.scribe.run(lambda: done.put(None))
+        self.scribe.try_later(lambda: done.put(None))
         done.get(timeout=_PATIENCE_S)
         return [(entry.seq, json.loads(entry.record)["commanded"]) for entry in self.journal.decisions()]
 
