@@ -101,7 +101,7 @@ class Loop:
             self._on_sight(Sight(frame, presence))
         else:
             prediction = self._classify(frame, target)
-            self._on_sight(Sight(frame, presence, target.item_id, target.box, prediction))
+            self._on_sight(Sight(frame, presence, target.item_id, target.box, prediction, target.num_turns))
         self._decide(frame.captured_at_s)
         self._telemetry.saw(presence.phase)
         return True

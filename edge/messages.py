@@ -89,7 +89,8 @@ class Prediction:
 class Sight:
     """One tick, for whoever looks on: `box`, `item_id` and `prediction` are None where nothing was classified.
 
-    `box` is what was classified, in frame pixels without margin; None also means the whole frame.
+    `box` is what was classified, in frame pixels without margin; None also means the whole frame. `num_turns` says by
+    how many quarters it was turned (`preprocess.turned`).
     """
 
     frame: Frame
@@ -97,6 +98,7 @@ class Sight:
     item_id: int | None = None
     box: Box | None = None
     prediction: Prediction | None = None
+    num_turns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

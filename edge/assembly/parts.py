@@ -136,6 +136,16 @@ def second_classifier(parts: Parts) -> Classifier:
     return _classifier(parts.bundle, parts.site, open_head(parts.site, parts.bundle), 1, None)
 
 
+def classifier_at(config: Config, bundle: Bundle) -> Classifier:
+    """What `bundle` would say in this bin: with what the site holds for it, on the processor.
+
+    Raises:
+        SorterError: the network cannot be loaded, or the site file cannot be used.
+    """
+    site = open_site(config, bundle)
+    return _classifier(bundle, site, open_head(site, bundle), config.model.threads, None)
+
+
 def _classifier(bundle: Bundle, site: Site, head: SiteHead | None, threads: int, delegate: str | None) -> Classifier:
     if head is None:
         return LiteRTClassifier(bundle, threads, site.temperature, delegate=delegate)

@@ -21,7 +21,7 @@ from edge.items.resting import RestTracker
 from edge.items.smoothing import SmoothingSettings
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
-from edge.messages import Decision, Frame, Image, InputSpec, Outcome, Sight
+from edge.messages import Box, Decision, Frame, Image, InputSpec, Outcome, Sight
 from edge.preprocess import to_input
 from edge.presence import PresenceDetector
 from edge.records import DecisionRecord, Recorder, ReplayedIds
@@ -92,6 +92,7 @@ def loop_over(
     seen: Callable[[Sight], None] = lambda _: None,
     fault: tuple[int, CameraError] | None = None,
     is_moving: Callable[[], bool] = lambda: False,
+    prepare: Callable[[Image, InputSpec, Box | None, int], Image] = to_input,
 ) -> tuple[Loop, list[DecisionRecord], RecordingActuator]:
     clock = ReplayClock()
     camera = FilmCamera(film, clock) if fault is None else FailingCamera(film, clock, *fault)
@@ -105,7 +106,7 @@ def loop_over(
     loop = Loop(
         camera=camera,
         presence=PresenceDetector(),
-        prepare=to_input,
+        prepare=prepare,
         classifier=classifier,
         tracker=RestTracker(SmoothingSettings()),
         policy=DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None)),
@@ -164,6 +165,22 @@ def test_whoever_looks_on_sees_every_frame_and_an_items_last_one_before_its_deci
     assert all(sight.box == sight.presence.box is not None for sight in classified)
     (decision_index,) = (index for index, one in enumerate(story) if isinstance(one, DecisionRecord))
     assert story[decision_index - 1] is classified[-1]
+
+
+def test_each_frame_of_an_item_is_turned_further_and_whoever_looks_on_is_told(journal: Journal) -> None:
+    prepared: list[tuple[InputSpec, Box | None, int]] = []
+    sights: list[Sight] = []
+
+    def prepare(image: Image, spec: InputSpec, box: Box | None, num_turns: int) -> Image:
+        prepared.append((spec, box, num_turns))
+        return to_input(image, spec, box, num_turns)
+
+    classifier = ScriptedClassifier(LABELS, ["can", "paper"] * 5, confidence=0.6, input_spec=SPEC)
+    loop, _, _ = loop_over(DrawnFilm(60, [(40, 59)]), classifier, journal, seen=sights.append, prepare=prepare)
+    loop.run_to_end()
+    classified = [sight for sight in sights if sight.prediction is not None]
+    assert prepared == [(SPEC, sight.box, sight.num_turns) for sight in classified]
+    assert [num_turns % 4 for _, _, num_turns in prepared][:5] == [0, 1, 2, 3, 0]
 
 
 def test_an_empty_scene_is_never_classified(journal: Journal) -> None:
