@@ -85,7 +85,7 @@ def open_bin(
         page = open_page(
             stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher, core.controls
         )
-        models = ModelWatch(config, core.journal, on_new_model)
+        models = ModelWatch(config, core.journal, core.scribe.try_later, on_new_model)
         consequences = Consequences(
             core.scribe,
             Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id),

@@ -9,17 +9,16 @@ from contextlib import ExitStack
 import numpy as np
 
 from edge.assembly.chosen import model_store
-from edge.assembly.parts import Parts
-from edge.classifiers.litert import LiteRTClassifier
+from edge.assembly.parts import Parts, classifier_at
 from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
 from edge.journal import Entry, Journal, JournalView
 from edge.messages import Sight
 from edge.models.remote_install import InstallReport, RemoteInstaller, Terms
-from edge.models.shadow import ShadowWatch, read_shadow
+from edge.models.shadow import ShadowWatch, promote, read_shadow
 from edge.models.signatures import load_trusted_bundle
 from edge.models.store import Role
-from edge.models.trial import TrialWatch, begin_trial, end_badly, read_trial, survive_start
+from edge.models.trial import TrialWatch, end_badly, read_trial, survive_start
 from edge.records import DecisionRecord
 
 log = logging.getLogger(__name__)
@@ -68,15 +67,14 @@ def install_latest(config: Config, journal: Journal, on_change: Callable[[], Non
 
     Raises:
         MissingInputError: no model runs in the shadow.
-        StorageError: it cannot be written.
+        TryAgainError, StorageError: as `promote`.
     """
     store = model_store(config)
     candidate = store.path_of(Role.CANDIDATE) if config.model.bundle is None else None
     if candidate is None:
         raise MissingInputError("asked to install a newer model, but none runs in the shadow of this one")
     shadow = read_shadow(store)
-    store.shadow(None)
-    begin_trial(store, candidate.name, shadow.num_wanted if shadow is not None else 0, before_now(journal))
+    promote(store, candidate.name, shadow.num_wanted if shadow is not None else 0, before_now(journal))
     on_change()
 
 
@@ -95,24 +93,31 @@ def open_installer(
 
 
 class ModelWatch:
-    """The trial and the shadow run of the device's store, as the loop's onlookers; `on_change` asks for a reload."""
+    """The trial and the shadow run of the device's store, as the loop's onlookers.
 
-    def __init__(self, config: Config, journal: Journal, on_change: Callable[[], None]) -> None:
+    `later` does what takes a disk; `on_change` asks for a reload, from any thread.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        later: Callable[[Callable[[], object]], None],
+        on_change: Callable[[], None],
+    ) -> None:
         store = model_store(config)
-        self._trial = TrialWatch(store, on_change)
+        self._trial = TrialWatch(store, later, on_change)
         self.observers: list[Callable[[Sight], None]] = [self._trial.saw]
         self.listeners: list[Callable[[DecisionRecord], None]] = [self._trial.tell]
-        shadow = read_shadow(store)
         candidate = store.path_of(Role.CANDIDATE)
-        if shadow is None or candidate is None or config.model.bundle is not None:
+        if read_shadow(store) is None or candidate is None or config.model.bundle is not None:
             return
         try:
-            bundle = load_trusted_bundle(candidate, config.model.public_key)
-            classifier = LiteRTClassifier(bundle, config.model.threads)
+            classifier = classifier_at(config, load_trusted_bundle(candidate, config.model.public_key))
         except SorterError as error:
             log.warning("no shadow run: %s", error)
             return
-        watch = ShadowWatch(store, classifier, lambda: before_now(journal), on_change)
+        watch = ShadowWatch(store, classifier, later, lambda: before_now(journal), on_change)
         self.observers.append(watch.saw)
         self.listeners.append(watch.tell)
 

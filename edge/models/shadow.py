@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -47,6 +48,10 @@ class Shadow(BaseModel):
         """The share of the items on which both said the same."""
         return self.num_agreed / max(1, self.num_items)
 
+    def after(self, *, has_agreed: bool) -> Shadow:
+        """With one more item."""
+        return self.model_copy(update={"num_items": self.num_items + 1, "num_agreed": self.num_agreed + has_agreed})
+
 
 def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
     """Let the installed model `name` run beside the active one for `num_wanted` items."""
@@ -56,31 +61,52 @@ def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
 
 
 def read_shadow(store: ModelStore) -> Shadow | None:
-    """The shadow run that is under way."""
+    """The shadow run that is under way; a model that is active is in nobody's shadow."""
     candidate = store.path_of(Role.CANDIDATE)
     try:
         shadow = Shadow.model_validate_json((store.folder / SHADOW).read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-    return shadow if candidate is not None and candidate.name == shadow.model else None
+    is_running = candidate is not None and candidate.name == shadow.model and candidate != store.path_of(Role.ACTIVE)
+    return shadow if is_running else None
+
+
+def promote(store: ModelStore, name: str, num_wanted: int, before: Sequence[Entry]) -> None:
+    """Let the model in the shadow sort from the next start of the loop on, as `begin_trial` does.
+
+    Raises:
+        TryAgainError: another command is changing the models.
+        MissingInputError, StorageError: as `begin_trial`.
+    """
+    begin_trial(store, name, num_wanted, before)
+    # Only now: what could not be activated stays in the shadow, what was activated is in it no more in any case.
+    store.shadow(None)
 
 
 class ShadowWatch:
-    """Classifies what the active model classifies, and compares their answers for each item. One thread.
+    """Classifies what the active model classifies, and compares their answers for each item.
 
-    It costs a second inference a frame. `recent` gives the latest decisions, against which the model is on
-    trial once it is promoted; `on_promotion` is called then.
+    Both see the same part of the same frames, turned alike, and `classifier` is the new model as it would sort here:
+    with what the site holds for it. Taught classes and a temperature that were made for the active model alone are
+    not lent to it, since a promotion would not lend them either.
+
+    It costs a second inference a frame. `saw` and `tell` are for the loop's thread; `later` does what takes the
+    disk, one after the other. What fails of it, such as a promotion while another command changes the models, is
+    tried again after the next item. `recent` gives the latest decisions, against which the model is on trial once it
+    is promoted; `on_promotion` is called then. Both from any thread.
     """
 
     def __init__(
         self,
         store: ModelStore,
         classifier: Classifier,
+        later: Callable[[Callable[[], object]], None],
         recent: Callable[[], list[Entry]],
         on_promotion: Callable[[], None],
     ) -> None:
         self._store = store
         self._classifier = classifier
+        self._later = later
         self._recent = recent
         self._on_promotion = on_promotion
         self._shadow = read_shadow(store)
@@ -92,7 +118,7 @@ class ShadowWatch:
             return
         if sight.presence.phase is Phase.MANY:
             return  # no evidence of one item
-        picture = to_input(sight.frame.image, self._classifier.input_spec, sight.box)
+        picture = to_input(sight.frame.image, self._classifier.input_spec, sight.box, sight.num_turns)
         scores = np.log(np.maximum(self._classifier.classify(picture).scores, _TINY))
         earlier = self._log_scores.get(sight.item_id)
         self._log_scores[sight.item_id] = scores if earlier is None else earlier + scores
@@ -102,17 +128,16 @@ class ShadowWatch:
     def tell(self, record: DecisionRecord) -> None:
         """Compare what both made of the item."""
         sums = self._log_scores.pop(record.decision.item_id, None)
-        if self._shadow is None or sums is None or record.decision.label is None:
+        if sums is not None and record.decision.label is not None:
+            self._later(partial(self._count, record, self._classifier.labels[int(sums.argmax())]))
+
+    def _count(self, record: DecisionRecord, label: str) -> None:
+        if self._shadow is None:
             return
-        label = self._classifier.labels[int(sums.argmax())]
         has_agreed = label == record.decision.label
+        self._shadow = shadow = self._shadow.after(has_agreed=has_agreed)
         if not has_agreed:
             self._note(record, label)
-        shadow = self._shadow
-        shadow = shadow.model_copy(
-            update={"num_items": shadow.num_items + 1, "num_agreed": shadow.num_agreed + has_agreed}
-        )
-        self._shadow = shadow
         replace_file(self._store.folder / SHADOW, shadow.model_dump_json(by_alias=True))
         if shadow.num_items >= shadow.num_wanted:
             self._end(shadow)
@@ -123,14 +148,15 @@ class ShadowWatch:
             file.write(json.dumps(line) + "\n")
 
     def _end(self, shadow: Shadow) -> None:
-        self._shadow = None
-        self._store.shadow(None)
         if shadow.agreement < MIN_AGREEMENT:
+            self._store.shadow(None)
+            self._shadow = None
             log.warning(
                 "%s agreed on %d of %d items only and is not promoted (see %s): `sorter model activate` if you want it",
                 shadow.model, shadow.num_agreed, shadow.num_items, self._store.folder / DISAGREEMENTS,
             )  # fmt: skip
             return
+        promote(self._store, shadow.model, shadow.num_wanted, self._recent())
+        self._shadow = None
         log.warning("%s agreed on %d of %d items: promoted", shadow.model, shadow.num_agreed, shadow.num_items)
-        begin_trial(self._store, shadow.model, shadow.num_wanted, self._recent())
         self._on_promotion()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -138,48 +139,64 @@ def survive_start(store: ModelStore) -> str | None:
 
 
 def end_badly(store: ModelStore, why: str) -> str:
-    """Back to the model before; returns the sentence that tells it."""
-    (store.folder / TRIAL).unlink(missing_ok=True)
+    """Back to the model before; returns the sentence that tells it.
+
+    Raises:
+        TryAgainError: another command is changing the models; the trial goes on.
+        StorageError: it cannot be written; the trial goes on.
+    """
     sentence = f"{why}: rolled back to {store.roll_back()}"
     log.error("%s", sentence)
+    # Only now: a trial whose model is not active counts for nothing, a bad model without its trial would stay.
+    (store.folder / TRIAL).unlink(missing_ok=True)
     return sentence
 
 
 class TrialWatch:
-    """Looks on while the model on trial works; `on_end` is called when it must go. One thread."""
+    """Looks on while the model on trial works; `on_end` is called, from any thread, when it must go.
 
-    def __init__(self, store: ModelStore, on_end: Callable[[], None]) -> None:
+    `saw` and `tell` never block, in the loop's thread; `later` does what takes the disk, one after the other. What
+    fails of it, such as a rollback while another command changes the models, is tried again after the next item.
+    """
+
+    def __init__(
+        self, store: ModelStore, later: Callable[[Callable[[], object]], None], on_end: Callable[[], None]
+    ) -> None:
         self._store = store
+        self._later = later
         self._on_end = on_end
         self._trial = read_trial(store)
+        self._has_started = False
 
     def saw(self, _sight: object) -> None:
         """A picture was taken all the way: the model starts here."""
-        if self._trial is not None and self._trial.num_starts:
-            self._keep(self._trial.model_copy(update={"num_starts": 0}))
+        if not self._has_started:
+            self._has_started = True
+            self._later(self._note_start)
 
     def tell(self, record: DecisionRecord) -> None:
         """One more decision."""
+        self._later(partial(self._count, record))
+
+    def _note_start(self) -> None:
+        if self._trial is not None and self._trial.num_starts:
+            self._trial = self._trial.model_copy(update={"num_starts": 0})
+            _write(self._store.folder, self._trial)
+
+    def _count(self, record: DecisionRecord) -> None:
         if self._trial is None:
             return
-        trial = self._trial.after(record)
+        self._trial = trial = self._trial.after(record)
         if why := trial.complaint():
-            self._trial = None
             end_badly(self._store, f"{trial.model}: {why}")
+            self._trial = None
             self._on_end()
         elif trial.num_items >= trial.num_wanted:
-            self._trial = None
             (self._store.folder / TRIAL).unlink(missing_ok=True)
+            self._trial = None
             log.warning("%s has passed its trial of %d items", trial.model, trial.num_items)
         else:
-            self._keep(trial)
-
-    def _keep(self, trial: Trial) -> None:
-        self._trial = trial
-        try:
             _write(self._store.folder, trial)
-        except OSError as error:
-            log.warning("the trial of %s is not kept: %s", trial.model, error)
 
 
 def _write(folder: Path, trial: Trial) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from edge.errors import SorterError, StorageError
+from edge.errors import SorterError, StorageError, translate
 from edge.journal import Journal
 from edge.messages import Actuation
 from edge.records import DecisionRecord
@@ -110,4 +110,4 @@ def _attempt(task: Callable[[], object]) -> None:
     try:
         task()
     except (SorterError, OSError) as error:
-        _log.warning("not done: %s", error)
+        _log.warning("not done: %s", error if isinstance(error, SorterError) else translate(error))

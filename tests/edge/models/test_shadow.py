@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
-from edge.messages import Frame, Phase, Prediction, Presence, Sight
+from edge.classifiers.scripted import ScriptedClassifier
+from edge.clock import ReplayClock
+from edge.journal import IN_MEMORY, Journal
+from edge.messages import Box, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
 from edge.models.shadow import DISAGREEMENTS, ShadowWatch, begin_shadow, read_shadow
 from edge.models.store import ModelStore, Role
+from edge.models.trial import MIN_BASELINE, read_trial
 from edge.preprocess import load_picture, to_input
-from tests.edge.records import a_record
+from edge.records import DecisionRecord
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe
+from tests.edge.models.locked import finish, locked
+from tests.edge.records import a_record, fill
 
 BUNDLE = load_bundle(DEFAULT_BUNDLE)
 CLASSIFIER = LiteRTClassifier(BUNDLE, 1)
@@ -30,20 +42,58 @@ def store(tmp_path: Path) -> ModelStore:
     return store
 
 
-def sight(item_id: int, prediction: Prediction | None = ANSWER) -> Sight:
-    return Sight(Frame(0, 0.0, PICTURE), Presence(Phase.SETTLED), item_id, None, prediction)
+SPEC = InputSpec(32, 32)
+
+
+class Attentive(ScriptedClassifier):
+    """Keeps the pictures that it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(("can", "paper"), ["can"], input_spec=SPEC)
+        self.pictures: list[Image] = []
+
+    def classify(self, image: Image) -> Prediction:
+        self.pictures.append(image)
+        return super().classify(image)
+
+
+def at_once(task: Callable[[], object]) -> None:
+    task()
+
+
+def sight(
+    item_id: int, prediction: Prediction | None = ANSWER, box: Box | None = None, num_turns: int = 0,
+    phase: Phase = Phase.SETTLED,
+) -> Sight:  # fmt: skip
+    return Sight(Frame(0, 0.0, PICTURE), Presence(phase), item_id, box, prediction, num_turns)
+
+
+def decided(item_id: int, label: str) -> DecisionRecord:
+    record = a_record(item_id)
+    return replace(record, decision=replace(record.decision, label=label))
+
+
+def watching(store: ModelStore, classifier: Classifier, num_wanted: int = 100) -> ShadowWatch:
+    begin_shadow(store, BUNDLE.short_name, num_wanted)
+    return ShadowWatch(store, classifier, at_once, list, lambda: None)
+
+
+def compared(store: ModelStore) -> tuple[int, int]:
+    """How many items were compared, and on how many of them both agreed."""
+    shadow = read_shadow(store)
+    assert shadow is not None
+    return shadow.num_items, shadow.num_agreed
 
 
 def run(store: ModelStore, labels: list[str]) -> int:
     """Let the active model answer `labels` one after the other; how often the shadow asked to be promoted."""
     promotions: list[str] = []
     begin_shadow(store, BUNDLE.short_name, 4)
-    watch = ShadowWatch(store, CLASSIFIER, list, lambda: promotions.append("now"))
+    watch = ShadowWatch(store, CLASSIFIER, at_once, list, lambda: promotions.append("now"))
     for number, label in enumerate(labels, start=1):
         for _ in range(2):
             watch.saw(sight(number))
-        record = a_record(number)
-        watch.tell(replace(record, decision=replace(record.decision, label=label)))
+        watch.tell(decided(number, label))
     return len(promotions)
 
 
@@ -66,10 +116,90 @@ def test_disagreements_are_kept_and_too_many_keep_it_from_promotion(store: Model
 
 
 def test_what_was_not_classified_is_not_compared(store: ModelStore) -> None:
-    begin_shadow(store, BUNDLE.short_name, 1)
-    watch = ShadowWatch(store, CLASSIFIER, list, lambda: None)
+    watch = watching(store, CLASSIFIER)
     watch.saw(sight(1, prediction=None))
     watch.tell(a_record(1))
-    shadow = read_shadow(store)
-    assert shadow is not None
-    assert shadow.num_items == 0
+    assert compared(store) == (0, 0)
+
+
+def test_both_see_the_same_part_of_the_frame_turned_alike(store: ModelStore) -> None:
+    classifier = Attentive()
+    watch = watching(store, classifier)
+    box = Box(10, 20, 80, 60)
+    for num_turns in range(3):
+        watch.saw(sight(1, box=box, num_turns=num_turns))
+    watch.saw(sight(1))
+    wanted = [*(to_input(PICTURE, SPEC, box, num_turns) for num_turns in range(3)), to_input(PICTURE, SPEC)]
+    for shown, picture in zip(classifier.pictures, wanted, strict=True):
+        np.testing.assert_array_equal(shown, picture)
+
+
+@pytest.mark.parametrize("script", [["paper", "can", "can"], ["can", "can", "paper"]])
+def test_all_frames_of_an_item_count_together(store: ModelStore, script: list[str]) -> None:
+    watch = watching(store, ScriptedClassifier(("can", "paper"), script, input_spec=SPEC))
+    for _ in script:
+        watch.saw(sight(1))
+    watch.tell(decided(1, "can"))
+    assert compared(store) == (1, 1)
+
+
+def test_several_at_once_are_no_evidence(store: ModelStore) -> None:
+    classifier = Attentive()
+    watch = watching(store, classifier)
+    watch.saw(sight(1, phase=Phase.MANY))
+    watch.tell(decided(1, "can"))
+    assert classifier.pictures == []
+    assert compared(store) == (0, 0)
+
+
+def test_what_is_never_decided_is_forgotten_the_oldest_first(store: ModelStore) -> None:
+    watch = watching(store, Attentive())
+    for item_id in range(1, 101):
+        watch.saw(sight(item_id))
+    for item_id in range(1, 85):
+        watch.tell(decided(item_id, "can"))
+    assert compared(store) == (0, 0)
+    for item_id in range(85, 101):
+        watch.tell(decided(item_id, "can"))
+    assert compared(store) == (16, 16)
+
+
+def test_once_promoted_it_is_held_against_how_the_bin_did_before(store: ModelStore) -> None:
+    with closing(Journal(IN_MEMORY, ReplayClock())) as journal:
+        fill(journal, MIN_BASELINE)
+        begin_shadow(store, BUNDLE.short_name, 1)
+        watch = ShadowWatch(store, Attentive(), at_once, journal.decisions, lambda: None)
+        watch.saw(sight(1))
+        watch.tell(decided(1, "can"))
+    trial = read_trial(store)
+    assert trial is not None
+    assert trial.baseline is not None
+    assert trial.baseline.num_items == MIN_BASELINE
+
+
+def test_a_promotion_that_has_to_wait_is_made_up_for_after_the_next_item(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    promotions: list[str] = []
+    journal = Journal(IN_MEMORY, ReplayClock())
+    with closing(journal), closing(Scribe(journal, Problems())) as scribe:
+        begin_shadow(store, BUNDLE.short_name, 1)
+        watch = ShadowWatch(store, Attentive(), scribe.try_later, list, lambda: promotions.append("now"))
+        with locked(store):
+            watch.saw(sight(1))
+            watch.tell(decided(1, "can"))
+            finish(scribe)
+            scribe.arrived()
+        assert compared(store) == (1, 1), "it runs in the shadow as before"
+        watch.saw(sight(2))
+        watch.tell(decided(2, "can"))
+    assert "another command is changing the models" in caplog.text
+    assert promotions == ["now"]
+    assert store.path_of(Role.ACTIVE) == store.folder / BUNDLE.short_name
+
+
+def test_a_model_that_is_active_is_in_nobodys_shadow(store: ModelStore) -> None:
+    """As a power cut leaves it between its activation and the end of the shadow run."""
+    begin_shadow(store, BUNDLE.short_name, 1)
+    store.activate(BUNDLE.short_name)
+    assert read_shadow(store) is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +13,15 @@ import pytest
 
 from edge.bundle import DEFAULT_BUNDLE
 from edge.clock import ReplayClock
+from edge.errors import TryAgainError
 from edge.journal import IN_MEMORY, Entry, Journal
 from edge.messages import Outcome
 from edge.models.store import ModelStore, Role
-from edge.models.trial import MAX_STARTS, TrialWatch, begin_trial, read_trial, survive_start
+from edge.models.trial import MAX_STARTS, TrialWatch, begin_trial, end_badly, read_trial, survive_start
 from edge.records import DecisionRecord
+from edge.running.problems import Problems
+from edge.running.scribe import Scribe
+from tests.edge.models.locked import finish, locked
 from tests.edge.records import a_record
 
 
@@ -54,6 +60,10 @@ def store(tmp_path: Path) -> ModelStore:
     return store
 
 
+def at_once(task: Callable[[], object]) -> None:
+    task()
+
+
 def active(store: ModelStore) -> str | None:
     path = store.path_of(Role.ACTIVE)
     return None if path is None else path.name
@@ -62,7 +72,7 @@ def active(store: ModelStore) -> str | None:
 def tried(store: ModelStore, records: list[DecisionRecord]) -> int:
     """How often the trial asked for the model to go."""
     ends: list[str] = []
-    watch = TrialWatch(store, lambda: ends.append("gone"))
+    watch = TrialWatch(store, at_once, lambda: ends.append("gone"))
     for record in records:
         watch.tell(record)
     return len(ends)
@@ -106,7 +116,7 @@ def test_a_model_that_starts_may_start_often(store: ModelStore) -> None:
     begin_trial(store, "new@2", 100, [])
     for _ in range(3 * MAX_STARTS):
         assert survive_start(store) is None
-        TrialWatch(store, lambda: None).saw(None)
+        TrialWatch(store, at_once, lambda: None).saw(None)
     assert active(store) == "new@2"
 
 
@@ -120,3 +130,42 @@ def test_a_trial_that_cannot_be_read_is_none(store: ModelStore) -> None:
     (store.folder / "trial.json").write_text("{", encoding="ascii")
     assert read_trial(store) is None
     assert survive_start(store) is None
+
+
+def test_while_another_command_changes_the_models_the_trial_goes_on(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    with locked(store), pytest.raises(TryAgainError):
+        end_badly(store, "it is bad")
+    assert active(store) == "new@2"
+    assert read_trial(store) is not None
+    end_badly(store, "it is bad")
+    assert active(store) == "old@1"
+
+
+def test_a_trial_that_is_left_over_counts_for_nothing(store: ModelStore) -> None:
+    """As a power cut leaves it between the rollback and the end of the trial."""
+    begin_trial(store, "new@2", 100, [])
+    store.roll_back()
+    assert read_trial(store) is None
+    assert tried(store, decisions(100, 0.9, 1)) == 0
+    assert active(store) == "old@1"
+
+
+def test_a_rollback_that_has_to_wait_is_made_up_for_after_the_next_item(
+    store: ModelStore, before: list[Entry], caplog: pytest.LogCaptureFixture
+) -> None:
+    begin_trial(store, "new@2", 100, before)
+    bad, ends = decisions(31, 1.0, 3), list[str]()
+    journal = Journal(IN_MEMORY, ReplayClock())
+    with closing(journal), closing(Scribe(journal, Problems())) as scribe:
+        watch = TrialWatch(store, scribe.try_later, lambda: ends.append("gone"))
+        with locked(store):
+            for record in bad[:30]:
+                watch.tell(record)
+            finish(scribe)
+            assert (active(store), ends) == ("new@2", [])
+        watch.tell(bad[30])
+        finish(scribe)
+        scribe.arrived()
+    assert "another command is changing the models" in caplog.text
+    assert (active(store), ends) == ("old@1", ["gone"])
