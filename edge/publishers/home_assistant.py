@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edge.messages import Outcome
 from edge.publishers.commands import ENABLED_TOPIC, MARK_WRONG_TOPIC, PRESS, THRESHOLD_TOPIC, Verb
 from edge.publishers.mqtt import OFFLINE, ONLINE, Announcement
-from edge.publishers.state import NO_PROBLEM
+from edge.publishers.state import NO_PROBLEM, count_topic, topic_part
 
 _Entity = Mapping[str, str | int | float | Sequence[str]]
 
@@ -102,11 +102,11 @@ def _about_items(prefix: str) -> dict[str, _Entity]:
 
 def _counts(prefix: str, bins: Sequence[str]) -> dict[str, _Entity]:
     return {
-        f"count_{bin_name}": {
+        f"count_{topic_part(bin_name)}": {
             "platform": "sensor",
             "name": f"Items in {bin_name}",
             "icon": "mdi:counter",
-            "state_topic": f"{prefix}/bin/{bin_name}/count",
+            "state_topic": f"{prefix}/{count_topic(bin_name)}",
             "state_class": "total_increasing",
         }
         for bin_name in bins

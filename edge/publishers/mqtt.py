@@ -17,6 +17,7 @@ from edge.errors import ConfigError, MissingInputError, MissingLibraryError, Una
 from edge.journal import Entry, Outbox
 from edge.publishers.commands import COMMAND_TOPICS
 from edge.publishers.courier import Courier
+from edge.publishers.state import count_topic
 from edge.records import DecisionRecord
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class MqttPublisher:
     def tell(self, record: DecisionRecord) -> None:
         self.retain("last", record.to_json())
         for bin_name, count in self._counts().items():
-            self.retain(f"bin/{bin_name}/count", str(count))
+            self.retain(count_topic(bin_name), str(count))
         self._courier.wake()
 
     def flush(self, timeout_s: float) -> bool:

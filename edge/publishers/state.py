@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,8 +11,24 @@ from typing import Protocol
 from edge.clock import Clock
 from edge.messages import Phase
 
+# What would make another topic of a name, or what no topic may hold (MQTT 5.0, section 4.7), and the sign of escape.
+_NOT_IN_A_TOPIC = re.compile(r"[/+#%\x00-\x1f]")
 # A retained topic with an empty payload would be deleted by the broker.
 NO_PROBLEM = "none"
+
+
+def topic_part(name: str) -> str:
+    """A name of the owner's or a model's as one level of a topic; different names stay different.
+
+    >>> topic_part("paper/cardboard #1")
+    'paper%2Fcardboard %231'
+    """
+    return _NOT_IN_A_TOPIC.sub(lambda found: f"%{ord(found[0]):02X}", name)
+
+
+def count_topic(bin_name: str) -> str:
+    """Where a bin's count is told, below the device's prefix."""
+    return f"bin/{topic_part(bin_name)}/count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +110,7 @@ class StateReporter:
         self._board.retain("state", self._state_now(self._temperature_c).to_json())
         counts = self._counts()
         for bin_name in self._bins:
-            self._board.retain(f"bin/{bin_name}/count", str(counts.get(bin_name, 0)))
+            self._board.retain(count_topic(bin_name), str(counts.get(bin_name, 0)))
 
     def problems(self, sentences: Sequence[str]) -> None:
         """Say what is wrong. Any thread."""

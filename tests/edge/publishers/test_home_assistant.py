@@ -10,7 +10,7 @@ import pytest
 from edge.messages import Outcome, Phase
 from edge.publishers.commands import COMMAND_TOPICS, parse_command
 from edge.publishers.home_assistant import HomeAssistantSettings, discovery
-from edge.publishers.state import BinState
+from edge.publishers.state import BinState, count_topic, topic_part
 
 _SETTINGS = HomeAssistantSettings("bin-7", "Bin in the hall", "0.1.0", "trashnet-lite0@3f2a")
 _ANNOUNCEMENT = discovery(_SETTINGS, "sorter/bin-7", ("paper", "metal"))
@@ -38,6 +38,20 @@ def test_each_bin_has_its_count(components: dict[str, dict[str, Any]]) -> None:
     topics = {entity.get("state_topic") for entity in components.values()}
 
     assert {"sorter/bin-7/bin/paper/count", "sorter/bin-7/bin/metal/count"} <= topics
+
+
+def test_a_bin_may_be_called_what_no_topic_may_hold() -> None:
+    names = ("paper/cardboard", "paper+cardboard", "glass #1", "glass %231")
+    announced = json.loads(discovery(_SETTINGS, "sorter/bin-7", names).payload)["components"]
+    counts = {entity["unique_id"]: entity for key, entity in announced.items() if key.startswith("count_")}
+
+    assert [counts[f"sorter_bin-7_count_{topic_part(name)}"]["name"] for name in names] == [
+        f"Items in {name}" for name in names
+    ]
+    topics = [entity["state_topic"] for entity in counts.values()]
+    assert topics == [f"sorter/bin-7/{count_topic(name)}" for name in names]
+    assert len(set(topics)) == len(names)
+    assert all(topic.count("/") == 4 and not {"+", "#"} & set(topic) for topic in topics)
 
 
 def test_every_control_speaks_a_topic_and_a_payload_that_the_bin_understands(

@@ -74,6 +74,22 @@ def test_a_decision_arrives_as_its_record_and_is_crossed_off(broker: Broker, jou
     listener.close()
 
 
+def test_the_count_of_a_bin_with_signs_that_no_topic_may_hold_arrives(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/bin/+/count")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+
+    record = a_record(1, bin_name="glass #1/+")
+    journal.append(record)
+    publisher.tell(record)
+    message = listener.next()
+
+    assert (message.topic, message.payload) == ("sorter/bin-7/bin/glass %231%2F%2B/count", b"1")
+    publisher.stop()
+    listener.close()
+
+
 def test_decisions_made_without_a_broker_arrive_in_order_when_it_comes(
     broker: Broker, gate: Gate, journal: Journal
 ) -> None:

@@ -25,11 +25,14 @@ def test_state_counts_and_problems_are_what_they_are_now() -> None:
     def state_now(temperature_c: float | None) -> BinState:
         return BinState(Phase.EMPTY, True, 0.55, "a@1", "a@1", temperature_c)  # noqa: FBT003
 
-    reporter = StateReporter(board, clock, state_now, lambda: counts, ("paper", "rest"), lambda: next(degrees))
+    reporter = StateReporter(
+        board, clock, state_now, lambda: counts, ("paper", "rest", "a/b+c#"), lambda: next(degrees)
+    )
     reporter.report()
     reporter.problems([])
     assert json.loads(board.topics["state"])["temperature_c"] == 50
     assert (board.topics["bin/paper/count"], board.topics["bin/rest/count"]) == ("3", "0")
+    assert board.topics["bin/a%2Fb%2Bc%23/count"] == "0"
     assert board.topics["problem"] == NO_PROBLEM
 
     counts["paper"] = 4
