@@ -93,7 +93,7 @@ def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callab
     budget = stack.enter_context(
         closing(DayBudget(config.journal.max_bytes_a_day, clock, journal, scribe.try_later, problems))
     )
-    ring = _open_ring(stack, parts, journal, outlets, budget)
+    ring = _open_ring(stack, parts, journal, outlets, budget, problems)
     attendants: list[Callable[[], None]] = [controls.attend, partial(outlets.report, problems), budget.attend]
     if outlets.mqtt is not None:
         reporter = _reporter(parts, clock, telemetry, controls, journal, outlets.mqtt)
@@ -150,14 +150,20 @@ def _drift_watch(parts: Parts, problems: Problems) -> list[Observer]:
 
 
 def _open_ring(
-    stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets, budget: DayBudget
+    stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets, budget: DayBudget, problems: Problems
 ) -> PictureRing | None:
     section, folder = parts.config.pictures, pictures_folder(parts.config)
     if folder is None:
         return None
     settings = PictureSettings(folder, **section.model_dump(exclude={"enabled", "path"}))
     show = (lambda _: None) if outlets.mqtt is None else partial(outlets.mqtt.send, "snapshot")
-    ring = PictureRing(settings, journal.corrected_ids, show, may_write=lambda: not budget.is_spent)
+    ring = PictureRing(
+        settings,
+        journal.corrected_ids,
+        show,
+        may_write=lambda: not budget.is_spent,
+        on_problem=partial(problems.report, "pictures"),
+    )
     ring.start()
     stack.callback(ring.stop)
     return ring

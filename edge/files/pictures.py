@@ -14,10 +14,12 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 import cv2
 
+from edge.errors import SorterError
 from edge.messages import Decision, Image, Outcome, Sight
 from edge.preprocess import crop, square_around
 from edge.records import DecisionRecord, day_of, is_record_id
@@ -95,7 +97,8 @@ class PictureRing:
     Both are for the loop's thread and cost it one copy of a crop; compressing and writing are done on a
     thread of its own, and a picture that finds it busy is not kept. `corrected` gives the ids of the
     decisions that a person corrected; `on_picture` is given each JPEG that was made; `may_write` is asked
-    for each, and what it refuses is not kept.
+    for each, and what it refuses is not kept; `on_problem` is told why none can be kept, None when one can. All four
+    are called from that thread.
     """
 
     def __init__(
@@ -105,19 +108,21 @@ class PictureRing:
         on_picture: Callable[[bytes], None] = lambda _: None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
         may_write: Callable[[], bool] = lambda: True,
+        on_problem: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._corrected = corrected
         self._on_picture = on_picture
         self._free_bytes = free_bytes
         self._may_write = may_write
+        self._on_problem = on_problem
         self._sharpest: dict[int, tuple[float, Image]] = {}
         self._seen_s: dict[int, float] = {}
-        self._waiting: queue.Queue[tuple[DecisionRecord, Image] | None] = queue.Queue(_MAX_WAITING)
+        self._waiting: queue.SimpleQueue[tuple[DecisionRecord, Image] | None] = queue.SimpleQueue()
         self._kept: list[_Kept] = []
         self._day = ""
         self._bytes_today = 0
-        self._is_failing = False
+        self._problem: str | None = None
         self._thread = threading.Thread(target=self._run, name="pictures", daemon=True)
 
     def start(self) -> None:
@@ -145,10 +150,10 @@ class PictureRing:
         _, image = self._sharpest.pop(record.decision.item_id, (0.0, None))
         if image is None:
             return
-        try:
-            self._waiting.put_nowait((record, image))
-        except queue.Full:
+        if self._waiting.qsize() >= _MAX_WAITING:
             _log.debug("no picture of decision %d: earlier ones are still being written", record.seq)
+            return
+        self._waiting.put((record, image))
 
     def _forget(self, seen: int, now_s: float) -> None:
         """What never came to rest is never decided, and its picture may be as large as a frame."""
@@ -159,31 +164,36 @@ class PictureRing:
             self._sharpest.pop(item_id, None)
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Write what waits and end."""
+        """Write what waits and end; what a hanging disk holds up for longer is left behind."""
+        self._waiting.put(None)
         if self._thread.is_alive():
-            self._waiting.put(None)
             self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _log.error("%s: a picture was not written within %.1f s", self._settings.folder, timeout_s)
 
     def _run(self) -> None:
-        self._begin()
+        self._try(self._begin)
         while (picture := self._waiting.get()) is not None:
-            try:
-                self._keep(*picture)
-            except OSError as error:
-                # A picture less is no reason to stop sorting; one word about it is enough.
-                level = logging.DEBUG if self._is_failing else logging.WARNING
-                _log.log(level, "%s: a picture cannot be kept: %s", self._settings.folder, error.strerror)
-                self._is_failing = True
-            else:
-                self._is_failing = False
+            self._try(partial(self._keep, *picture))
+
+    def _try(self, task: Callable[[], None]) -> None:
+        """A picture less is no reason to stop sorting: what fails is a problem until something goes well again."""
+        problem = None
+        try:
+            task()
+        except (SorterError, OSError) as error:
+            # Not the file's name: the next picture's is another one, and the same trouble is told once.
+            why = getattr(error, "strerror", None) or error
+            problem = f"{self._settings.folder}: pictures cannot be kept: {why}"
+        if problem is not None and problem != self._problem:
+            _log.warning("%s", problem)
+        self._problem = problem
+        self._on_problem(problem)
 
     def _begin(self) -> None:
-        try:
-            self._settings.folder.mkdir(parents=True, exist_ok=True)
-            for unfinished in self._settings.folder.glob("*.part"):
-                unfinished.unlink()
-        except OSError as error:
-            _log.warning("%s: pictures cannot be kept: %s", self._settings.folder, error.strerror)
+        self._settings.folder.mkdir(parents=True, exist_ok=True)
+        for unfinished in self._settings.folder.glob("*.part"):
+            unfinished.unlink()
         self._kept = _listed(self._settings.folder)
 
     def _keep(self, record: DecisionRecord, image: Image) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.errors import TryAgainError
 from edge.files.pictures import PictureReader, PictureRing, PictureSettings
 from edge.messages import Box, Decision, Frame, Image, Outcome, Phase, Prediction, Presence, Sight
 from edge.records import DecisionRecord, ReplayedIds
@@ -43,7 +46,6 @@ def keep(
     settings: PictureSettings,
     *decisions: tuple[Decision, str],
     corrected: Callable[[], set[str]] = set[str],
-    free: int = 10**12,
 ) -> list[str]:
     """The ids of these decisions, told one after the other with a picture each to a ring that then ends."""
     ids = []
@@ -146,6 +148,72 @@ def test_a_folder_that_cannot_be_written_costs_pictures_and_nothing_else(
     ids = keep(PictureSettings(blocked / "pictures"), (UNKNOWN, "2026-11-21"))
     assert PictureReader(blocked / "pictures").find(ids[0]) is None
     assert "cannot be kept" in caplog.text
+
+
+def test_once_the_days_budget_is_spent_a_picture_is_shown_and_not_written(tmp_path: Path) -> None:
+    shown: list[bytes] = []
+    allowed = [True, False, False]
+    ring = PictureRing(PictureSettings(tmp_path, min_free_bytes=0), on_picture=shown.append, may_write=allowed.pop)
+    ring.start()
+    records = [a_record(replace(UNKNOWN, item_id=item_id), float(item_id)) for item_id in range(3)]
+    for record in records:
+        ring.see(a_sight(noise(), record.decision.item_id))
+        ring.tell(record)
+    ring.stop(30)
+    assert len(shown) == 3
+    assert PictureReader(tmp_path).ids() == [records[2].id]
+
+
+def test_a_journal_that_cannot_be_asked_is_a_problem_and_pictures_go_on_when_it_can(tmp_path: Path) -> None:
+    """Making room asks the journal what a person corrected; another program may have it locked for a while."""
+    one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+    problems: queue.Queue[str | None] = queue.Queue()
+    answers: list[set[str]] = []
+
+    def corrected() -> set[str]:
+        if not answers:
+            raise TryAgainError("another program is using it")
+        return answers[0]
+
+    settings = PictureSettings(tmp_path, max_bytes=round(1.5 * one), min_free_bytes=0)
+    ring = PictureRing(settings, corrected, on_problem=problems.put)
+    ring.start()
+    said = [problems.get(timeout=30)]
+    for item_id in range(4):
+        if item_id == 3:
+            answers.append(set())
+        ring.see(a_sight(noise(), item_id))
+        ring.tell(a_record(replace(UNKNOWN, item_id=item_id), float(item_id)))
+        said.append(problems.get(timeout=30))
+    ring.stop(30)
+    sentence = f"{tmp_path}: pictures cannot be kept: another program is using it"
+    assert said == [None, None, sentence, sentence, None]
+    assert len(PictureReader(tmp_path).ids()) == 1
+
+
+def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hanging, is_over = threading.Event(), threading.Event()
+    shown: list[bytes] = []
+
+    def show(jpeg: bytes) -> None:
+        shown.append(jpeg)
+        hanging.set()
+        is_over.wait(30)
+
+    ring = PictureRing(PictureSettings(tmp_path), on_picture=show)
+    ring.start()
+    for item_id in range(10):
+        ring.see(a_sight(noise(), item_id))
+        ring.tell(a_record(replace(UNKNOWN, item_id=item_id), float(item_id)))
+        assert hanging.wait(30)
+    stopper = threading.Thread(target=ring.stop, args=(0.0,), daemon=True)
+    stopper.start()
+    stopper.join(30)
+    assert not stopper.is_alive()
+    assert "was not written within" in caplog.text
+    is_over.set()
+    ring.stop(30)
+    assert len(shown) == 5, "one in hand, four that waited; the others are not kept in memory"
 
 
 def test_a_ring_that_is_busy_never_holds_up_the_loop(tmp_path: Path) -> None:
