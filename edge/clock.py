@@ -7,6 +7,7 @@ project reads the operating system's time.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -75,6 +76,21 @@ class ReplayClock:
 
     def wait_until(self, at_s: float) -> None:
         self.advance_to(at_s)
+
+
+class Patience:
+    """`total_s` seconds from now on that several waits share, in turn.
+
+    Each gets half of what is left, so that one that takes all of it leaves something to those after it.
+    """
+
+    def __init__(self, total_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._until_s = now_s() + total_s
+
+    def next_s(self) -> float:
+        """How long the next one may wait, seconds."""
+        return max(0.0, self._until_s - self._now_s()) / 2
 
 
 class RateKeeper:

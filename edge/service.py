@@ -28,6 +28,7 @@ from edge.preprocess import to_input
 from edge.records import LiveIds, Recorder, ReplayedIds
 from edge.running.bin import RunningBin, Steps
 from edge.running.consequences import Consequences, Listener
+from edge.running.farewell import Farewell
 from edge.running.problems import Problems
 from edge.running.scribe import Scribe
 from edge.running.telemetry import Telemetry
@@ -51,7 +52,7 @@ def open_rehearsal(
     `camera` stands in for the configured one; `announce` is told the page's address, if there is a page;
     `observers` see each tick.
     """
-    with ExitStack() as stack:
+    with Farewell() as stack:
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
         parts = load_parts(config)
         telemetry, problems = Telemetry(), Problems()
@@ -76,7 +77,7 @@ def open_bin(
 
     `on_new_model` is called, from any thread, when another model has become the active one or a class was taught.
     """
-    with ExitStack() as stack:
+    with Farewell() as stack:
         parts = with_model_that_starts(config, load_parts)
         core = open_core(stack, parts, clock, on_new_model)
         dispatcher = open_dispatcher(stack, parts, core)
@@ -100,7 +101,7 @@ def open_bin(
         loop = _assemble(stack, parts, camera, consequences, observers, core.telemetry)
         # Started last, so that a camera that is not there is an error before anything can move.
         dispatcher.start()
-        stack.callback(dispatcher.stop)
+        stack.stopping(dispatcher.stop)
         yield RunningBin(loop, [consequences.catch_up, *core.attendants], lambda: core.controls.wants_restart)
 
 

@@ -29,6 +29,7 @@ from edge.publishers.state import BinState, StateReporter
 from edge.running.consequences import Listener, Outcomes
 from edge.running.controls import Controls
 from edge.running.day_budget import DayBudget
+from edge.running.farewell import Farewell
 from edge.running.problems import Problems
 from edge.running.scribe import Scribe, ScribeSettings
 from edge.running.telemetry import Telemetry
@@ -71,7 +72,7 @@ class Core:
         self.problems.report("camera", None if health.fault is None else f"camera {health.fault}: {health.detail}")
 
 
-def open_core(stack: ExitStack, parts: Parts, clock: Clock, on_new_model: Callable[[], None]) -> Core:
+def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callable[[], None]) -> Core:
     """Open and start what the configuration names; `stack` ends it. `on_new_model` asks for a reload.
 
     Raises:
@@ -150,7 +151,7 @@ def _drift_watch(parts: Parts, problems: Problems) -> list[Observer]:
 
 
 def _open_ring(
-    stack: ExitStack, parts: Parts, journal: Journal, outlets: Outlets, budget: DayBudget, problems: Problems
+    stack: Farewell, parts: Parts, journal: Journal, outlets: Outlets, budget: DayBudget, problems: Problems
 ) -> PictureRing | None:
     section, folder = parts.config.pictures, pictures_folder(parts.config)
     if folder is None:
@@ -165,7 +166,7 @@ def _open_ring(
         on_problem=partial(problems.report, "pictures"),
     )
     ring.start()
-    stack.callback(ring.stop)
+    stack.stopping(ring.stop)
     return ring
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from edge.models.signatures import load_trusted_bundle
 from edge.models.store import Role
 from edge.models.trial import TrialWatch, end_badly, read_trial, survive_start
 from edge.records import DecisionRecord
+from edge.running.farewell import Farewell
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def install_latest(config: Config, journal: Journal, on_change: Callable[[], Non
 
 
 def open_installer(
-    stack: ExitStack,
+    stack: Farewell,
     config: Config,
     before: Callable[[], list[Entry]],
     report: Callable[[InstallReport], None],
@@ -88,7 +88,7 @@ def open_installer(
     """What brings a model from the web into the device's store; `stack` ends it."""
     terms = Terms(model_store(config), is_fixed=config.model.bundle is not None)
     installer = RemoteInstaller(terms, before, report, on_change)
-    stack.callback(installer.stop)
+    stack.stopping(installer.stop)
     return installer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -19,6 +18,7 @@ from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from edge.running.consequences import Listener
+from edge.running.farewell import Farewell
 from edge.running.problems import Problems
 
 # Given topic (without the bin's prefix) and payload of a command.
@@ -48,7 +48,7 @@ class Outlets:
             problems.report(name, publisher.problem)
 
 
-def open_outlets(stack: ExitStack, parts: Parts, journal: Journal, on_command: OnCommand) -> Outlets:
+def open_outlets(stack: Farewell, parts: Parts, journal: Journal, on_command: OnCommand) -> Outlets:
     """All that the configuration names, started; `stack` stops them.
 
     `on_command` is given what arrives on the command topics, from the network's thread.
@@ -67,7 +67,7 @@ def open_outlets(stack: ExitStack, parts: Parts, journal: Journal, on_command: O
         publishers["files"] = JsonLinesPublisher(_file_settings(config.files), journal.outbox("files"))
     for publisher in publishers.values():
         publisher.start()
-        stack.callback(publisher.stop)
+        stack.stopping(publisher.stop)
     return Outlets(publishers, mqtt)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
@@ -15,6 +14,7 @@ from edge.errors import MissingLibraryError
 from edge.files.places import state_folder
 from edge.messages import Image, Sight
 from edge.running.consequences import Listener
+from edge.running.farewell import Farewell
 from edge.running.telemetry import Telemetry
 from edge.site import default_site
 from edge.web.access import is_loopback, keep_token
@@ -44,7 +44,7 @@ NOBODY = Onlookers()
 
 
 def open_page(
-    stack: ExitStack,
+    stack: Farewell,
     parts: Parts,
     journal: Decisions,
     telemetry: Telemetry,
@@ -70,7 +70,7 @@ def open_page(
     work = Work(telemetry, sights, journal, pictures, problems, teacher, controls)
     server = new_server(page_settings(section), window_of(parts, work), tally)
     server.start()
-    stack.callback(server.stop)
+    stack.stopping(server.stop)
     announce(server.address)
     listeners = (tally.tell,) if recent is None else (tally.tell, recent.tell)
     return Onlookers((sights.put,), listeners)

@@ -28,5 +28,8 @@ class Publisher(Protocol):
         ...
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Take leave of the sink and end; what it has not acknowledged waits for the next start."""
+        """Take leave of the sink and end; what it has not acknowledged waits for the next start.
+
+        Blocks for at most `timeout_s`.
+        """
         ...

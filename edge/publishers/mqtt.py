@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.clock import Patience
 from edge.errors import ConfigError, MissingInputError, MissingLibraryError, UnavailableError
 from edge.journal import Entry, Outbox
 from edge.publishers.commands import COMMAND_TOPICS
@@ -146,19 +147,20 @@ class MqttPublisher:
         return self._courier.flush(timeout_s)
 
     def stop(self, timeout_s: float = 5.0) -> None:
+        patience = Patience(timeout_s)
         if self._is_connected.is_set():
-            self._courier.flush(timeout_s)
-        self._courier.stop(timeout_s)
+            self._courier.flush(patience.next_s())
+        self._courier.stop(patience.next_s())
         if self._is_connected.is_set():
             # The last will speaks only for connections that break; one that ends well says so itself.
             farewell = self._client.publish(self._topic("availability"), OFFLINE, _QOS, retain=True)
             with contextlib.suppress(RuntimeError, ValueError):  # the broker went away meanwhile: the will speaks
-                farewell.wait_for_publish(timeout_s)
+                farewell.wait_for_publish(patience.next_s())
         self._client.disconnect()
         # paho's own join has no bound, and a hanging broker can hold it for minutes.
         stopper = threading.Thread(target=self._client.loop_stop, name="mqtt-stop", daemon=True)
         stopper.start()
-        stopper.join(timeout_s)
+        stopper.join(patience.next_s())
 
     def send(self, topic: str, payload: str | bytes) -> None:
         """Say `payload` on `<prefix>/<topic>` to whoever listens now; lost when the broker is away."""
@@ -181,6 +183,8 @@ class MqttPublisher:
         while not self._is_connected.wait(_POLL_S):
             if stopping.is_set():
                 return False
+        # Every message has a receipt, and their ids come round: those of earlier ones say nothing of this one.
+        self._receipts = queue.SimpleQueue()
         # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
         message_id = self._client.publish(self._topic("decision"), entry.record, _QOS).mid
         while not stopping.is_set():

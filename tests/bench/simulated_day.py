@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from edge.config import load_config
 from edge.messages import Box, Decision, Frame, Outcome, Phase, Prediction, Presence, Sight
 from edge.records import LiveIds, Recorder
 from edge.running.consequences import Consequences
+from edge.running.farewell import Farewell
 from tests.edge.publishers.broker import Broker, Listener
 
 _MIB = 1 << 20
@@ -95,7 +95,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
     clock, rng = ReplayClock(), np.random.default_rng(1)
     memory: list[float] = []
     seqs: list[int] = []
-    with ExitStack() as stack:
+    with Farewell() as stack:
         parts = load_parts(config)
         core = open_core(stack, parts, clock, on_new_model=lambda: None)
         dispatcher = open_dispatcher(stack, parts, core)
@@ -108,7 +108,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
             on_report=core.outcomes,
         )
         dispatcher.start()
-        stack.callback(dispatcher.stop)
+        stack.stopping(dispatcher.stop)
         outbox = core.journal.outbox("mqtt")
         num_decisions = int(hours * 3600 / every_s)
         began_s = time.perf_counter()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.clock import RateKeeper, ReplayClock, SystemClock
+from edge.clock import Patience, RateKeeper, ReplayClock, SystemClock
 from edge.host.notify import notify
 
 
@@ -15,6 +15,18 @@ def test_a_replayed_clock_moves_only_forward() -> None:
     clock.advance_to(1.0)
     assert clock.now_s() == 2.0
     assert (clock.wall(3.0) - clock.wall(1.0)).total_seconds() == pytest.approx(2)
+
+
+def test_waits_that_share_a_patience_leave_something_to_each_other_and_stay_within_it() -> None:
+    clock = ReplayClock()
+    patience = Patience(4.0, clock.now_s)
+    given_s = []
+    for _ in range(5):
+        given_s.append(patience.next_s())
+        clock.advance_to(clock.now_s() + given_s[-1])
+    assert given_s == [2.0, 1.0, 0.5, 0.25, 0.125]
+    clock.advance_to(5.0)
+    assert patience.next_s() == 0.0
 
 
 def test_the_system_clock_starts_at_nought_and_grows() -> None:

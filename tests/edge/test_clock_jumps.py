@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from edge.clock import ReplayClock
 from edge.config import load_config
 from edge.records import LiveIds, Recorder
 from edge.running.consequences import Consequences
+from edge.running.farewell import Farewell
 from tests.bench.simulated_day import an_item
 
 NUM_EACH = 8
@@ -40,14 +40,14 @@ def test_whatever_the_date_is_each_decision_is_moved_kept_and_numbered(tmp_path:
     chosen += [f"journal.path={tmp_path / 'journal.sqlite'}"]
     config = load_config(None, [*BINS, *chosen], {}, checks=[misfits])
     clock, rng = JumpingClock(), np.random.default_rng(1)
-    with ExitStack() as stack:
+    with Farewell() as stack:
         parts = load_parts(config)
         core = open_core(stack, parts, clock, on_new_model=lambda: None)
         dispatcher = open_dispatcher(stack, parts, core)
         recorder = Recorder(clock, LiveIds(clock), parts.bundle.short_name)
         consequences = Consequences(core.scribe, recorder, dispatcher, core.listeners, on_report=core.outcomes)
         dispatcher.start()
-        stack.callback(dispatcher.stop)
+        stack.stopping(dispatcher.stop)
         # Forward, back before the bin was made, to the kernel's first second, and to today.
         for number, year in enumerate((2026, 2031, 2019, 1970, 2026)):
             clock.date = datetime(year, 1, 1, tzinfo=UTC)

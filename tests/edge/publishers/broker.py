@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import socket
 import subprocess
 import threading
@@ -43,6 +44,11 @@ class Broker:
             if "running" in line:
                 return
         raise AssertionError("mosquitto did not start: " + "".join(told))
+
+    def hang(self) -> None:
+        """SIGSTOP: connections stand, and nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         """SIGKILL: no farewell to clients, nothing saved."""

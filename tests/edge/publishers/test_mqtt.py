@@ -4,6 +4,7 @@ import json
 import logging
 import queue
 import subprocess
+import time
 from collections.abc import Iterator
 from logging.handlers import QueueHandler
 from pathlib import Path
@@ -88,6 +89,36 @@ def test_the_count_of_a_bin_with_signs_that_no_topic_may_hold_arrives(broker: Br
     assert (message.topic, message.payload) == ("sorter/bin-7/bin/glass %231%2F%2B/count", b"1")
     publisher.stop()
     listener.close()
+
+
+def test_what_was_acknowledged_before_is_no_receipt_of_a_decision(broker: Broker, journal: Journal) -> None:
+    """Ids of messages come round after 65,535 of them."""
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+    listener.next("/availability")
+    for message_id in range(1, 1000):
+        publisher._receipts.put(message_id)
+    broker.hang()
+    _decide(journal, publisher, 1)
+
+    assert not publisher.flush(1.0)
+    publisher.stop(0.1)
+
+
+def test_a_broker_that_hangs_is_left_behind_in_time(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+    listener.next("/availability")
+    broker.hang()
+    _decide(journal, publisher, 1)
+
+    began_s = time.monotonic()
+    publisher.stop(3.0)
+    assert time.monotonic() - began_s < 5.0, "each of its four waits was 3 s once"
 
 
 def test_decisions_made_without_a_broker_arrive_in_order_when_it_comes(
