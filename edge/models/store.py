@@ -27,7 +27,7 @@ from pathlib import Path
 
 from edge.bundle import MANIFEST, Bundle
 from edge.classifiers.litert import LiteRTClassifier
-from edge.errors import CheckFailedError, MissingInputError, SorterError, StorageError, TryAgainError
+from edge.errors import BundleError, CheckFailedError, MissingInputError, SorterError, StorageError, TryAgainError
 from edge.models.signatures import SIGNATURE, load_trusted_bundle
 from edge.models.verification import check_golden
 
@@ -79,16 +79,14 @@ class ModelStore:
             StorageError: it cannot be written; TryAgainError: another install is under way.
         """
         offered = load_trusted_bundle(source, self.public_key)
+        # Before the lock: it takes seconds, in which a bin may have to go back to the model before.
+        _check_answers(offered)
         with self._writing(), self._partial() as partial:
             _copy(offered, partial)
             # Read back what was written: a card may lie, and the source may have changed.
             bundle = load_trusted_bundle(partial, self.public_key)
-            wrong = [check.picture for check in check_golden(bundle, LiteRTClassifier(bundle)) if not check.is_passed]
-            if wrong:
-                raise CheckFailedError(
-                    f"{bundle.short_name} answers differently on this machine ({', '.join(wrong)}) and was not "
-                    "installed: another --precision, or pip install -U ai-edge-litert, may help"
-                )
+            if bundle.bundle_id != offered.bundle_id:
+                raise BundleError(f"{source} was changed while it was installed: install it again")
             target = self.folder / bundle.short_name
             if not target.exists():
                 _sync(partial)
@@ -205,6 +203,15 @@ def _give_to_owner(folder: Path) -> None:
     owner = folder.parent.stat()
     for path in (folder, *folder.rglob("*")):
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _check_answers(bundle: Bundle) -> None:
+    wrong = [check.picture for check in check_golden(bundle, LiteRTClassifier(bundle)) if not check.is_passed]
+    if wrong:
+        raise CheckFailedError(
+            f"{bundle.short_name} answers differently on this machine ({', '.join(wrong)}) and was not installed: "
+            "another --precision, or pip install -U ai-edge-litert, may help"
+        )
 
 
 def _is_special(path: Path) -> bool:

@@ -16,9 +16,10 @@ from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, MODEL, load_bundle
 from edge.commands.model import model
-from edge.errors import BundleError, CheckFailedError, MissingInputError, SignatureError
+from edge.errors import BundleError, CheckFailedError, MissingInputError, SignatureError, TryAgainError
 from edge.models.fetch import fetched, pack
 from edge.models.store import ModelStore, Role
+from tests.edge.models.locked import locked
 
 
 @pytest.fixture
@@ -77,6 +78,18 @@ def test_a_model_that_answers_differently_here_is_not_kept(store: ModelStore, ot
     with pytest.raises(CheckFailedError, match="answers differently on this machine"):
         store.install(other)
     assert store.names() == ()
+    store.activate(store.install(DEFAULT_BUNDLE).short_name)
+    with locked(store), pytest.raises(CheckFailedError):  # while it is checked, a bin may go back to its model before
+        store.install(other)
+
+
+def test_of_two_that_change_the_models_at_once_the_second_is_told_to_try_again(store: ModelStore, other: Path) -> None:
+    name = store.install(DEFAULT_BUNDLE).short_name
+    for change in (lambda: store.install(other), lambda: store.activate(name), lambda: store.shadow(name)):
+        with locked(store), pytest.raises(TryAgainError, match="another command is changing the models"):
+            change()
+    assert store.names() == (name,)
+    assert store.path_of(Role.ACTIVE) is None
 
 
 def test_with_a_key_nothing_unsigned_is_kept(tmp_path: Path) -> None:
