@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from edge.host.kernel import hottest_c
 from edge.messages import Phase
 from edge.running.telemetry import Stage
 from edge.web.exposition import CONTENT_TYPE, Exposition
@@ -25,13 +26,20 @@ class MetricsPart:
     """The address of the metrics."""
 
     def __init__(
-        self, window: Window, work: Work, tally: Tally, num_watchers: Callable[[], int], workers: Workers
+        self,
+        window: Window,
+        work: Work,
+        tally: Tally,
+        num_watchers: Callable[[], int],
+        workers: Workers,
+        temperature_c: Callable[[], float | None] = hottest_c,
     ) -> None:
         self._window = window
         self._work = work
         self._tally = tally
         self._num_watchers = num_watchers
         self._workers = workers
+        self._temperature_c = temperature_c
         self._began_s = time.time()
 
     def routes(self) -> list[Route]:
@@ -88,14 +96,6 @@ class MetricsPart:
         page.gauge(
             "process_open_fds", "Open file descriptors.", [((), sum(1 for _ in Path("/proc/self/fd").iterdir()))]
         )
-        temperature_c = _temperature_c()
+        temperature_c = self._temperature_c()
         if temperature_c is not None:
-            page.gauge("sorter_temperature_celsius", "The processor's temperature.", [((), temperature_c)])
-
-
-def _temperature_c() -> float | None:
-    """Of the first thermal zone, which is the processor's on a Raspberry Pi; None where there is none."""
-    try:
-        return int(Path("/sys/class/thermal/thermal_zone0/temp").read_text(encoding="ascii")) / 1000
-    except (OSError, ValueError):
-        return None
+            page.gauge("sorter_temperature_celsius", "The computer's hottest place.", [((), temperature_c)])
