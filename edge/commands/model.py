@@ -1,4 +1,4 @@
-"""`sorter model`: look at bundles, and check them on this machine."""
+"""`sorter model`: install, check, sign and roll back models."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ from edge.listing import some_of
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from edge.config import Config
+    from edge.models.shadow import Disagreement
     from edge.models.verification import GoldenCheck
 
 
 _NEXT = "Next: systemctl reload sorter, or start the bin again."
-_SHADOW_HELP = "Do not activate it yet: let it run beside the active one for N items, then promote it."
+_SHADOW_HELP = (
+    "Do not activate it yet: let it run beside the active one for N items, and promote it if it agrees on half of them."
+)
+# Of a shadow's disagreements.
+_NUM_SHOWN = 10
 
 trial_option = click.option(
     "--trial",
@@ -53,7 +58,7 @@ DIGEST = Digest()
 
 @click.group()
 def model() -> None:
-    """Look at bundles, and check them on this machine."""
+    """Install, check, sign and roll back models."""
 
 
 model.add_command(show)
@@ -229,23 +234,20 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
     """Say which models are installed, which one sorts, and how a trial or a shadow run goes."""
     from edge.assembly.chosen import bundle_path, model_store
     from edge.config import find_config, load_config
-    from edge.models.shadow import read_shadow
+    from edge.models.shadow import read_disagreements, read_shadow
     from edge.models.store import Role
     from edge.models.trial import read_trial
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
     roles = {role.value: path.name for role in Role if (path := store.path_of(role)) is not None}
-    trial, shadow = read_trial(store), read_shadow(store)
+    trial, shadow, disagreements = read_trial(store), read_shadow(store), read_disagreements(store)
     if as_json:
         described = {
             name: found.model_dump(by_alias=True) for name, found in (("trial", trial), ("shadow", shadow)) if found
         }
-        click.echo(
-            json.dumps(
-                {"schema": 1, "runs": str(bundle_path(settings)), "installed": store.names(), **roles, **described}
-            )
-        )
+        told = {"schema": 1, "runs": str(bundle_path(settings)), "installed": store.names(), **roles, **described}
+        click.echo(json.dumps({**told, "disagreements": [one.model_dump() for one in disagreements]}))
         return
     click.echo(f"runs: {bundle_path(settings)}")
     for name in store.names():
@@ -254,6 +256,15 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
         click.echo(f"on trial: {trial.num_items} of {trial.num_wanted} items, {trial.num_unknown} unknown")
     if shadow is not None:
         click.echo(f"shadow: {shadow.num_items} of {shadow.num_wanted} items, {shadow.agreement:.0%} agreed")
+    if disagreements:
+        click.echo(_disagreements(disagreements, "the shadow" if shadow is not None else "the last one in the shadow"))
+
+
+def _disagreements(disagreements: list[Disagreement], who: str) -> str:
+    """The last few of them."""
+    lines = [f"{who} said otherwise of {len(disagreements)} items (`sorter explain NUMBER`; --json has all of them):"]
+    lines += [f"  {one.seq}: sorted as {one.active}, it says {one.shadow}" for one in disagreements[-_NUM_SHOWN:]]
+    return "\n".join(lines)
 
 
 def _activate(settings: Config, name: str, num_trial: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Literal
 
@@ -53,6 +53,17 @@ class Shadow(BaseModel):
         return self.model_copy(update={"num_items": self.num_items + 1, "num_agreed": self.num_agreed + has_agreed})
 
 
+class Disagreement(BaseModel):
+    """One line of disagreements.jsonl: an item, and what the `active` model and the one in the `shadow` said it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int
+    id: str
+    active: str
+    shadow: str
+
+
 def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
     """Let the installed model `name` run beside the active one for `num_wanted` items."""
     replace_file(store.folder / SHADOW, Shadow(model=name, num_wanted=num_wanted).model_dump_json(by_alias=True))
@@ -69,6 +80,19 @@ def read_shadow(store: ModelStore) -> Shadow | None:
         return None
     is_running = candidate is not None and candidate.name == shadow.model and candidate != store.path_of(Role.ACTIVE)
     return shadow if is_running else None
+
+
+def read_disagreements(store: ModelStore) -> list[Disagreement]:
+    """Where the model in the shadow said otherwise, oldest first; that of the last run when none is under way."""
+    try:
+        lines = (store.folder / DISAGREEMENTS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        with suppress(ValidationError):  # torn by a power cut
+            found.append(Disagreement.model_validate_json(line))
+    return found
 
 
 def promote(store: ModelStore, name: str, num_wanted: int, before: Sequence[Entry]) -> None:
@@ -143,17 +167,18 @@ class ShadowWatch:
             self._end(shadow)
 
     def _note(self, record: DecisionRecord, label: str) -> None:
-        line = {"id": record.id, "active": record.decision.label, "shadow": label}
+        noted = Disagreement(seq=record.seq, id=record.id, active=record.decision.label or "", shadow=label)
         with (self._store.folder / DISAGREEMENTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(noted.model_dump_json() + "\n")
 
     def _end(self, shadow: Shadow) -> None:
         if shadow.agreement < MIN_AGREEMENT:
             self._store.shadow(None)
             self._shadow = None
             log.warning(
-                "%s agreed on %d of %d items only and is not promoted (see %s): `sorter model activate` if you want it",
-                shadow.model, shadow.num_agreed, shadow.num_items, self._store.folder / DISAGREEMENTS,
+                "%s agreed on %d of %d items only and is not promoted (`sorter model status` shows where not): "
+                "`sorter model activate %s` if you want it",
+                shadow.model, shadow.num_agreed, shadow.num_items, shadow.model,
             )  # fmt: skip
             return
         promote(self._store, shadow.model, shadow.num_wanted, self._recent())

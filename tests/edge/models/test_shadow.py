@@ -10,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
+from edge.commands.model import model
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Box, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
-from edge.models.shadow import DISAGREEMENTS, ShadowWatch, begin_shadow, read_shadow
+from edge.models.shadow import DISAGREEMENTS, ShadowWatch, begin_shadow, read_disagreements, read_shadow
 from edge.models.store import ModelStore, Role
 from edge.models.trial import MIN_BASELINE, read_trial
 from edge.preprocess import load_picture, to_input
@@ -110,9 +112,36 @@ def test_one_that_agrees_is_promoted_after_its_items(store: ModelStore) -> None:
 def test_disagreements_are_kept_and_too_many_keep_it_from_promotion(store: ModelStore) -> None:
     assert run(store, [LABEL, "something else", "something else", "something else"]) == 0
     assert store.path_of(Role.ACTIVE) is None
-    lines = [json.loads(line) for line in (store.folder / DISAGREEMENTS).read_text().splitlines()]
-    assert [line["shadow"] for line in lines] == [LABEL] * 3
-    assert {line["active"] for line in lines} == {"something else"}
+    found = read_disagreements(store)
+    assert [(one.seq, one.active, one.shadow) for one in found] == [(seq, "something else", LABEL) for seq in (2, 3, 4)]
+    assert [one.id for one in found] == [a_record(seq).id for seq in (2, 3, 4)]
+
+
+def test_a_line_that_a_power_cut_has_torn_is_passed_over(store: ModelStore) -> None:
+    assert read_disagreements(store) == []
+    run(store, ["something else"] * 3)
+    path = store.folder / DISAGREEMENTS
+    path.write_text(path.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+    assert [one.seq for one in read_disagreements(store)] == [1, 2]
+
+
+def test_status_shows_where_the_shadow_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    store = ModelStore(tmp_path / "models")
+    store.install(DEFAULT_BUNDLE)
+    begin_shadow(store, BUNDLE.short_name, 12)
+    watch = ShadowWatch(store, CLASSIFIER, at_once, list, lambda: None)
+    for number in range(1, 13):
+        if number == 12:
+            ongoing = CliRunner().invoke(model, ["status"]).output
+        watch.saw(sight(number))
+        watch.tell(decided(number, "sock"))
+    over = CliRunner().invoke(model, ["status"]).output
+    assert "the shadow said otherwise of 11 items" in ongoing
+    assert "the last one in the shadow said otherwise of 12 items" in over
+    assert over.splitlines()[-10:] == [f"  {seq}: sorted as sock, it says {LABEL}" for seq in range(3, 13)]
+    told = json.loads(CliRunner().invoke(model, ["status", "--json"]).output)
+    assert [one["seq"] for one in told["disagreements"]] == list(range(1, 13))
 
 
 def test_what_was_not_classified_is_not_compared(store: ModelStore) -> None:
