@@ -47,7 +47,10 @@ class CheckFailedError(SorterError):
 
 
 class UsageError(SorterError, ValueError):
-    """The arguments of a command do not fit together."""
+    """The arguments of a command do not fit together.
+
+    A service is not started again after it, so nothing that a running bin meets may end it with this.
+    """
 
     exit_code = 2
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.assembly.misfits import misfits
-from edge.assembly.models import with_model_that_starts
+from edge.assembly.models import ModelWatch, install_latest, with_model_that_starts
 from edge.assembly.parts import classifier_at, load_parts
 from edge.bundle import DEFAULT_BUNDLE, MODEL, Bundle, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.taught import Blend, Known, SiteHead, TaughtClassifier, encode_head
+from edge.clock import ReplayClock
 from edge.config import load_config
-from edge.errors import SorterError
-from edge.models.store import ModelStore
-from edge.models.trial import begin_trial
+from edge.errors import MissingInputError, SorterError, TryAgainError
+from edge.journal import IN_MEMORY, Journal
+from edge.messages import Frame, Phase, Presence, Sight
+from edge.models.shadow import begin_shadow, read_shadow
+from edge.models.store import ModelStore, Role
+from edge.models.trial import MIN_BASELINE, begin_trial, read_trial
+from edge.preprocess import load_picture, to_input
 from edge.site import part_name
 from tests.edge.accelerator import compiled_bundle
+from tests.edge.models.locked import locked
+from tests.edge.records import a_record, fill
 
 BINS = [
     'bins.recycling={labels=["cardboard", "glass", "metal", "paper", "plastic"]}',
@@ -65,6 +74,57 @@ def test_without_a_trial_it_is_a_mistake_that_is_named(store: ModelStore, spoil:
     spoil(store.folder / "old@1")
     with pytest.raises(SorterError):
         load_config(None, BINS, {}, checks=[misfits])
+
+
+def at_once(task: Callable[[], object]) -> None:
+    task()
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    """What the bin decided before, enough to hold a new model against."""
+    with closing(Journal(IN_MEMORY, ReplayClock())) as journal:
+        fill(journal, MIN_BASELINE)
+        yield journal
+
+
+def test_the_model_in_the_shadow_is_watched_and_promoted(store: ModelStore, journal: Journal) -> None:
+    begin_shadow(store, "new@2", 1)
+    reloads: list[str] = []
+    config = load_config(None, BINS, {})
+    watch = ModelWatch(config, journal, at_once, lambda: reloads.append("now"))
+    classifier = classifier_at(config, load_bundle(store.folder / "new@2"))
+    picture = load_picture(DEFAULT_BUNDLE / load_bundle(DEFAULT_BUNDLE).manifest.golden[0].picture)
+    answer = classifier.classify(to_input(picture, classifier.input_spec, None, 1))
+    for see in watch.observers:
+        see(Sight(Frame(0, 0.0, picture), Presence(Phase.SETTLED), 1, None, answer, num_turns=1))
+    decision = replace(a_record(1).decision, label=classifier.labels[int(answer.scores.argmax())])
+    for tell in watch.listeners:
+        tell(replace(a_record(1), decision=decision))
+    assert reloads == ["now"]
+    assert store.path_of(Role.ACTIVE) == store.folder / "new@2"
+
+
+def test_a_model_that_is_asked_for_while_another_command_writes_stays_in_the_shadow(
+    store: ModelStore, journal: Journal
+) -> None:
+    begin_shadow(store, "new@2", 50)
+    reloads: list[str] = []
+    config = load_config(None, BINS, {})
+    with locked(store), pytest.raises(TryAgainError):
+        install_latest(config, journal, lambda: reloads.append("now"))
+    assert (reloads, store.path_of(Role.ACTIVE)) == ([], store.folder / "old@1")
+    assert read_shadow(store) is not None
+
+    install_latest(config, journal, lambda: reloads.append("now"))
+    assert (reloads, store.path_of(Role.ACTIVE)) == (["now"], store.folder / "new@2")
+    assert read_shadow(store) is None
+    trial = read_trial(store)
+    assert trial is not None
+    assert trial.num_wanted == 50
+    assert trial.baseline is not None
+    with pytest.raises(MissingInputError, match="none runs in the shadow"):
+        install_latest(config, journal, lambda: None)
 
 
 def taught_site(folder: Path, bundle: Bundle) -> Path:
