@@ -19,6 +19,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from edge.class_names import class_name
 from edge.errors import BundleError, MissingInputError, StorageError
 from edge.messages import InputSpec
 
@@ -31,7 +32,7 @@ DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 
 Precision = Literal["int8", "float16", "float32", "dynamic"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Label = Annotated[str, AfterValidator(class_name)]
 
 
 def _inside(name: str) -> str:

@@ -1,6 +1,6 @@
 """The data folder: one subfolder of pictures for each class, and an optional `groups.csv` beside them.
 
-<class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored
+<class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored; see `edge.class_names`
 groups.csv      path,label,group,split: `path` relative to the folder, `label` the subfolder's name; pictures of one
                 `group` show the same object (empty: a group of its own); `split` is train, val or test in every
                 line, or in none. It lists every picture that can be read, so that none slips between the splits unseen.
@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from edge.errors import DatasetError, MissingInputError, PictureError
+from edge.class_names import class_name
+from edge.errors import DatasetError, MissingInputError, PictureError, UsageError
 from edge.files.picture_headers import examine
 from edge.listing import some_of
 from edge.preprocess import Image, load_picture
@@ -30,7 +31,6 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 # What telephones and better cameras keep, and OpenCV does not read.
 _FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"})
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
-_MAX_CLASS_NAME = 100
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
 
 
@@ -65,35 +65,33 @@ class Dataset:
         return self.root / row.path
 
 
-def is_class_name(label: str) -> bool:
-    """Whether `label` can be a class and the name of its folder: printable, no path, nothing hidden."""
-    is_plain = label.isprintable() and label == label.strip() and not {"/", "\\"} & set(label)
-    return is_plain and 0 < len(label) <= _MAX_CLASS_NAME and not label.startswith((".", "-"))
-
-
 def scan(root: Path) -> Dataset:
     """The classes and pictures of a data folder, without opening one but those that a `groups.csv` does not list.
 
     Raises:
         MissingInputError: there is no such folder.
-        DatasetError: no classes, a class without pictures, or a `groups.csv` that contradicts the folders.
+        DatasetError: no classes, a class without pictures or with a name that cannot be one, or a `groups.csv` that
+            contradicts the folders.
     """
     if not root.is_dir():
         raise MissingInputError(f"no data folder at {root}: expected a folder with one subfolder of pictures a class")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DatasetError(f"{root} has no classes: expected one subfolder of pictures a class, found none")
-    pictures = {folder.name: _pictures(folder) for folder in folders}
+    pictures = {folder: _pictures(folder) for folder in folders}
     unread = [path for folder in folders for path in folder.iterdir() if path.suffix.lower() in _FOREIGN_SUFFIXES]
-    if empty := [label for label, names in pictures.items() if not names]:
+    if empty := [folder.name for folder, names in pictures.items() if not names]:
         raise DatasetError(
             f"{root}: no pictures in class {', '.join(empty)}: expected {' '.join(sorted(PICTURE_SUFFIXES))};"
             f" add some or remove the folder{_about(unread)}"
         )
     if unread:
         _log.warning("%s: left out%s", root, _about(unread))
-    rows = [SplitRow(f"{label}/{name}", label, "", "") for label, names in pictures.items() for name in names]
-    dataset = Dataset(root, tuple(pictures), tuple(sorted(rows, key=lambda row: row.path)))
+    label_of = {folder: _class_of(folder) for folder in folders}
+    rows = [
+        SplitRow(f"{folder.name}/{name}", label_of[folder], "", "") for folder in folders for name in pictures[folder]
+    ]
+    dataset = Dataset(root, tuple(dict.fromkeys(label_of.values())), tuple(sorted(rows, key=lambda row: row.path)))
     return _with_groups(dataset, root / GROUPS_FILE) if (root / GROUPS_FILE).exists() else dataset
 
 
@@ -131,6 +129,13 @@ def _about(unread: Sequence[Path]) -> str:
     return f": {len(unread)} {kinds} cannot be read; save them as JPEG (`heif-convert`, or a telephone's own setting)"
 
 
+def _class_of(folder: Path) -> str:
+    try:
+        return class_name(folder.name)
+    except UsageError as error:
+        raise DatasetError(f"{folder.parent}: {error}; rename the folder") from None
+
+
 def _pictures(folder: Path) -> list[str]:
     return sorted(
         path.name
@@ -142,13 +147,13 @@ def _pictures(folder: Path) -> list[str]:
 def _with_groups(dataset: Dataset, path: Path) -> Dataset:
     """The pictures with group and split as the file gives them; it need not list what cannot be read."""
     listed = _read_groups(path)
-    found = {row.path for row in dataset.rows}
-    if missing := sorted(set(listed) - found):
+    label_of = {row.path: row.label for row in dataset.rows}
+    if missing := sorted(set(listed) - set(label_of)):
         raise DatasetError(
             f"{path} lists {len(missing)} pictures that are not there, such as {missing[0]}: put them back, or remove"
             " their lines"
         )
-    unlisted = sorted(found - set(listed))
+    unlisted = sorted(set(label_of) - set(listed))
     left_out: list[LeftOut] = []
     for name in unlisted:
         if (problem := why_unreadable(dataset.root / name)) is None:
@@ -157,7 +162,8 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
             )
         left_out.append(LeftOut(name, problem))
     _check_groups(listed.values(), path)
-    return replace(dataset, rows=tuple(sorted(listed.values(), key=lambda row: row.path)), left_out=tuple(left_out))
+    rows = [replace(listed[name], label=label_of[name]) for name in sorted(listed)]
+    return replace(dataset, rows=tuple(rows), left_out=tuple(left_out))
 
 
 def _read_groups(path: Path) -> dict[str, SplitRow]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from calibration.teaching.examples import Example, count, encode_examples, from_jpeg
 from calibration.teaching.fitting import fit_head, network_scores
 from edge.bundle import Bundle
+from edge.class_names import class_name
 from edge.classifiers.light import PLAIN_LIGHT, Light, light_of
 from edge.classifiers.taught import (
     LEADS_MEANS_BY,
@@ -41,7 +41,6 @@ MIN_GROUND_TOLD = 0.97
 # Cosines of features: of one thing under other light 0.94 to 0.98, of any two things of other classes at most 0.84.
 SAME_THING = 0.92
 
-_MAX_LABEL = 100
 _SMALLEST = 1e-4
 
 # The examples as the network sees them with a light undone.
@@ -190,21 +189,16 @@ def _known_to(bundle: Bundle, embedding_size: int) -> Known:
 
 
 def checked_label(label: str, labels: Sequence[str]) -> str:
-    """The label in its plain form, fit for a folder name and a line of a table; `labels` are those known already.
+    """The class of that name, where `labels` are those known already.
 
     Raises:
-        UsageError: it is empty, too long, has odd characters, or differs from a known one by case alone.
+        UsageError: it cannot be one, or is new and differs from a known one by case alone.
     """
-    plain = unicodedata.normalize("NFC", label).strip()
-    if not plain or len(plain) > _MAX_LABEL:
-        raise UsageError(f"expected a name of 1 to {_MAX_LABEL} characters for the class, found {len(plain)}")
-    odd = [char for char in plain if not (char.isalnum() or char in " _-.+&'()")] or [plain[0]] * (plain[0] in ".-")
-    if odd:
-        raise UsageError(f"{label!r} has {odd[0]!r} in it: expected letters, digits, spaces and _ - . + & ' ( )")
-    alike = [known for known in labels if known.casefold() == plain.casefold() and known != plain]
-    if alike:
-        raise UsageError(f"there is a class {alike[0]!r} already, found {plain!r}: write it the same way")
-    return plain
+    name = class_name(label)
+    alike = [known for known in labels if known.casefold() == name.casefold()]
+    if alike and name not in alike:
+        raise UsageError(f"there is a class {alike[0]!r} already, found {name!r}: write it the same way")
+    return name
 
 
 def _newest(examples: Sequence[Example]) -> tuple[Example, ...]:

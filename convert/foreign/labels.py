@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from edge.errors import InvalidDataError, MissingInputError
+from edge.class_names import class_name
+from edge.errors import InvalidDataError, MissingInputError, UsageError
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -14,7 +15,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
     Raises:
         MissingInputError: there is no such file.
-        InvalidDataError: it is not text, or has fewer than two lines.
+        InvalidDataError: it is not text, has fewer than two lines, or one that cannot be the name of a class.
     """
     if not path.is_file():
         raise MissingInputError(f"no label file at {path}: expected one class a line, in the order of the output")
@@ -42,7 +43,10 @@ def parse_labels(text: str, origin: Path) -> tuple[str, ...]:
     numbered = [re.fullmatch(r"(\d+)[\s,:]+(.+)", line) for line in lines]
     if all(match and int(match[1]) == index for index, match in enumerate(numbered)):
         lines = [match[2] for match in numbered if match]
-    return tuple(_distinct(lines))
+    try:
+        return tuple(_distinct([class_name(line) for line in lines]))
+    except UsageError as error:
+        raise InvalidDataError(f"{origin}: {error}") from None
 
 
 def _distinct(labels: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from edge.bundle import Label
 from edge.config.actuators import (
     ActuatorSection,
     CarouselSection,
@@ -69,7 +70,7 @@ class ModelSection(Section):
 class BinSection(Section):
     """One bin: the labels that go into it, what opens it, and what says that it did."""
 
-    labels: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
     takes_unknown: bool = False
     actuator: ActuatorSection = LogActuatorSection()
     confirm: ConfirmSection | None = None

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from edge.data_folder import is_class_name
-from edge.errors import InvalidDataError, MissingInputError, UsageError
+from edge.class_names import class_name
+from edge.errors import InvalidDataError, MissingInputError
 from edge.files.database import Database
 from edge.journal.entries import ALL, Entry, Filter, count_since, counts, decisions, find, remembered
 from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
@@ -112,8 +112,7 @@ def write_correction(database: Database, id_or_seq: str, label: str | None) -> E
         UsageError: `label` cannot be the name of a class, which is also the name of a folder.
         MissingInputError: the journal does not hold this decision, or not any more.
     """
-    if label is not None and not is_class_name(label):
-        raise UsageError(f"{label!r} cannot be a class: expected a plain name, such as glass or drink can")
+    label = None if label is None else class_name(label)
     found = find(database, id_or_seq)
     if found is None:
         raise MissingInputError(f"{database.path}: no decision {id_or_seq}; it may have made room for newer ones")

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.bundle import Label
 from edge.errors import PictureError
 from edge.files.pictures import is_sure
 from edge.journal import Entry
@@ -26,9 +27,6 @@ from edge.web.workers import Workers
 
 # Of the newest pictures; more than one sits down to label at a time.
 _MAX_SHOWN = 600
-
-# A label becomes a folder's name.
-NewLabel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,62}$")]
 
 
 class Why(StrEnum):
@@ -49,7 +47,7 @@ class LabelForm(BaseModel):
     ids: tuple[Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,40}$")], ...] = Field(
         min_length=1, max_length=500
     )
-    label: NewLabel | None
+    label: Label | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edge.bundle import Label
 from edge.errors import SorterError
 from edge.messages import Image
 from edge.preprocess import crop, square_around
 from edge.web.bodies import read_form
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
-from edge.web.review import NewLabel
 from edge.web.window import SightSlot, Teacher
 from edge.web.workers import Workers
 
@@ -30,7 +30,7 @@ class TeachForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    label: NewLabel
+    label: Label
 
 
 class TeachPart:

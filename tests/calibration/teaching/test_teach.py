@@ -262,7 +262,7 @@ def test_items_before_the_camera_are_counted_and_learned(tmp_path: Path) -> None
         (("--again",), DatasetError, "nothing was taught"),
         (("--forget", "spray"), UsageError, "was not taught here"),
         (("spray", "--images", "/nowhere"), MissingInputError, "nothing there"),
-        (("a/b", "--images", "/nowhere"), UsageError, "letters, digits"),
+        (("a/b", "--images", "/nowhere"), UsageError, "cannot be the name of a class"),
         (("Glass", "--images", "/nowhere"), UsageError, "write it the same way"),
     ],
 )

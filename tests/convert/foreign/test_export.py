@@ -14,6 +14,7 @@ import tensorflow as tf
 from convert.bundle.draft import Draft
 from convert.bundle.writer import write_bundle
 from convert.foreign.export import ForeignSettings, _normalization, _representative, draft_foreign
+from convert.foreign.labels import read_labels
 from convert.proof.golden import golden_pictures
 from convert.tflite.anatomy import read_anatomy
 from convert.tflite.rescaling import BYTES, Normalization
@@ -119,6 +120,12 @@ def test_a_saved_model_answers_as_before(foreign_keras: keras.Model, labels: Pat
     for name, found in scores(draft_foreign(tmp_path / "saved", settings), tmp_path / "bundle").items():
         picture = golden_pictures(InputSpec(24, 40))[name]
         assert found == pytest.approx(wanted(foreign_keras, picture), abs=1e-4)
+
+
+def test_a_label_that_cannot_be_a_class_is_named(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("can\nCD/DVD\n")
+    with pytest.raises(InvalidDataError, match=r"labels\.txt: 'CD/DVD' cannot be the name of a class"):
+        read_labels(tmp_path / "labels.txt")
 
 
 def test_an_operator_that_tflite_lacks_is_named(labels: Path, tmp_path: Path) -> None:

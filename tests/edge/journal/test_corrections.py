@@ -62,6 +62,6 @@ def test_a_person_corrects_while_the_bin_has_it_open(journal: Journal, path: Pat
 @pytest.mark.parametrize("label", ["../../evil", "a/b", "two\nlines", "", ".hidden"])
 def test_a_correction_names_a_class_and_nothing_else(journal: Journal, label: str) -> None:
     journal.append(a_record(1))
-    with pytest.raises(UsageError, match="cannot be a class"):
+    with pytest.raises(UsageError, match="cannot be the name of a class"):
         journal.correct("1", label)
     assert not journal.decisions()[0].is_wrong

@@ -6,6 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from edge.data_folder import scan
 from edge.messages import Outcome
 from edge.web.review import Why
@@ -29,6 +31,17 @@ def test_a_label_holds_for_the_whole_fold_and_is_in_the_journal(standing: Standi
     assert [entry.corrected for entry in standing.journal.decisions()] == ["glass", "glass"]
     (fold,) = visitor.ask("/api/review").told["folds"]
     assert (fold["why"], fold["label"], len(fold["ids"])) == (Why.LABELLED, "glass", 2)
+
+
+@pytest.mark.parametrize("label", ["Restmüll", "plástico", "Pappe & Karton", "glass #2"])
+def test_whatever_a_class_is_called_it_can_be_labelled_and_exported(
+    standing: StandingBin, visitor: Visitor, tmp_path: Path, label: str
+) -> None:
+    record = standing.decide(Outcome.UNKNOWN, seed=2)
+    assert visitor.send("/api/review/label", {"ids": [record.id], "label": label}).status == 204
+    with zipfile.ZipFile(io.BytesIO(visitor.ask("/api/export.zip").body)) as archive:
+        archive.extractall(tmp_path)
+    assert scan(tmp_path).labels == (label,)
 
 
 def test_a_correction_shows_beside_the_decision(standing: StandingBin, visitor: Visitor) -> None:
@@ -78,6 +91,6 @@ def test_the_export_is_a_data_folder_with_alike_pictures_in_one_group(
 
 def test_a_label_that_would_be_a_path_is_refused(standing: StandingBin, visitor: Visitor) -> None:
     record = standing.decide()
-    for label in ("../../etc", "a/b", "", ".hidden", "x" * 100, "a\0b"):
+    for label in ("../../etc", "a/b", "", ".hidden", "x" * 201, "a\0b"):
         assert visitor.send("/api/review/label", {"ids": [record.id], "label": label}).status == 400
     assert standing.journal.decisions()[0].corrected is None
