@@ -10,10 +10,11 @@ import numpy as np
 
 from calibration.overview import STEPS, step_of, step_title, what_is_stale
 from calibration.scores.pictures import Measured
-from calibration.scores.thresholds import NEVER, Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
+from calibration.scores.thresholds import Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
 from calibration.teaching.examples import decode_examples, from_jpeg
 from edge.assembly.parts import Parts
 from edge.confidence import calibration_error, reliability
+from edge.deciding.rules import threshold_text
 from edge.drift import Fingerprint
 from edge.messages import Image
 from edge.preprocess import load_picture
@@ -154,8 +155,15 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
     rows, bars = [], []
     for label, found in step.classes.items():
         low, high = Tally(found.num_accepted, found.num_accepted, found.num_right, found.num_items).interval
-        least = "never accepted" if found.min_confidence >= NEVER else f"{found.min_confidence:.2f}"
-        rows.append((label, least, str(found.num_accepted), str(found.num_right), f"{low:.0%} to {high:.0%}"))
+        rows.append(
+            (
+                label,
+                threshold_text(found.min_confidence),
+                str(found.num_accepted),
+                str(found.num_right),
+                f"{low:.0%} to {high:.0%}",
+            )
+        )
         if found.num_accepted:
             bars.append(Bar(label, found.num_right / found.num_accepted, low, high, f"of {found.num_accepted}"))
     total = sum(found.num_accepted for found in step.classes.values())

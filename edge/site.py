@@ -32,7 +32,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge.bundle import Bundle, Digest, Label
-from edge.deciding.rules import ClassThresholds, Share
+from edge.deciding.rules import NEVER, ClassThresholds, Share, Threshold
 from edge.drift import Fingerprint
 from edge.errors import InvalidDataError, MissingInputError
 from edge.files.places import state_folder
@@ -130,7 +130,8 @@ class ClassStep(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_confidence: Share
+    # Sites that were calibrated before there was NEVER have 1 for it.
+    min_confidence: Annotated[Threshold, AfterValidator(lambda found: NEVER if found >= 1 else found)]
     min_margin: Share = 0.0
     num_accepted: Count = 0
     num_right: Count = 0

@@ -11,15 +11,17 @@ from pydantic import JsonValue
 from calibration.scores.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.scores.reviewed import pictures_of, read_review
 from calibration.scores.temperature import FittedTemperature, as_logits, fit_temperature
-from calibration.scores.thresholds import NEVER, FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
+from calibration.scores.thresholds import FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
 from calibration.talk import Desk
 from calibration.teaching.lessons import learn
 from calibration.teaching.teach import Teaching
 from edge.assembly.parts import Parts, open_head
 from edge.assembly.places import journal_path, pictures_folder
 from edge.data_folder import scan
+from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
+from edge.items.smoothing import Method
 from edge.messages import Box, Image
 from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
 
@@ -94,6 +96,11 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     _tell_thresholds_without_pictures(desk, labels, fitted, before)
     curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
     _tell_choice(desk, curve)
+    if desk.config.smoothing.method is Method.VOTE:
+        desk.talk.say(
+            'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure'
+            " as its frames agree, which is something else."
+        )
     kept = _kept(measured)
     found = {
         label: _class_step(least, counts)
@@ -260,10 +267,10 @@ def _tell_thresholds_without_pictures(
         if counts.num_pictures:
             continue
         if (found := _least(before.get(label))) is not None:
-            stays = f"its threshold stays {found:.2f}, as it was found before"
+            stays = f"its threshold stays {threshold_text(found)}, as it was found before"
         else:
             least = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
-            stays = f"it has no threshold from here, and goes by the configuration's {least:.2f}"
+            stays = f"it has no threshold from here, and goes by the configuration's {threshold_text(least)}"
         desk.talk.say(f"No picture was answered as {label}: {stays}.")
 
 
@@ -278,7 +285,7 @@ def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:
 def _threshold_text(least: float, counts: Tally) -> str:
     if not counts.num_pictures:
         return f"{'-':>9}"
-    return f"{'never':>9}" if least >= NEVER else f"{least:9.2f}"
+    return f"{threshold_text(least):>9}"
 
 
 def _counts_text(counts: Tally) -> str:

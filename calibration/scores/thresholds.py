@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.confidence import prediction_interval
+from edge.deciding.rules import NEVER
 
 Scores = NDArray[np.float32]
 Indices = NDArray[np.intp]
@@ -16,8 +17,8 @@ Floats = NDArray[np.float64]
 
 # Scores are themselves estimates of how often they are right: worth as much as this many pictures.
 _PRIOR_PICTURES = 10.0
-# Smoothing keeps every score below it: a class with this threshold is never accepted.
-NEVER = 1.0
+# As sure as a threshold may be: beyond it comes NEVER.
+_SUREST = 0.999
 
 # From the pictures answered as one class, the surest first: their confidences (N,), their true classes (N,) and the
 # answer, to the lowest confidence that is accepted.
@@ -168,4 +169,4 @@ def _lowest_of_class(pictures: Labelled, wish: Wish, index: int) -> float:
 def _last(confidences: Floats, is_enough: NDArray[np.bool_]) -> float:
     """The confidence of the last picture up to which it is enough, rounded down to three digits."""
     enough = np.flatnonzero(is_enough)
-    return float(np.floor(confidences[enough[-1]] * 1000) / 1000) if len(enough) else NEVER
+    return min(_SUREST, float(np.floor(confidences[enough[-1]] * 1000) / 1000)) if len(enough) else NEVER

@@ -76,9 +76,12 @@ def _movement(entry: Entry, record: Mapping[str, Any]) -> str:
 
 
 def _conditions(record: Mapping[str, Any], trace: Mapping[str, Any]) -> Iterator[str]:
+    from edge.deciding.rules import threshold_text
+
     rule = trace["rule"]
+    confidence = threshold_text(rule["min_confidence"])
     yield (
-        f"  rule      {rule['kind']}: confidence {rule['min_confidence']:.2f}, lead {rule['min_margin']:.2f},"
+        f"  rule      {rule['kind']}: confidence {confidence}, lead {rule['min_margin']:.2f},"
         f" {rule['min_frames']} to {rule['max_frames']} frames, {rule['deadline_s']:g} s"
     )
     settled = "never settled" if record["settled_s"] is None else f"settled {record['settled_s']:.2f} s"

@@ -16,6 +16,9 @@ from edge.listing import some_of
 from edge.messages import Outcome, Reach
 
 Share = Annotated[float, Ge(0), Le(1)]
+# A class with this threshold is never accepted. Not 1, which scores do reach: all votes, or a softmax as good as sure.
+NEVER = 2.0
+Threshold = Annotated[float, Ge(0), Le(NEVER)]
 Costs = Mapping[str, Mapping[str, float]]
 
 # Bounds and scores are computed in different ways: what differs by rounding alone must not end the wait.
@@ -45,10 +48,15 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClassThresholds:
-    """What one class must reach instead of the common thresholds."""
+    """What one class must reach instead of the common thresholds; a `min_confidence` above 1 is never reached."""
 
-    min_confidence: Share
+    min_confidence: Threshold
     min_margin: Share = 0.0
+
+
+def threshold_text(min_confidence: float) -> str:
+    """A threshold as a person reads it."""
+    return "never" if min_confidence > 1 else f"{min_confidence:.2f}"
 
 
 class ThresholdRule:
@@ -66,7 +74,9 @@ class ThresholdRule:
         label, wanted = self._labels[index], self._thresholds[index]
         runner_up, winner = map(float, np.sort(scores)[-2:])
         doubt = None
-        if winner < wanted.min_confidence:
+        if wanted.min_confidence > 1:
+            doubt = f"{label} is never accepted here"
+        elif winner < wanted.min_confidence:
             doubt = f"{label} has {winner:.2f}, {wanted.min_confidence:.2f} needed"
         elif winner - runner_up < wanted.min_margin:
             doubt = f"{label} leads by {winner - runner_up:.2f}, {wanted.min_margin:.2f} needed"

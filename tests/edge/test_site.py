@@ -75,6 +75,15 @@ def test_the_threshold_of_a_class_that_is_not_known_here_is_left_out(tmp_path: P
     assert set(load_site(write(tmp_path, text), bundle).thresholds) == {"metal"}
 
 
+def test_a_class_that_no_threshold_was_found_for_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+    """Sites say so by 2; those from before by 1, which scores may reach."""
+    text = measured_with(bundle.bundle_id)
+    for label, least in (("glass", "2.0"), ("paper", "1.0")):
+        text += f"[thresholds.classes.{label}]\nmin_confidence = {least}\n"
+    thresholds = load_site(write(tmp_path, text), bundle).thresholds
+    assert {label: own.min_confidence for label, own in thresholds.items()} == {"metal": 0.7, "glass": 2, "paper": 2}
+
+
 def test_another_bundle_keeps_what_holds_and_says_what_to_do_again(tmp_path: Path, bundle: Bundle) -> None:
     site = load_site(write(tmp_path, measured_with(OTHER)), bundle)
     assert site.region == Region(0.1, 0.0, 0.9, 1.0)

@@ -122,6 +122,15 @@ def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: P
     assert after.classes["spray"] != before.classes["spray"]
 
 
+def test_a_bin_that_votes_is_told_that_its_scores_are_no_votes(tmp_path: Path, photos: Path, site: Path) -> None:
+    config = tmp_path / "sorter.toml"
+    config.write_text('schema = 1\n[smoothing]\nmethod = "vote"\n')
+    assert (
+        "as sure as its frames agree" in run("thresholds", photos, "--crops", "--site", site, "--config", config).output
+    )
+    assert "as sure as its frames agree" not in run("thresholds", photos, "--crops", "--site", site).output
+
+
 def test_thresholds_of_another_model_do_not_stay(tmp_path: Path, photos: Path, site: Path) -> None:
     run("thresholds", photos, "--crops", "--site", site)
     SiteFolder(site).change(

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from calibration.scores.thresholds import (
-    NEVER,
     Labelled,
     Tally,
     accepted,
@@ -16,6 +15,7 @@ from calibration.scores.thresholds import (
     precision_wish,
     tally,
 )
+from edge.deciding.rules import NEVER
 
 
 def honest(num_pictures: int, seed: int) -> Labelled:
@@ -57,6 +57,18 @@ def test_a_class_that_is_never_good_enough_is_never_accepted() -> None:
     assert fitted.overall == Tally(20, 0, 0, 0)
     assert fitted.overall.precision is None
     assert fitted.overall.interval == (0.0, 1.0)
+
+
+def test_even_a_saturated_score_does_not_reach_never() -> None:
+    """Scores of exactly 1 are what a sure softmax gives in single precision."""
+    sure = np.tile(np.array([[1.0, 0.0]], np.float32), (20, 1))
+    wrong = Labelled(sure, np.ones(20, np.intp), np.arange(20))
+    fitted = fit_thresholds(wrong, precision_wish(0.95), folds_of(wrong.objects))
+    assert not accepted(wrong, fitted.min_confidence).any()
+    right = Labelled(sure, np.zeros(20, np.intp), np.arange(20))
+    fitted = fit_thresholds(right, precision_wish(0.9), folds_of(right.objects))
+    assert fitted.min_confidence[0] < 1
+    assert accepted(right, fitted.min_confidence).all()
 
 
 def test_a_few_right_answers_do_not_prove_much() -> None:

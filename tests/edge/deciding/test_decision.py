@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from edge.deciding.decision import ClassThresholds, DecisionPolicy, DecisionSettings
 from edge.deciding.novelty import Novelty
 from edge.deciding.routing import route
+from edge.deciding.rules import NEVER
 from edge.errors import ConfigError
 from edge.items.smoothing import Gathering, Method, SmoothingSettings
 from edge.messages import Decision, Item, Outcome, Prediction
@@ -55,6 +58,21 @@ def test_what_stays_doubtful_until_the_last_frame_is_unknown_and_says_which_rule
     assert decision.outcome is Outcome.UNKNOWN
     assert decision.bin == "rest"
     assert decision.reason.endswith(doubt)
+
+
+@pytest.mark.parametrize("method", Method)
+def test_a_class_that_is_refused_is_never_accepted_however_sure(method: Method) -> None:
+    settings = DecisionSettings(min_margin=0.1, classes={"can": ClassThresholds(NEVER)})
+    policy = DecisionPolicy(settings, LABELS, ROUTING)
+    gathering, waiting = Gathering(SmoothingSettings(method=method)), Item(1, 10.0, settled_s=10.5)
+    for _ in range(settings.min_frames):
+        assert policy.decide(waiting, 10.6) is None
+        waiting = gathering.add(waiting, Prediction(np.array([1.0, 0.0, 0.0], np.float32)))
+    waiting = replace(waiting, has_passed=True)
+    decision = policy.decide(waiting, 10.8)
+    assert decision is not None
+    assert (decision.outcome, decision.bin) == (Outcome.UNKNOWN, "rest")
+    assert decision.reason == "unsure after 3 frames: can is never accepted here"
 
 
 def test_doubt_waits_while_frames_and_time_are_left() -> None:
