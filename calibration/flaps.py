@@ -68,12 +68,12 @@ def has_flaps(config: Config) -> bool:
     return any(isinstance(section.actuator, ServoActuatorSection) for section in config.bins.values())
 
 
-def step_angle(desk: Desk, what: str, start: float, move: Callable[[float], object]) -> float:
-    """The angle at which a person is content; `move` swings there after each step."""
+def step_angle(desk: Desk, what: str, start: float, move: Callable[[float], float]) -> float:
+    """The angle at which a person is content; `move` swings there after each step, and says how far it came."""
     angle = start
     desk.talk.say(f"{what}: + and - move by 2 degrees, ++ and -- by 10, a number goes there, Enter keeps it.")
     while True:
-        move(angle)
+        angle = move(angle)
         answer = desk.talk.read(f"  {angle:g} degrees", default="keep")
         if answer == "keep":
             return angle
@@ -117,8 +117,10 @@ def _find(desk: Desk, start: ServoSettings, given: Given, factory: Factory) -> S
     """The settings with which a person is content, trying each out; the flap ends at rest."""
     with closing(ServoFlap(start, factory)) as flap:
 
-        def move(angle: float) -> None:
-            flap.hold(min(max(angle, start.min_angle), start.max_angle))
+        def move(angle: float) -> float:
+            held = max(start.min_angle, min(angle, start.max_angle))
+            flap.hold(held)
+            return held
 
         rest = start.rest_angle if given.rest_angle is not None else step_angle(desk, "Shut", start.rest_angle, move)
         opened = start.open_angle if given.open_angle is not None else step_angle(desk, "Open", start.open_angle, move)

@@ -155,15 +155,8 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
     rows, bars = [], []
     for label, found in step.classes.items():
         low, high = Tally(found.num_accepted, found.num_accepted, found.num_right, found.num_items).interval
-        rows.append(
-            (
-                label,
-                threshold_text(found.min_confidence),
-                str(found.num_accepted),
-                str(found.num_right),
-                f"{low:.0%} to {high:.0%}",
-            )
-        )
+        least, interval = threshold_text(found.min_confidence), f"{low:.0%} to {high:.0%}"
+        rows.append((label, least, str(found.num_accepted), str(found.num_right), interval))
         if found.num_accepted:
             bars.append(Bar(label, found.num_right / found.num_accepted, low, high, f"of {found.num_accepted}"))
     total = sum(found.num_accepted for found in step.classes.values())

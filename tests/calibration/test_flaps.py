@@ -48,6 +48,14 @@ def test_stepping_finds_the_angles_and_keeps_the_times(config: Path) -> None:
     assert (flap.rest_angle, flap.open_angle, flap.open_s, flap.travel_s) == (2, 90, 0.01, 0.01)
 
 
+def test_the_angle_that_is_kept_is_the_one_at_which_the_flap_stands(config: Path) -> None:
+    # Shut: 0, ten down, which it cannot, kept. Open: 170, two steps of ten up, the second of which it cannot, kept.
+    result = run(config, "--open-s", "0.01", answers="--\n\n170\n++\n++\n\ny\ny\n")
+    assert result.exit_code == 0, result.output
+    flap = SiteFolder(config.parent / "site").read().actuators["paper"]
+    assert (flap.rest_angle, flap.open_angle) == (0, 180)
+
+
 def test_a_movement_that_was_wrong_is_tried_with_other_times(config: Path) -> None:
     result = run(config, "--open-s", "0.01", "--rest-angle", "5", answers="\nn\n0.02\n0.03\ny\ny\n")
     assert result.exit_code == 0, result.output
