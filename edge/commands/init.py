@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,8 +47,7 @@ def init(out: Path | None, bundle: Path | None, *, force: bool, yes: bool) -> No
     answers = _defaults(labels) if yes else _ask(labels)
     if bundle is not None:
         answers = replace(answers, bundle=str(bundle.resolve()))
-    _write(target, write_config(answers))
-    load_config(target, [], {}, checks=[misfits])
+    _write(target, write_config(answers), lambda path: load_config(path, [], {}, checks=[misfits]))
     named = shlex.quote(str(target))
     click.echo(f"\nwrote {target}; it is valid.")
     click.echo(f"Next: sorter doctor --config {named}, then sorter run --config {named}")
@@ -162,9 +161,11 @@ def _broker(text: str) -> str | None:
     return text.strip() if host else None
 
 
-def _write(target: Path, text: str) -> None:
+def _write(target: Path, text: str, check: Callable[[Path], object]) -> None:
+    """What `check` refuses is not kept."""
     from edge.files.whole_file import whole_file
 
     with whole_file(target) as unfinished:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(text, encoding="utf-8")
+        check(unfinished)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain, count
 
 # BCM numbers that are free on a bare Raspberry Pi: no I2C, SPI, UART or PWM of the sound.
 FREE_PINS = (17, 27, 22, 23, 24, 25, 5, 6, 16, 26)
+# A bin's name may have 63 letters, a number among them.
+_MAX_NAME = 55
 
 
 class Drive(StrEnum):
@@ -54,8 +58,17 @@ def write_config(answers: Answers) -> str:
 
 
 def one_bin_each(labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """A bin for every label, named after it."""
-    return {_name(label): (label,) for label in labels}
+    """A bin for every label, named after it; where names are the same, they are numbered.
+
+    >>> one_bin_each(["Restmüll", "PET 1", "PET-1"])
+    {'restmull': ('Restmüll',), 'pet-1': ('PET 1',), 'pet-1-2': ('PET-1',)}
+    """
+    bins: dict[str, tuple[str, ...]] = {}
+    for label in labels:
+        name = _name(label)
+        numbered = (f"{name}-{number}" for number in count(2))
+        bins[next(free for free in chain([name], numbered) if free not in bins)] = (label,)
+    return bins
 
 
 def recycling_and_rest(labels: Sequence[str], rest: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -142,9 +155,10 @@ def _outlets(answers: Answers) -> Iterator[str]:
 
 
 def _name(label: str) -> str:
-    """A label as the name of a bin: lower case letters, digits, - and _."""
-    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in label.lower())
-    return plain.strip("-")[:60] or "bin"
+    """A label as the name of a bin, which topics carry: lower case letters without accents, digits and -."""
+    letters = [letter for letter in unicodedata.normalize("NFKD", label.lower()) if not unicodedata.combining(letter)]
+    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in letters)
+    return plain.strip("-")[:_MAX_NAME] or "bin"
 
 
 def _text(value: str) -> str:

@@ -14,7 +14,7 @@ from edge.assembly.misfits import misfits
 from edge.commands.init import init
 from edge.config import load_config
 from edge.config.first_config import Answers, CameraAnswer, Drive, one_bin_each, recycling_and_rest, write_config
-from edge.errors import UsageError
+from edge.errors import ConfigError, UsageError
 
 LABELS = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 
@@ -51,6 +51,13 @@ def test_whatever_is_answered_the_file_is_valid(tmp_path: Path, given_answers: A
     assert (config.mqtt is not None) == (given_answers.broker is not None)
 
 
+@pytest.mark.parametrize("labels", [("纸", "金属", "玻璃"), ("PET 1", "PET-1", "PET-1-2"), ("a" * 80, "a" * 90)])
+def test_every_class_has_a_bin_of_its_own_however_alike_their_names(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    path = tmp_path / "sorter.toml"
+    path.write_text(write_config(Answers("bin", CameraAnswer(), one_bin_each(labels))), encoding="utf-8")
+    assert [section.labels for section in load_config(path, [], {}).bins.values()] == [(label,) for label in labels]
+
+
 @pytest.mark.parametrize("label", ["Glas & Dosen", "ペットボトル", "-x-", "a" * 200])
 def test_any_label_can_be_a_bin(label: str) -> None:
     (name,) = one_bin_each([label])
@@ -83,6 +90,14 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert isinstance(answer.exception, UsageError)
     assert target.read_text(encoding="utf-8") == "# mine\n"
     assert asked([], "--yes", "--force", "--out", str(target)).exit_code == 0
+
+
+def test_what_would_not_be_valid_is_not_kept(tmp_path: Path) -> None:
+    """Nothing that `init` asks can be answered wrongly; what an owner put beside it can."""
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "mine.toml").write_text("[bins.recycling]\nlabels = []\n", encoding="utf-8")
+    assert isinstance(asked([], "--yes", "--out", str(tmp_path / "sorter.toml")).exception, ConfigError)
+    assert [path.name for path in tmp_path.iterdir()] == ["conf.d"]
 
 
 def test_leaving_in_the_middle_writes_nothing(tmp_path: Path) -> None:
