@@ -35,8 +35,7 @@ class DecisionSettings:
     however sure the scores are; this needs a bundle that says what known items look like.
 
     An item is unknown when that did not happen within `max_frames` frames or `deadline_s` after it settled,
-    or as soon as no further frame can bring it about; when no frame could be used until `timeout_s`, it
-    timed out.
+    or as soon as no further frame can bring it about. One that passed without a frame that could be used timed out.
     """
 
     min_confidence: Share = 0.55
@@ -45,7 +44,6 @@ class DecisionSettings:
     max_frames: Annotated[int, Ge(1), Le(1000)] = 5
     hold_frames: Annotated[int, Ge(0), Le(1000)] = 0
     deadline_s: Annotated[float, Gt(0), Le(600)] = 2.0
-    timeout_s: Annotated[float, Gt(0), Le(600)] = 6.0
     classes: Mapping[str, ClassThresholds] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, Cost]] = field(default_factory=dict)
     leave_cost: Cost = 0.5
@@ -56,8 +54,6 @@ class DecisionSettings:
             raise ValueError(f"max_frames {self.max_frames} must be at least min_frames {self.min_frames}")
         if self.max_frames <= self.hold_frames:
             raise ValueError(f"max_frames {self.max_frames} must be more than hold_frames {self.hold_frames}")
-        if self.timeout_s < self.deadline_s:
-            raise ValueError(f"timeout_s {self.timeout_s:g} must be at least deadline_s {self.deadline_s:g}")
 
 
 class DecisionPolicy:
@@ -91,9 +87,11 @@ class DecisionPolicy:
             return self._decision(
                 item, now_s, Outcome.LEFT_EARLY, f"out of sight after {_frames(item.frames_used)}, undecided"
             )
-        if item.scores is None:
-            return self._without_evidence(item, now_s)
-        return self._with_evidence(item, item.scores, now_s)
+        if item.scores is not None:
+            return self._with_evidence(item, item.scores, now_s)
+        if item.has_passed:
+            return self._decision(item, now_s, Outcome.TIMEOUT, "it passed, and no frame of it could be used")
+        return None
 
     def _with_evidence(self, item: Item, scores: NDArray[np.float32], now_s: float) -> Decision | None:
         verdict = self._rule.judge(scores)
@@ -104,13 +102,6 @@ class DecisionPolicy:
         if self._is_last_word(item, now_s) or not self._can_be_accepted(item):
             return self._decision(item, now_s, Outcome.UNKNOWN, f"unsure after {_frames(item.frames_used)}: {doubt}")
         return None
-
-    def _without_evidence(self, item: Item, now_s: float) -> Decision | None:
-        waited_s = now_s - item.first_seen_s
-        if waited_s < self._settings.timeout_s and not item.has_passed:
-            return None
-        reason = f"no usable frame in {waited_s:.1f} s ({item.frames_rejected} rejected)"
-        return self._decision(item, now_s, Outcome.TIMEOUT, reason)
 
     def _too_early(self, item: Item) -> str | None:
         """What the frames still lack, whatever they say; None when they suffice."""

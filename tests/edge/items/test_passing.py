@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.deciding.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.routing import route
 from edge.items.passing import PassingTracker
 from edge.items.smoothing import SmoothingSettings
 from edge.items.tracking import Direction, ItemSettings, Mode, Target
-from edge.messages import Box, Item, Phase, Prediction, Presence
+from edge.messages import Box, Item, Outcome, Phase, Prediction, Presence
 
 REGION = Box(0, 0, 640, 360)
 FRAME_S = 1 / 15
@@ -63,6 +65,16 @@ def test_an_item_is_decided_once_when_its_middle_crosses_the_line(start_x: int, 
     crosses = next(i for i, box in enumerate(path) if (box.x + 40 - 320) * step_x >= 0)
     assert index == crosses
     assert item.frames_used >= 3
+
+
+def test_what_passed_without_a_usable_frame_has_timed_out() -> None:
+    """A thing longer than the picture is never seen whole."""
+    path = [Box(-700 + 20 * index, 150, 700, 60) for index in range(68)]
+    [(_, item)] = decided(tracker(), path)
+    labels = ("can", "cup")
+    decision = DecisionPolicy(DecisionSettings(), labels, route({}, labels, "rest")).decide(item, 3.0)
+    assert decision is not None
+    assert (decision.outcome, decision.label, decision.bin) == (Outcome.TIMEOUT, None, "rest")
 
 
 def test_it_may_also_fall_down_a_chute() -> None:

@@ -252,6 +252,7 @@ def test_over_any_stream_each_item_is_decided_once_and_none_is_silent(runs: list
             look = (None, CAN, CUP)[chance.integers(3)]
             tracker.add(target, prediction(*chance.dirichlet([0.5, 0.5, 0.5]), look=look))
         for item in tracker.waiting():
+            assert item.is_many or item.scores is not None, "what waits was looked at: it cannot time out"
             if item.item_id not in begun:
                 begun.append(item.item_id)
             decision = policy.decide(item, index * FRAME_S)
