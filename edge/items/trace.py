@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,16 +14,10 @@ from edge.messages import Decision, Phase, Sight
 
 TRACE_SCHEMA = 1
 
-# Of each item; the middle ones are left out first. With three scores each, a trace stays below 8 KiB.
+# Of each item: the newest that were used, then the newest that were not. With three scores each, a trace stays below
+# 8 KiB.
 _MAX_LOOKS = 64
 _NUM_SCORES = 3
-
-_REJECTED: Mapping[Phase, str] = {
-    Phase.EMPTY: "nothing there",
-    Phase.MOVING: "it moved",
-    Phase.SETTLED: "less sharp than others",
-    Phase.MANY: "several things",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +27,29 @@ class _Look:
     at_s: float
     phase: Phase
     sharpness: float
+    has_arm: bool
     scores: tuple[tuple[str, float], ...] = ()
     invoke_s: float = 0.0
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self, *, may_be_unsharp: bool) -> dict[str, object]:
         told: dict[str, object] = {"t_s": round(self.at_s, 3), "sharpness": float(f"{self.sharpness:.3g}")}
         if not self.scores:
-            return {**told, "rejected": _REJECTED[self.phase]}
+            return {**told, "rejected": self._why_not(may_be_unsharp=may_be_unsharp)}
         scores = {label: round(score, 3) for label, score in self.scores}
         return {**told, "scores": scores, "invoke_ms": round(self.invoke_s * 1000, 2)}
+
+    def _why_not(self, *, may_be_unsharp: bool) -> str:
+        match self.phase:
+            case Phase.EMPTY:
+                return "nothing there"
+            case Phase.MOVING:
+                return "it moved"
+            case Phase.MANY:
+                return "several things"
+            case Phase.SETTLED if may_be_unsharp:
+                return "less sharp than others"
+            case Phase.SETTLED:
+                return "an arm or the flap was there" if self.has_arm else "not looked at"
 
 
 class Tracer:
@@ -66,11 +75,11 @@ class Tracer:
         presence, prediction = sight.presence, sight.prediction
         if sight.item_id is None or prediction is None or presence.phase is Phase.MANY:
             if presence.phase is not Phase.EMPTY:
-                self._rejected.append(_Look(sight.frame.captured_at_s, presence.phase, presence.sharpness))
+                self._rejected.append(_look(sight))
             return
         best = np.argsort(-prediction.scores)[:_NUM_SCORES]
         scores = tuple((self._labels[index], float(prediction.scores[index])) for index in best)
-        look = _Look(sight.frame.captured_at_s, presence.phase, presence.sharpness, scores, prediction.invoke_s)
+        look = replace(_look(sight), scores=scores, invoke_s=prediction.invoke_s)
         self._used.setdefault(sight.item_id, deque(maxlen=_MAX_LOOKS)).append(look)
         self._forget_older(sight.item_id)
 
@@ -78,12 +87,15 @@ class Tracer:
         """The trace of an item, one line of JSON; what was kept of it is forgotten."""
         used = self._used.pop(decision.item_id, deque())
         rejected = [look for look in self._rejected if decision.first_seen_s <= look.at_s <= decision.decided_s]
-        looks = _thinned(sorted([*used, *rejected], key=lambda look: look.at_s))
+        newest = deque(rejected, maxlen=_MAX_LOOKS - len(used))
+        looks = sorted([*used, *newest], key=lambda look: look.at_s)
+        # A frame is held against those used before it, and every one that fell short of them was counted.
+        unsharp_after_s = used[0].at_s if used and decision.frames_rejected else math.inf
         self._forget_older(decision.item_id)
         fields = {
             "schema": TRACE_SCHEMA,
             "first_seen_s": round(decision.first_seen_s, 3),
-            "frames": [look.to_json() for look in looks],
+            "frames": [look.to_json(may_be_unsharp=look.at_s > unsharp_after_s) for look in looks],
             "rule": self._rule_for(decision.label),
             "timings_ms": {stage: shares["p50"] for stage, shares in self._timings().items()},
         }
@@ -95,6 +107,6 @@ class Tracer:
             del self._used[item_id]
 
 
-def _thinned(looks: list[_Look]) -> list[_Look]:
-    """At most `_MAX_LOOKS`: the first and the last ones."""
-    return looks if len(looks) <= _MAX_LOOKS else looks[: _MAX_LOOKS // 2] + looks[-_MAX_LOOKS // 2 :]
+def _look(sight: Sight) -> _Look:
+    presence = sight.presence
+    return _Look(sight.frame.captured_at_s, presence.phase, presence.sharpness, presence.has_arm)

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edge.deciding.decision import DecisionPolicy, DecisionSettings
+from edge.deciding.routing import route
+from edge.items.resting import RestTracker
+from edge.items.smoothing import SmoothingSettings
 from edge.items.trace import Tracer
 from edge.messages import Box, Frame, Phase, Prediction, Presence, Sight
 from tests.edge.records import a_decision
@@ -45,6 +51,52 @@ def test_a_trace_tells_each_frame_used_or_left_out_and_why_in_order() -> None:
     assert told["frames"][1]["invoke_ms"] == 8.0
     assert told["rule"] == {"kind": "thresholds", "label": "metal"}
     assert told["timings_ms"] == {"classify": 8.3}
+
+
+def told_of(presences: Sequence[tuple[Presence, NDArray[np.float32]]]) -> list[str | None]:
+    """Frames of things with these looks, followed, decided and traced; what is told of each frame of the last item."""
+    tracer, tracker = a_tracer(), RestTracker(SmoothingSettings())
+    policy = DecisionPolicy(DecisionSettings(), LABELS, route({}, LABELS, None))
+    traces: list[str] = []
+    for index, (presence, look) in enumerate(presences):
+        target = tracker.follow(presence, index / 10)
+        answer = None if target is None else Prediction(np.array([0.9, 0.1, 0, 0], np.float32), look)
+        if target is not None and answer is not None:
+            tracker.add(target, answer)
+        item_id = None if target is None else target.item_id
+        tracer(Sight(Frame(index, index / 10, BLANK), presence, item_id, None, answer))
+        for item in tracker.waiting():
+            if (decision := policy.decide(item, index / 10)) is not None:
+                traces.append(tracer.trace(decision))
+                tracker.close(item.item_id)
+    return [frame.get("rejected") for frame in json.loads(traces[-1])["frames"]]
+
+
+def test_an_arm_that_rests_on_the_next_item_is_not_told_as_blur() -> None:
+    can, cup = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    lies, moves = Presence(Phase.SETTLED, sharpness=9.0, still_s=0.5), Presence(Phase.MOVING, sharpness=9.0)
+    under_arm = replace(lies, has_arm=True)
+    told = told_of([(lies, can)] * 5 + [(moves, cup)] * 2 + [(under_arm, cup)] * 5 + [(lies, cup)] * 5)
+    assert told == ["it moved"] * 2 + ["an arm or the flap was there"] * 5 + [None] * 3
+
+
+def test_a_blurred_frame_is_told_as_one() -> None:
+    can = np.array([1, 0], np.float32)
+    sharp, blurred = (Presence(Phase.SETTLED, sharpness=sharpness, still_s=0.5) for sharpness in (9.0, 1.0))
+    told = told_of([(sharp, can), (blurred, can), (sharp, can), (sharp, can)])
+    assert told == [None, "less sharp than others", None, None]
+
+
+def test_of_an_item_that_lies_long_the_frames_that_were_used_are_kept() -> None:
+    tracer = a_tracer()
+    for index in range(3):
+        tracer(a_sight(11.5 + index / 100, Phase.SETTLED, 1, (0.7, 0.1, 0.1, 0.1)))
+    for index in range(200):
+        tracer(a_sight(11.6 + index / 1000, Phase.SETTLED))
+    frames = traced(tracer, 1)["frames"]
+    assert len(frames) == 64
+    assert [frame["t_s"] for frame in frames if "scores" in frame] == [11.5, 11.51, 11.52]
+    assert frames[-1]["t_s"] == 11.799
 
 
 def test_two_items_on_their_way_keep_their_own_frames() -> None:
