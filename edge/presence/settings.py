@@ -54,3 +54,7 @@ class PresenceSettings:
     adapt_s: Annotated[float, Gt(0), Le(3600)] = 5.0
     absorb_s: Annotated[float, Gt(0), Le(86_400)] = 60.0
     work_px: Annotated[int, Ge(4_000), Le(200_000)] = 14_400
+
+    def __post_init__(self) -> None:
+        if self.learn_timeout_s < self.learn_s:
+            raise ValueError(f"learn_timeout_s {self.learn_timeout_s:g} must be at least learn_s {self.learn_s:g}")

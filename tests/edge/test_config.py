@@ -76,6 +76,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
     ("text", "complaint"),
     [
         ('[camera]\nbackend = "webcam"\n', "'usb', 'csi', 'stream', 'replay', 'simulated'"),
+        ("[presence]\nlearn_s = 60\n", "learn_timeout_s 6 must be at least learn_s 60"),
         ("[decision]\nmin_frames = 9\nmax_frames = 3\n", "max_frames 3 must be at least min_frames 9"),
         (
             '[bins.a]\nactuator = {kind = "gpio", pin = 4}\n[bins.b]\nactuator = {kind = "gpio", pin = 4}\n',
