@@ -37,19 +37,23 @@ class ConfirmedActuator:
         self._actuator = actuator
         self._settings = settings
         self._halted = threading.Event()
-        self._is_seen = threading.Event()
+        # By the sensor, or by `make_safe`: nothing more is to be waited for.
+        self._is_answered = threading.Event()
+        self._is_seen = False
         with line_errors(settings.pin):
             self._sensor = import_gpiozero().DigitalInputDevice(
                 settings.pin, pull_up=settings.active_low, pin_factory=factory
             )
-        self._sensor.when_activated = self._is_seen.set
+        self._sensor.when_activated = self._see
 
     def actuate(self) -> bool | None:
         self._halted.clear()
         for _ in range(1 + self._settings.num_retries):
-            self._is_seen.clear()
+            self._is_seen = False
+            self._is_answered.clear()
             self._actuator.actuate()
-            if self._is_seen.wait(0 if self._halted.is_set() else self._settings.timeout_s):
+            self._is_answered.wait(0 if self._halted.is_set() else self._settings.timeout_s)
+            if self._is_seen:
                 return True
             if self._halted.is_set():
                 return None
@@ -57,8 +61,13 @@ class ConfirmedActuator:
 
     def make_safe(self) -> None:
         self._halted.set()
+        self._is_answered.set()
         self._actuator.make_safe()
 
     def close(self) -> None:
         self._actuator.close()
         self._sensor.close()
+
+    def _see(self) -> None:
+        self._is_seen = True
+        self._is_answered.set()

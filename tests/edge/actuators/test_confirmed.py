@@ -7,6 +7,7 @@ from gpiozero.pins.mock import MockConnectedPin, MockFactory
 from edge.actuators.confirmed import ConfirmedActuator, SensorSettings
 from edge.actuators.gpio import PulseActuator, PulseSettings
 
+_PATIENCE_S = 30.0
 _SENSOR = SensorSettings(27, active_low=False, timeout_s=0.0, num_retries=2)
 
 
@@ -41,6 +42,29 @@ def test_a_light_barrier_that_is_always_blocked_confirms_nothing(pins: MockFacto
     actuator = ConfirmedActuator(_relay(pins, is_connected=False), _SENSOR, pins)
     pins.pin(27).drive_high()
     assert actuator.actuate() is False
+    actuator.close()
+
+
+def test_make_safe_ends_the_wait_for_the_sensor(pins: MockFactory) -> None:
+    has_moved = threading.Event()
+
+    class Relay(PulseActuator):
+        def actuate(self) -> None:
+            super().actuate()
+            has_moved.set()
+
+    patient = SensorSettings(27, active_low=False, timeout_s=_PATIENCE_S, num_retries=2)
+    actuator = ConfirmedActuator(Relay(PulseSettings(17, pulse_s=0.001), pins), patient, pins)
+    answers: list[bool | None] = []
+    mover = threading.Thread(target=lambda: answers.append(actuator.actuate()))
+    mover.start()
+    assert has_moved.wait(_PATIENCE_S)
+
+    actuator.make_safe()
+    mover.join(_PATIENCE_S / 2)
+
+    assert answers == [None]
+    mover.join()
     actuator.close()
 
 
