@@ -4,6 +4,7 @@ import queue
 import threading
 
 import numpy as np
+import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge.actuators.gpio import PulseActuator, PulseSettings
@@ -31,12 +32,14 @@ def test_an_item_that_is_gone_confirms_the_movement(pins: MockFactory) -> None:
     relay.close()
 
 
-def test_an_item_that_stays_is_a_jam_after_the_retries(pins: MockFactory) -> None:
+@pytest.mark.parametrize("num_retries", [0, 1, 2])
+def test_an_item_that_stays_is_a_jam_after_the_retries(pins: MockFactory, num_retries: int) -> None:
     scene = SceneWatch()
     scene(a_sight(Phase.SETTLED))
-    relay = LookedAtActuator(PulseActuator(PulseSettings(17, pulse_s=0.001), pins), LookSettings(0.001, 2), scene)
+    pulse = PulseActuator(PulseSettings(17, pulse_s=0.001), pins)
+    relay = LookedAtActuator(pulse, LookSettings(0.001, num_retries), scene)
     assert relay.actuate() is False
-    assert [state for _, state in pins.pin(17).states] == [False, True, False, True, False, True, False]
+    assert [state for _, state in pins.pin(17).states] == [False] + [True, False] * (1 + num_retries)
     relay.close()
 
 

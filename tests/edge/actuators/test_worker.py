@@ -155,7 +155,13 @@ def test_a_command_that_waited_too_long_is_dropped_and_said_so() -> None:
     reports: queue.Queue[ActuationReport] = queue.Queue()
     clock = ReplayClock()
     slow = HeldActuator()
-    thread = ActuationThread({"paper": slow}, clock, reports.put, WorkerSettings(max_age_s=3.0), _no_pause)
+    pauses: list[float] = []
+
+    def pause(stopping: threading.Event, pause_s: float) -> bool:
+        pauses.append(pause_s)
+        return stopping.is_set()
+
+    thread = ActuationThread({"paper": slow}, clock, reports.put, WorkerSettings(max_age_s=3.0), pause)
     thread.start()
     thread.submit(Command(1, "paper", decided_s=0.0))
     assert slow.has_begun.wait(_PATIENCE_S)
@@ -168,6 +174,7 @@ def test_a_command_that_waited_too_long_is_dropped_and_said_so() -> None:
     assert not late.actuation.commanded
     assert late.problem == "bin paper: not moved for decision 2: 3.1 s old, 3.0 s allowed"
     thread.stop()
+    assert len(pauses) == 1, "after what was not done there is nothing to recover from"
 
 
 @pytest.mark.parametrize("broken", [BrokenActuator(), StuckActuator()])
@@ -243,11 +250,14 @@ def test_a_report_that_cannot_be_written_reaches_the_loop() -> None:
 
     actuator = HeldActuator()
     actuator.may_end.set()
-    thread = ActuationThread({"paper": actuator}, ReplayClock(), write)
+    other = HeldActuator()
+    thread = ActuationThread({"paper": actuator, "metal": other}, ReplayClock(), write)
     thread.start()
     thread.submit(Command(1, "paper", 0.0))
     assert failed.wait(_PATIENCE_S)
     _wait_for_end(thread)
+
+    assert (actuator.num_safe, other.num_safe) == (2, 2), "at the start, and now that nothing moves any more"
 
     with pytest.raises(StorageError, match="the disk is full"):
         thread.submit(Command(2, "paper", 0.0))
