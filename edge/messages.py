@@ -58,12 +58,13 @@ class Phase(StrEnum):
 class Presence:
     """What presence sees in one frame.
 
-    `box` is the item in frame pixels without margin, None while EMPTY; `area` is the share of the
-    region of interest that is foreground, 0..1; `sharpness` is the variance of the Laplacian inside
-    the box on the working picture, comparable only within one site. `things` are the separate pieces of
-    foreground, largest first, and `region` is the region of interest, all in frame pixels. `still_s` is how
-    long what is there has lain still, seconds; it is SETTLED after some of them. `has_arm`: something large reaches in
-    over a rim of the picture and lies still no longer than an arm may, or the bin itself moves.
+    `box` is the item in frame pixels without margin, None while EMPTY, and for a frame in which the light has just
+    gone or the camera was pushed; `area` is the share of the region of interest that is foreground, 0..1;
+    `sharpness` is the variance of the Laplacian inside the box on the working picture, comparable only within one
+    site. `things` are the separate pieces of foreground, largest first, and `region` is the region of interest, all
+    in frame pixels. `still_s` is how long what is there has lain still, seconds; it is SETTLED after some of them.
+    `has_arm`: something large reaches in over a rim of the picture and lies still no longer than an arm may, or the
+    bin itself moves.
     """
 
     phase: Phase

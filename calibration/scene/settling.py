@@ -1,4 +1,4 @@
-"""Has the camera's automatic come to rest, and how sharp is what it sees: pure, from pictures alone."""
+"""Has the camera's automatic come to rest, by the tints of its pictures and their times; pure."""
 
 from __future__ import annotations
 

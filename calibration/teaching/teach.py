@@ -1,6 +1,6 @@
 """`sorter teach`: show a bin some items, see what it makes of them, and keep it or not.
 
-`Lessons` is what the command and the page share: the site's examples, joined by new ones, fitted and kept.
+`Teaching` is what the command and the page share: the site's examples, joined by new ones, fitted and kept.
 """
 
 from __future__ import annotations
