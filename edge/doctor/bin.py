@@ -29,12 +29,11 @@ from edge.config import Config, check
 from edge.config.cameras import CameraSection, UsbCameraSection
 from edge.config.contradictions import pins_of
 from edge.doctor.finding import Finding, failure, ok, warning
-from edge.drift import compare, sentences
+from edge.drift import compare, sentences, sharpness
 from edge.errors import SorterError
 from edge.journal import JournalReader
-from edge.messages import Frame, Image, InputSpec
+from edge.messages import Frame, Image
 from edge.models.verification import check_golden
-from edge.preprocess import resize
 from edge.publishers.mqtt import greet
 from edge.running.day_budget import WRITES_KEY, DayWrites
 from edge.site import NO_SITE, Site
@@ -45,9 +44,8 @@ _FRAME_TIMEOUT_S = 5.0
 _MIN_RATE_SHARE = 0.7
 # Mean level of 255 below which color is mostly noise, and above which light things lose their surface.
 _DIM, _GLARING = 35.0, 225.0
-# Variance of the Laplacian at 320 pixels of width: an empty, plain lid is near 5, any sharp texture above 50.
-_FLAT = 8.0
-_SHARPNESS_WIDTH_PX = 320
+# `drift.sharpness` of an empty, plain lid is below 1, and of a ground out of focus; that of any sharp texture above 5.
+_FLAT = 1.0
 
 _NUM_INVOKES = 20
 _MIB = 1024 * 1024
@@ -244,15 +242,13 @@ def _rate(config: Config, name: str, frames: Sequence[Frame]) -> Iterator[Findin
 
 def _light(image: Image) -> Iterator[Finding]:
     level = float(image.mean())
-    height = round(image.shape[0] * _SHARPNESS_WIDTH_PX / image.shape[1])
-    gray = cv2.cvtColor(resize(image, InputSpec(height, _SHARPNESS_WIDTH_PX)), cv2.COLOR_RGB2GRAY)
-    sharpness = float(cv2.Laplacian(gray, cv2.CV_64F).var())
-    found = f"mean level {level:.0f} of 255, sharpness {sharpness:.0f}"
+    fine = sharpness(image)
+    found = f"mean level {level:.0f} of 255, sharpness {fine:.1f}"
     if level < _DIM:
         yield warning("light", found, "add a lamp under the lid: in the dark glass, metal and plastic look alike")
     elif level > _GLARING:
         yield warning("light", found, "shade the lamp or shorten the exposure: bright surfaces lose their structure")
-    elif sharpness < _FLAT:
+    elif fine < _FLAT:
         yield warning("light", found, "clean the lens and focus: sorter calibrate camera shows a sharpness meter")
     else:
         yield ok("light", found)

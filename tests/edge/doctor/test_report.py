@@ -19,9 +19,10 @@ from edge.commands.doctor import doctor
 from edge.config import load_config
 from edge.doctor.bin import accelerator, page
 from edge.doctor.finding import Finding, examine
-from edge.drift import fingerprint
+from edge.drift import fingerprint, sharpness
 from edge.errors import UnavailableError
-from edge.messages import Image
+from edge.messages import Image, InputSpec
+from edge.preprocess import resize
 from edge.site import BackgroundStep, part_name
 
 
@@ -53,6 +54,19 @@ def test_a_dark_scene_wants_a_lamp(tmp_path: Path) -> None:
     _, found = findings_of("--set", "camera.backend=replay", "--set", f"camera.source={tmp_path}")
     assert found["light"]["level"] == "warning"
     assert "lamp" in found["light"]["advice"]
+
+
+def test_a_scene_out_of_focus_is_sent_to_the_meter_that_shows_the_same_number(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    floor = resize(a_floor(), InputSpec(720, 1280))
+    blurred = cv2.GaussianBlur(floor, (0, 0), 16) + rng.normal(0, 2, floor.shape)  # a sensor's noise is no structure
+    picture = np.clip(blurred, 0, 255).astype(np.uint8)
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture[..., ::-1])
+    _, found = findings_of("--set", "camera.backend=replay", "--set", f"camera.source={tmp_path}")
+    assert found["light"]["level"] == "warning"
+    assert f"sharpness {sharpness(picture):.1f}" in found["light"]["found"]
+    assert "sharpness meter" in found["light"]["advice"]
 
 
 def a_floor() -> Image:
