@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -85,7 +87,7 @@ def calibrate_background(desk: Desk, images: Path | None, *, is_empty: bool) -> 
     desk.talk.wait("Take everything out of the picture, close the lid, and keep your hands away")
     section = parts.camera() if images is None else ReplayCameraSection(backend="replay", source=images)
     with open_eyepiece(section) as eyepiece:
-        scene, last = watch_still(eyepiece, settings, is_folder=images is not None)
+        scene, last = (watch_still if images is None else mean_of_folder)(eyepiece, settings)
     if not is_empty:
         _check_empty(desk, parts, scene, View.of(last.image, settings).region, last)
     step, kept = _step(desk, scene, last)
@@ -105,35 +107,43 @@ def calibrate_background(desk: Desk, images: Path | None, *, is_empty: bool) -> 
     desk.propose("background", edit, kept, {"fingerprint": figures})
 
 
-def watch_still(eyepiece: Eyepiece, settings: PresenceSettings, *, is_folder: bool = False) -> tuple[Scene, Frame]:
+def watch_still(eyepiece: Eyepiece, settings: PresenceSettings) -> tuple[Scene, Frame]:
     """The scene once its region has lain still for two seconds, and its last picture.
-
-    Of a folder all pictures count, however few.
 
     Raises:
         CheckFailedError: something moved all the time.
+        CameraError: there are no more pictures.
     """
-    view: View | None = None
-    first: Floats | None = None
-    mean, since_s = SceneMean((1, 1, 3)), 0.0
-    began_s: float | None = None
-    frame: Frame | None = None
-    for frame in _frames(eyepiece, is_folder=is_folder):
-        view = view or View.of(frame.image, settings)
-        now = to_log(view.shrink(frame.image))
-        began_s = frame.captured_at_s if began_s is None else began_s
-        if first is None or has_changed(first, now):
-            if is_folder and first is not None:
-                raise CheckFailedError(_moves("the pictures differ from each other"))
-            first, mean, since_s = now, SceneMean(frame.image.shape), frame.captured_at_s
+    frame = eyepiece.next_frame()
+    view, began_s = View.of(frame.image, settings), frame.captured_at_s
+    first, mean, since_s = to_log(view.shrink(frame.image)), SceneMean(frame.image.shape), began_s
+    while True:
         mean.add(frame.image)
-        if not is_folder and mean.num_frames >= _FEWEST_FRAMES and frame.captured_at_s - since_s >= _STILL_S:
+        if mean.num_frames >= _FEWEST_FRAMES and frame.captured_at_s - since_s >= _STILL_S:
             return mean.scene(), frame
-        if not is_folder and frame.captured_at_s - began_s > _TIMEOUT_S:
+        if frame.captured_at_s - began_s > _TIMEOUT_S:
             raise CheckFailedError(_moves(f"something moved all through {_TIMEOUT_S:.0f} s"))
-    if frame is None or not is_folder:
-        raise CameraLostError("the pictures ended before the scene had lain still for two seconds: give more of them")
-    return mean.scene(), frame
+        frame = eyepiece.next_frame()
+        now = to_log(view.shrink(frame.image))
+        if has_changed(first, now):
+            first, mean, since_s = now, SceneMean(frame.image.shape), frame.captured_at_s
+
+
+def mean_of_folder(eyepiece: Eyepiece, settings: PresenceSettings) -> tuple[Scene, Frame]:
+    """The scene that all pictures of a folder show, however few, and the last of them.
+
+    Raises:
+        CheckFailedError: they differ from each other within the region.
+        CameraError: there is none.
+    """
+    first = eyepiece.next_frame()
+    view, mean = View.of(first.image, settings), SceneMean(first.image.shape)
+    shown = to_log(view.shrink(first.image))
+    for last in chain([first], _all_of(eyepiece)):
+        if has_changed(shown, to_log(view.shrink(last.image))):
+            raise CheckFailedError(_moves("the pictures differ from each other"))
+        mean.add(last.image)
+    return mean.scene(), last
 
 
 def encode_scene(scene: Scene) -> dict[str, bytes]:
@@ -143,15 +153,11 @@ def encode_scene(scene: Scene) -> dict[str, bytes]:
     return {kind: cv2.imencode(".png", picture)[1].tobytes() for kind, picture in pictures.items()}
 
 
-def _frames(eyepiece: Eyepiece, *, is_folder: bool) -> Iterator[Frame]:
-    """All that come; a folder has an end."""
-    while True:
-        try:
+def _all_of(eyepiece: Eyepiece) -> Iterator[Frame]:
+    """All that come of what has an end."""
+    with suppress(CameraLostError):
+        while True:
             yield eyepiece.next_frame()
-        except CameraLostError:
-            if is_folder:
-                return
-            raise
 
 
 def _moves(what: str) -> str:

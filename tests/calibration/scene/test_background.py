@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration.scene.background import SceneMean, calibrate_background, encode_scene, watch_still
+from calibration.scene.background import SceneMean, calibrate_background, encode_scene, mean_of_folder, watch_still
 from calibration.scene.emptiness import suspects
 from calibration.site.site_file import SiteFolder
 from calibration.talk import Desk, Talk
@@ -86,6 +86,16 @@ def test_a_scene_that_never_rests_is_refused() -> None:
     moving = [with_item(ground(seed), x=10 + 7 * (seed % 10)) for seed in range(200)]
     with pytest.raises(CheckFailedError, match="keep hands away"):
         watch_still(Script(moving), SETTINGS)
+
+
+def test_of_a_folder_every_picture_counts_and_must_show_the_same() -> None:
+    scene, last = mean_of_folder(Script([ground(seed) for seed in range(3)]), SETTINGS)
+    assert (scene.num_frames, last.sequence) == (3, 2)
+    assert mean_of_folder(Script([ground(0)]), SETTINGS)[0].num_frames == 1
+    with pytest.raises(CheckFailedError, match="the pictures differ from each other"):
+        mean_of_folder(Script([ground(0), with_item(ground(1))]), SETTINGS)
+    with pytest.raises(CameraLostError):
+        mean_of_folder(Script([]), SETTINGS)
 
 
 def test_what_moves_outside_of_the_region_does_not_count() -> None:
