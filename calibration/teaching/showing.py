@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,12 +16,17 @@ from edge.classifiers.light import Light
 from edge.classifiers.litert import LiteRTClassifier
 from edge.data_folder import PICTURE_SUFFIXES
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
-from edge.messages import Image
+from edge.messages import Image, Prediction
 from edge.preprocess import crop, load_picture, square_around, to_input, turned
 from edge.presence.stills import StillFinder
 
 # Frames of one item that make an example; each is turned a quarter further, as in the loop.
 NUM_VIEWS = 4
+# More things do not pass at once, and their numbers only grow: views of older ones that never came to rest are dropped.
+_MAX_ITEMS = 16
+
+# A view, exactly what the network takes, and what it says of it.
+Look = tuple[Image, Prediction]
 
 
 def open_network(bundle: Bundle, num_threads: int) -> LiteRTClassifier:
@@ -38,24 +42,24 @@ def open_network(bundle: Bundle, num_threads: int) -> LiteRTClassifier:
     return LiteRTClassifier(bundle, num_threads)
 
 
-def example_of(label: str, views: Sequence[Image], network: Classifier) -> Example:
-    """One item's example from views of it, each exactly what the network takes.
+def example_of(label: str, looks: Sequence[Look]) -> Example:
+    """One item's example from at least one look at it.
 
     Raises:
-        InvalidDataError: the network gives something that is no number.
+        InvalidDataError: the network gave something that is no number.
     """
-    said = [network.classify(view) for view in views]
-    embeddings = np.stack([one.embedding for one in said if one.embedding is not None])
-    scores = np.stack([one.scores for one in said])
+    embeddings = np.stack([said.embedding for _, said in looks if said.embedding is not None])
+    scores = np.stack([said.scores for _, said in looks])
     if not (np.isfinite(embeddings).all() and np.isfinite(scores).all()):
         raise InvalidDataError("the model answers with numbers that are none: check it with `sorter model verify`")
-    return Example(label, embeddings, scores, to_jpeg(views[0]))
+    first, _ = looks[0]
+    return Example(label, embeddings, scores, to_jpeg(first))
 
 
 def example_of_crop(label: str, item: Image, network: Classifier) -> Example:
     """One item's example from a picture (H, W, 3) of any size that it fills, straight and turned a quarter."""
     picture = to_input(item, network.input_spec)
-    return example_of(label, (picture, turned(picture, 1)), network)
+    return example_of(label, [(view, network.classify(view)) for view in (picture, turned(picture, 1))])
 
 
 def shown_again(example: Example, network: Classifier) -> Example:
@@ -113,17 +117,20 @@ def watch(parts: Parts, camera: Camera, network: Classifier, label: str, on_item
     Ends when the source does. Blocks; a fault of the camera is the caller's.
     """
     presence, tracker = parts.presence(), parts.tracker()
-    views: defaultdict[int, list[Image]] = defaultdict(list)
+    looks: dict[int, list[Look]] = {}
     while (frame := camera.next_frame(parts.config.camera.max_age_s)) is not None:
         target = tracker.follow(presence.update(frame), frame.captured_at_s)
         if target is not None:
             view = to_input(frame.image, network.input_spec, target.box, target.num_turns)
-            views[target.item_id].append(view)
-            tracker.add(target, network.classify(view))
+            said = network.classify(view)
+            looks.setdefault(target.item_id, []).append((view, said))
+            looks = {item_id: own for item_id, own in looks.items() if item_id > target.item_id - _MAX_ITEMS}
+            tracker.add(target, said)
         for item in tracker.waiting():
-            if len(views[item.item_id]) < NUM_VIEWS and not item.has_left and not item.is_many:
+            seen = looks.get(item.item_id, [])
+            if len(seen) < NUM_VIEWS and not item.has_left and not item.is_many:
                 continue
             tracker.close(item.item_id)
-            seen = views.pop(item.item_id)
-            if seen and not item.is_many and not on_item(example_of(label, seen, network)):
+            looks.pop(item.item_id, None)
+            if seen and not item.is_many and not on_item(example_of(label, seen)):
                 return
