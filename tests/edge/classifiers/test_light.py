@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.classifiers.light import PLAIN_LIGHT, light_of
+from edge.classifiers.light import PLAIN_LIGHT, ground_of, light_of
 from edge.messages import Image
 
 WARM = np.array([1.0, 0.6, 0.3])
@@ -39,6 +39,12 @@ def test_a_lamp_that_drifts_is_still_the_same_place() -> None:
 def test_a_picture_of_another_place_is_told_by_its_ground(elsewhere: Image) -> None:
     light = light_of([a_crop(seed, WARM) for seed in range(12)])
     assert light.undo(elsewhere) is None
+
+
+def test_of_an_item_that_nearly_fills_its_crop_the_rim_shows_the_ground() -> None:
+    crop = np.full((96, 96, 3), 120, np.uint8)
+    crop[8:88, 8:88] = 230
+    np.testing.assert_allclose(ground_of(crop), np.log(124.0), rtol=1e-6)
 
 
 def test_grounds_of_one_place_are_told_from_each_other_and_odd_ones_are_not() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
+from edge.items.decided import likeness
 from edge.items.resting import RestTracker
 from edge.items.smoothing import SmoothingSettings
 from edge.items.tracking import Target
@@ -162,6 +163,15 @@ def test_what_was_pushed_is_not_given_again() -> None:
     pushed = CAN + np.float32(0.4) * CUP
     for at_s in np.arange(1.0, 3.0, 0.1):
         assert shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, pushed) == ()
+
+
+def test_what_looks_only_a_little_like_it_took_its_place() -> None:
+    tracker = decided_as(Phase.SETTLED, CAN)
+    rather_unlike = CAN + np.float32(1.3) * CUP
+    assert 0.6 < likeness(CAN, rather_unlike) < 0.65
+    for at_s in (1.0, 1.1, 1.2):
+        waiting = shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, rather_unlike)
+    assert [item.frames_used for item in waiting] == [3]
 
 
 def test_one_frame_that_looks_otherwise_is_not_enough() -> None:

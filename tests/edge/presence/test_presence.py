@@ -98,6 +98,28 @@ def test_a_slow_movement_is_movement(watcher: Watcher) -> None:
     assert Phase.SETTLED not in watcher.phases
 
 
+def with_film(scene: Scene, box: Box) -> Scene:
+    """Something little brighter than the ground."""
+    scene = scene.copy()
+    scene[box.y : box.y + box.height, box.x : box.x + box.width] = (150, 140, 130)
+    return scene
+
+
+def test_what_trembles_rests_on_once_it_has_come_to_rest(watcher: Watcher) -> None:
+    """A film that flutters by two pixels: it never comes to rest by itself, and does not leave it for that."""
+
+    def see_trembling() -> list[Phase]:
+        watcher.phases.clear()
+        for index in range(12):
+            there = Box(CAN.x + index % 2 * 2, CAN.y, CAN.width, CAN.height)
+            watcher.see(with_film(ground(), there), 1 / RATE_HZ)
+        return watcher.phases
+
+    assert set(see_trembling()) == {Phase.MOVING}
+    watcher.see(with_film(ground(), CAN), 1.0)
+    assert set(see_trembling()) == {Phase.SETTLED}
+
+
 def test_two_items_apart_are_many_and_one_is_not(watcher: Watcher) -> None:
     one = with_item(ground(), Box(60, 60, 40, 40))
     two = with_item(one, Box(200, 80, 50, 40), (40, 90, 170))
@@ -201,6 +223,23 @@ def test_stripes_of_mains_light_are_known_at_any_frame_rate(rate_hz: int, flicke
     assert found is not None or stands_still
     if found is not None:
         np.testing.assert_allclose(found[:, 0, 0], gains, atol=0.03)
+
+
+def test_stripes_that_grow_faint_are_taken_away_until_hardly_any_are_left() -> None:
+    stripes, rng = Stripes(90), np.random.default_rng(1)
+    rows = np.arange(90) / 90 * 2 * np.pi * 2.3
+
+    def are_found(strength: float, num_frames: int) -> bool:
+        for index in range(num_frames):
+            gains = strength * np.sin(rows + 2 * np.pi * 1.0007 * 100 * index / RATE_HZ)
+            change = (rng.normal(0, 0.005, (90, 160, 3)) + gains[:, None, None]).astype(np.float32)
+            found = stripes.of(change, np.zeros_like(change), np.zeros((90, 160), np.uint8))
+        return found is not None
+
+    assert not are_found(0.007, 60), "too faint to begin with"
+    assert are_found(0.1, 40)
+    assert are_found(0.007, 60)
+    assert not are_found(0.003, 60)
 
 
 @pytest.mark.parametrize("rate_hz", [5, 12, 30])
@@ -315,6 +354,12 @@ def test_an_arm_that_rests_on_an_item_is_said_to_be_there(watcher: Watcher) -> N
     assert not watcher.see(with_item(ground()), 1.0).has_arm
 
 
+def test_an_arm_may_be_one_for_four_times_as_long_as_it_is_waited_for(watcher: Watcher) -> None:
+    arm = with_item(ground(), Box(140, 0, 36, 110), (200, 150, 120))
+    assert watcher.see(arm, 4.5).has_arm
+    assert not watcher.see(arm, 1.0).has_arm, "by now it is taken for an item"
+
+
 @pytest.mark.parametrize("name", GROUNDS)
 def test_an_arm_over_any_ground_is_no_item(name: str) -> None:
     scene = render_ground(name, np.random.default_rng(1), WIDTH, HEIGHT).astype(np.float32)
@@ -356,6 +401,19 @@ def strip_ground() -> Scene:
 def with_pale_bottle(scene: Scene, box: Box) -> Scene:
     """Greenish glass, nowhere far from the wall's brightness."""
     return with_item(scene, box, (160, 170, 165))
+
+
+@pytest.mark.parametrize(("name", "brighter"), [("cardboard", 25), ("steel", 25), ("tiles", 40), ("wood", 40)])
+def test_a_soft_item_that_hides_a_few_edges_of_the_ground_is_no_ghost(name: str, brighter: int) -> None:
+    """A tissue, or a thing out of focus, has hardly an edge of its own."""
+    scene = render_ground(name, np.random.default_rng(1), WIDTH, HEIGHT).astype(np.float32)
+    lies = np.zeros((HEIGHT, WIDTH, 1), np.float32)
+    cv2.ellipse(lies, (150, 80), (30, 20), 0, 0, 360, (1.0,), cv2.FILLED)
+    lies[..., 0] = cv2.GaussianBlur(lies, (0, 0), 6)
+    color = scene[60:100, 120:180].mean(axis=(0, 1)) + brighter
+    watcher = Watcher(PresenceDetector(background=scene.clip(0, 255).astype(np.uint8)))
+    watcher.see(scene, 0.5)
+    assert watcher.see(scene * (1 - lies) + color * lies, 1.5).phase is Phase.SETTLED
 
 
 @pytest.mark.parametrize(
