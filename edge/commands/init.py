@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, verbosity_options
-from edge.errors import SorterError, UsageError
+from edge.errors import ConfigError, SorterError, UsageError
 from edge.listing import some_of
 
 if TYPE_CHECKING:
@@ -162,10 +162,14 @@ def _broker(text: str) -> str | None:
 
 
 def _write(target: Path, text: str, check: Callable[[Path], object]) -> None:
-    """What `check` refuses is not kept."""
+    """Raises ConfigError where `check` refuses it together with what lies beside it; then nothing is kept."""
     from edge.files.whole_file import whole_file
 
     with whole_file(target) as unfinished:
         unfinished.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(text, encoding="utf-8")
-        check(unfinished)
+        try:
+            check(unfinished)
+        except ConfigError as error:
+            found = str(error).replace(str(unfinished), str(target))
+            raise ConfigError(f"{found}\nnothing was written: does conf.d beside it say otherwise?") from None

@@ -96,7 +96,10 @@ def test_what_would_not_be_valid_is_not_kept(tmp_path: Path) -> None:
     """Nothing that `init` asks can be answered wrongly; what an owner put beside it can."""
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d" / "mine.toml").write_text("[bins.recycling]\nlabels = []\n", encoding="utf-8")
-    assert isinstance(asked([], "--yes", "--out", str(tmp_path / "sorter.toml")).exception, ConfigError)
+    refused = asked([], "--yes", "--out", str(tmp_path / "sorter.toml")).exception
+    assert isinstance(refused, ConfigError)
+    assert f"{tmp_path / 'sorter.toml'}:15: bins: 'glass' has no bin" in str(refused)
+    assert "nothing was written" in str(refused)
     assert [path.name for path in tmp_path.iterdir()] == ["conf.d"]
 
 
