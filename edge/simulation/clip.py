@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 
+from edge.class_names import class_name
 from edge.errors import MissingInputError, UsageError
 from edge.files.whole_file import whole_file
 from edge.host.native import native_stderr_logged
@@ -27,6 +28,7 @@ def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
     Raises:
         MissingInputError: the folder or its pictures are not there.
         PictureError: a picture cannot be decoded, or is too small to hold an item.
+        UsageError: a folder's name cannot be that of a class.
     """
     if not folder.is_dir():
         raise MissingInputError(f"no folder of items at {folder}: expected <class>/*.jpg in it")
@@ -35,7 +37,7 @@ def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
     turns = [path for turn in range(max(map(len, classes), default=0)) for c in classes for path in c[turn : turn + 1]]
     if not turns:
         raise MissingInputError(f"no pictures in the subfolders of {folder}: expected <class>/*.jpg in it")
-    return [cut_out(load_picture(path), path.parent.name, str(path)) for path in turns[:limit]]
+    return [cut_out(load_picture(path), class_name(path.parent.name), str(path)) for path in turns[:limit]]
 
 
 def load_grounds(path: Path) -> list[Image]:

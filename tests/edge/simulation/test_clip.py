@@ -104,6 +104,11 @@ def test_items_are_taken_from_all_classes_in_turn(tmp_path: Path) -> None:
     assert [cutout.label for cutout in load_cutouts(folder, limit=2)] == ["can", "jar"]
 
 
+def test_the_truth_calls_a_class_as_a_model_does(tmp_path: Path) -> None:
+    folder = photographs(tmp_path, {"Restmu\u0308ll": 1})  # as other computers write it
+    assert [cutout.label for cutout in load_cutouts(folder)] == ["Restmüll"]
+
+
 def test_what_other_systems_leave_beside_pictures_is_no_item(tmp_path: Path) -> None:
     folder = photographs(tmp_path, {"can": 1, ".trashed": 1})
     (folder / "can" / "._0.jpg").write_bytes(b"\x00")
