@@ -6,18 +6,25 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _log = logging.getLogger(__name__)
 
+# A process has one descriptor 2: of two threads at once the second would keep, and put back, the file of the first.
+_descriptor = threading.RLock()
+
 
 @contextmanager
 def native_stderr_logged() -> Iterator[None]:
-    """Turn what native code writes to file descriptor 2 into debug lines: it follows no log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as caught:
+    """Turn what native code writes to file descriptor 2 into debug lines: it follows no log level.
+
+    One thread at a time: another waits at its entry until the first is through.
+    """
+    with _descriptor, tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        kept = os.dup(2)
         os.dup2(caught.fileno(), 2)
         try:
             yield
