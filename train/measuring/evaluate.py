@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge.classifiers.base import Classifier
 from edge.data_folder import Dataset, LeftOut, labelled_pictures
-from edge.errors import DatasetError, PictureError, UsageError
+from edge.errors import DatasetError, UsageError
 from edge.messages import Box
-from edge.preprocess import Image, load_picture, to_input
+from edge.preprocess import Image, to_input
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow, load_splits
 from train.measuring.metrics import Evaluation, measure_scores
 from train.measuring.robustness import Row, measure_robustness
@@ -94,12 +94,11 @@ def evaluate_conditions(dataset: Dataset, classifier: Classifier, part: Part) ->
     """Accuracy on the readable pictures of `part` in other conditions (`train.measuring.robustness`)."""
     images: list[Image] = []
     truth: list[int] = []
-    for row in _choose(dataset, part):
-        try:
-            images.append(load_picture(dataset.path(row)))
-        except PictureError:
-            continue  # `evaluate` lists them
-        truth.append(classifier.labels.index(row.label))
+    listed_by_evaluate: list[LeftOut] = []
+    rows = _choose(dataset, part)
+    for _, label_index, image in labelled_pictures(dataset, rows, classifier.labels, listed_by_evaluate, iter):
+        images.append(image)
+        truth.append(label_index)
 
     def score(inputs: Sequence[Image]) -> NDArray[np.float32]:
         return np.stack([classifier.classify(image).scores for image in inputs])

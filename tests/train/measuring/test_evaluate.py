@@ -108,6 +108,16 @@ def test_conditions_change_the_pictures_and_only_them(folder: Path) -> None:
     assert "other background" in rows
 
 
+def test_conditions_leave_out_what_the_evaluation_leaves_out(folder: Path) -> None:
+    (folder / "disc" / "00.png").write_bytes(b"damaged")
+    (folder / "disc" / "01.png").unlink()
+    (folder / "disc" / "01.png").symlink_to("gone.png")
+    outcome = evaluate(scan(folder), ColorClassifier(), model="color")
+    assert [picture.path for picture in outcome.left_out] == ["disc/00.png", "disc/01.png"]
+    rows = evaluate_conditions(scan(folder), ColorClassifier(), outcome.part)
+    assert {row.num_pictures for row in rows} == {outcome.evaluation.num_images} == {10}
+
+
 def test_a_class_without_pictures_is_not_called_wrong(folder: Path) -> None:
     for label in LABELS[1:]:
         shutil.rmtree(folder / label)
