@@ -20,7 +20,15 @@ from click.shell_completion import shell_complete
 
 from edge.commands.completion import VARIABLE
 from edge.commands.options import verbosity
-from edge.errors import MissingLibraryError, OutOfMemoryError, SorterError, StorageError, UsageError, translate
+from edge.errors import (
+    Extra,
+    MissingLibraryError,
+    OutOfMemoryError,
+    SorterError,
+    StorageError,
+    UsageError,
+    translate,
+)
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
@@ -28,7 +36,7 @@ _OPENCV_NO_MEMORY = -4  # cv::Error::StsNoMem
 INTERRUPTED, TERMINATED = 130, 143  # 128 + SIGINT, 128 + SIGTERM, as shells report them
 
 # What an install without an extra lacks, by the name it is imported under.
-_EXTRA_OF_MODULE = {
+_EXTRA_OF_MODULE: dict[str, Extra] = {
     "keras": "workstation",
     "tensorflow": "workstation",
     "paho": "mqtt",
@@ -36,7 +44,7 @@ _EXTRA_OF_MODULE = {
     "lgpio": "gpio",
     "starlette": "web",
     "uvicorn": "web",
-    "cryptography": "signatures",
+    "cryptography": "signing",
 }
 
 

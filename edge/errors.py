@@ -31,7 +31,10 @@ all that an owner sees. Exit codes follow sysexits.h, so that systemd can tell a
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Extra = Literal["mqtt", "gpio", "signing", "web", "workstation", "rescue"]
+"""Optional dependencies, by their names in pyproject.toml."""
 
 
 class SorterError(Exception):
@@ -97,9 +100,10 @@ class MissingLibraryError(UnavailableError):
     """An optional dependency is not installed; the message carries the line that installs it."""
 
     @classmethod
-    def of_extra(cls, purpose: str, library: str, extra: str) -> MissingLibraryError:
-        """`purpose` needs `library`, which the optional dependencies `extra` bring."""
-        return cls(f"{purpose} needs {library}, which is not installed: pip install '.[{extra}]' in sorter's folder")
+    def of_extra(cls, purpose: str, library: str, extra: Extra, *, otherwise: str = "") -> MissingLibraryError:
+        """`purpose` needs `library`, which the optional dependencies `extra` bring; `otherwise` helps as well."""
+        remedy = f"pip install '.[{extra}]' in sorter's folder" + (f", or {otherwise}" if otherwise else "")
+        return cls(f"{purpose} needs {library}, which is not installed: {remedy}")
 
 
 class CameraError(UnavailableError):

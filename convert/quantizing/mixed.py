@@ -72,8 +72,8 @@ def open_mixed_quantizer(plain: bytes, expects: Normalization, representative: S
         MissingLibraryError: litert-quantizer is not installed.
     """
     if not has_quantizer():
-        raise MissingLibraryError(
-            "layers in int16 need litert-quantizer: pip install litert-quantizer, or take --rescue-in float"
+        raise MissingLibraryError.of_extra(
+            "a rescue in int16", "litert-quantizer", "rescue", otherwise="take --rescue-in float"
         )
     return MixedQuantizer(plain, _ranges(plain, expects, representative))
 

