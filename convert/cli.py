@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
 from edge.errors import CheckFailedError, UsageError
+from edge.files.whole_file import whole_file
 from edge.host.native import native_stderr_logged
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def convert(
     a classifier trained elsewhere is wrapped instead, or a bundle compiled for the EdgeTPU.
     """
     _quiet_tensorflow()
-    from convert.bundle.writer import check_target, write_bundle, write_file
+    from convert.bundle.writer import check_target, write_bundle
     from convert.proof.parity import Limits
 
     check_target(out, should_replace=force)
@@ -163,7 +164,8 @@ def convert(
         draft = _with_edgetpu(draft, found_compiler, allow_partial=allow_partial)
     bundle = None if is_refused else write_bundle(out, draft.manifest, draft.files, should_replace=force)
     if single_output is not None and draft.plain_classifier is not None and not is_refused:
-        write_file(single_output, draft.plain_classifier)
+        with whole_file(single_output) as unfinished:
+            unfinished.write_bytes(draft.plain_classifier)
     click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
     if is_refused:
         raise CheckFailedError(_refusal(draft, may_rescue=not how["should_rescue"] and not edgetpu))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from calibration.site.toml_text import to_toml
 from edge.errors import AccessDeniedError, CheckFailedError, InvalidDataError, SorterError, StorageError
+from edge.files.whole_file import UNFINISHED, replacing, sync
 from edge.site import HISTORY, SITE, SiteDescription, parse_site, read_site
 
 # How many former states can be gone back to.
 NUM_KEPT = 20
 
 _LOCK = ".lock"
-_UNFINISHED = ".new"
 _EMPTY_SITE = SiteDescription()
 
 
@@ -62,10 +61,10 @@ class SiteFolder:
         with self._claimed():
             changed = edit(self.read())
             for name, content in (parts or {}).items():
-                self._write(self.path / name, content)
+                _write(self.path / name, content)
             former = self._file.read_bytes() if self._file.is_file() else _encode(_EMPTY_SITE)
-            self._write(self._history / f"{self._newest() + 1:06d}.toml", former)
-            self._write(self._file, _encode(changed))
+            _write(self._history / f"{self._newest() + 1:06d}.toml", former)
+            _write(self._file, _encode(changed))
             self._tidy()
         return changed
 
@@ -84,7 +83,7 @@ class SiteFolder:
                     continue
                 gone_back_to = _former_site(former)
                 former.replace(self._file)
-                _sync(self.path)
+                sync(self.path)
                 self._tidy()
                 return gone_back_to
         raise CheckFailedError(f"{self.path}: there is nothing to undo")
@@ -100,21 +99,11 @@ class SiteFolder:
         generations = self._generations()
         return int(generations[-1].stem) if generations else 0
 
-    def _write(self, target: Path, content: bytes) -> None:
-        """Put a whole file in place and on disk, or nothing."""
-        unfinished = target.with_name(target.name + _UNFINISHED)
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-        _sync(target.parent)
-
     def _tidy(self) -> None:
         """Forget the oldest states, and parts that no remaining state names."""
         for oldest in self._generations()[:-NUM_KEPT]:
             oldest.unlink()
-        for unfinished in (*self.path.glob(f"*{_UNFINISHED}"), *self._history.glob(f"*{_UNFINISHED}")):
+        for unfinished in (*self.path.glob(f"{UNFINISHED}*"), *self._history.glob(f"{UNFINISHED}*")):
             unfinished.unlink()
         try:
             named = {name for file in (self._file, *self._generations()) for name in _parts_of(file)}
@@ -144,6 +133,11 @@ class SiteFolder:
             ) from error
 
 
+def _write(target: Path, content: bytes) -> None:
+    with replacing(target) as unfinished:
+        unfinished.write_bytes(content)
+
+
 def _encode(description: SiteDescription) -> bytes:
     done = description.model_dump(by_alias=True, exclude_defaults=True)
     return to_toml({"schema": description.schema_version, **done}).encode()
@@ -161,12 +155,3 @@ def _former_site(file: Path) -> SiteDescription:
 def _parts_of(file: Path) -> Iterator[str]:
     if file.is_file():
         yield from parse_site(file.read_bytes(), file).parts()
-
-
-def _sync(folder: Path) -> None:
-    """Make renames inside a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

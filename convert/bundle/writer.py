@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge.bundle import MANIFEST, Bundle, Manifest, load_bundle
 from edge.errors import StorageError, UsageError
+from edge.files.whole_file import sync
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of linux/fcntl.h and linux/fs.h
 _READABLE_DIRECTORY = 0o755  # temporary directories begin private, but a service user reads bundles
@@ -59,28 +60,14 @@ def write_bundle(out: Path, manifest: Manifest, files: Mapping[str, bytes], *, s
     try:
         with _sibling_directory(out) as folder:
             for name, content in {**files, MANIFEST: encoded}.items():
-                _write_synced(folder / name, content)
-            for directory in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-                _sync_directory(directory)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+            for path in (*folder.rglob("*"), folder):
+                sync(path)
             _put_in_place(folder, out)
     except OSError as error:
         raise StorageError(f"the bundle could not be written to {out}: {error.strerror or error}") from error
     return load_bundle(out)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """The file at `path`, whole or not at all; replaces what was there.
-
-    Raises:
-        StorageError: writing failed; what was there before still is.
-    """
-    try:
-        with _sibling_directory(path) as folder:
-            _write_synced(folder / path.name, content)
-            (folder / path.name).replace(path)
-            _sync_directory(path.absolute().parent)
-    except OSError as error:
-        raise StorageError(f"{path} could not be written: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -95,29 +82,13 @@ def _sibling_directory(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _put_in_place(folder: Path, out: Path) -> None:
     """Rename `folder` to `out`; a bundle that was there takes the place of `folder`."""
     if not (out / MANIFEST).is_file():
         folder.rename(out)
     elif not _exchange(folder, out):
         _put_aside(folder, out)
-    _sync_directory(out.absolute().parent)
+    sync(out.absolute().parent)
 
 
 def _exchange(one: Path, other: Path) -> bool:

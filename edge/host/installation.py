@@ -7,7 +7,6 @@ carried out again without harm, and undone.
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import stat
 import subprocess
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import AccessDeniedError, MissingInputError, StorageError, UnavailableError
+from edge.files.whole_file import replacing
 
 log = logging.getLogger(__name__)
 
@@ -210,14 +210,10 @@ def _has_user() -> bool:
 
 
 def _write(step: FileStep) -> None:
-    partial = step.path.with_name(f".{step.path.name}.new")
     try:
         step.path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(step.content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(step.path)
+        with replacing(step.path) as unfinished:
+            unfinished.write_text(step.content, encoding="utf-8")
     except PermissionError as error:
         raise AccessDeniedError(
             f"{step.path}: a service needs root: sudo {shutil.which('sorter') or 'sorter'} …"

@@ -104,20 +104,15 @@ def sign_bundle(bundle: Bundle, private_path: Path) -> PublicKey:
 
     Raises:
         MissingInputError, InvalidDataError: the private key is not there, or is not an Ed25519 key.
-        StorageError: the signature cannot be written.
+        AccessDeniedError, StorageError: the signature cannot be written.
         MissingLibraryError: cryptography is not installed.
     """
     key = _read_private_key(private_path)
     owner = PublicKey(key.public_key().public_bytes_raw())
     signature = base64.b64encode(key.sign(_signed(bundle))).decode()
     record = _Record(schema=1, public_key=str(owner), signature=signature)
-    partial = bundle.path / f".{SIGNATURE}.partial"
-    try:
-        partial.write_text(record.model_dump_json(by_alias=True) + "\n")
-        partial.replace(bundle.path / SIGNATURE)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{bundle.path / SIGNATURE} cannot be written: {error.strerror}") from error
+    with whole_file(bundle.path / SIGNATURE) as unfinished:
+        unfinished.write_text(record.model_dump_json(by_alias=True) + "\n", encoding="utf-8")
     return owner
 
 

@@ -28,6 +28,7 @@ from pathlib import Path
 from edge.bundle import MANIFEST, Bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import BundleError, CheckFailedError, MissingInputError, SorterError, StorageError, TryAgainError
+from edge.files.whole_file import replacing, sync
 from edge.models.signatures import SIGNATURE, load_trusted_bundle
 from edge.models.verification import check_golden
 
@@ -91,7 +92,7 @@ class ModelStore:
             if not target.exists():
                 _sync(partial)
                 partial.rename(target)
-                _sync_folder(self.folder)
+                sync(self.folder)
             self._forget_old(target)
         return load_trusted_bundle(target, self.public_key)
 
@@ -132,7 +133,7 @@ class ModelStore:
             previous = self.path_of(Role.PREVIOUS)
             if previous is None:
                 (self.folder / Role.ACTIVE).unlink(missing_ok=True)
-                _sync_folder(self.folder)
+                sync(self.folder)
                 return "the shipped model"
             self._link(Role.ACTIVE, previous.name)
             (self.folder / Role.PREVIOUS).unlink(missing_ok=True)
@@ -143,7 +144,7 @@ class ModelStore:
         partial.unlink(missing_ok=True)
         partial.symlink_to(name)
         partial.replace(self.folder / role)
-        _sync_folder(self.folder)
+        sync(self.folder)
 
     def _forget_old(self, newest: Path) -> None:
         """Remove what has no role, the oldest first, but for a few."""
@@ -188,12 +189,8 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.new")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _give_to_owner(folder: Path) -> None:
@@ -229,18 +226,6 @@ def _copy(bundle: Bundle, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Let every file of a folder reach the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        _sync_folder(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Let a folder and all that is in it reach the disk."""
+    for path in (*folder.rglob("*"), folder):
+        sync(path)

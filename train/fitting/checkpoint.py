@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import InvalidDataError, UsageError
+from edge.files.whole_file import whole_file
 from train.fitting.progress import Epoch
 
 CHECKPOINT_FILE = "checkpoint.npz"
@@ -45,7 +45,11 @@ def run_key(*decisive: str) -> str:
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write the folder's checkpoint; a kill or power cut at any moment leaves this one or the one before."""
+    """Write the folder's checkpoint; a kill or power cut at any moment leaves this one or the one before.
+
+    Raises:
+        AccessDeniedError, StorageError: it cannot be written.
+    """
     meta = {
         "key": checkpoint.key,
         "num_averaged": checkpoint.num_averaged,
@@ -57,18 +61,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         for index, value in enumerate(getattr(checkpoint, part))
     }
     path = folder / CHECKPOINT_FILE
-    partial = path.with_name(f".{path.name}.partial")
     content = io.BytesIO()
     np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
-    try:
-        with partial.open("wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        partial.unlink(missing_ok=True)  # half a file must not take the room that a full disk lacks
-        raise
-    partial.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(content.getbuffer())
 
 
 def load_checkpoint(folder: Path, key: str) -> Checkpoint | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge.classifiers.base import softmax
 from edge.data_folder import Dataset, fingerprint
+from edge.files.whole_file import whole_file
 from edge.run import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -172,13 +173,11 @@ def write_splits(out: Path, dataset: Dataset) -> None:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save a Keras model as `path`, by way of a file beside it."""
-    partial = path.with_name(f".{path.stem}.partial.keras")  # Keras goes by the suffix
-    model.save(partial)
-    partial.replace(path)
+    """Save a Keras model as `path`, whole or not at all."""
+    with whole_file(path) as unfinished:
+        model.save(unfinished)
 
 
 def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

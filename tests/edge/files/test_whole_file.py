@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import StorageError
-from edge.files.whole_file import whole_file
+from edge.files.whole_file import UNFINISHED, whole_file
 
 
 def test_what_was_there_stays_until_the_block_ends(tmp_path: Path) -> None:
@@ -70,6 +70,29 @@ def test_a_device_is_written_to() -> None:
     with whole_file(Path("/dev/null")) as unfinished:
         unfinished.write_text("gone")
     assert Path("/dev/null").is_char_device()
+
+
+def test_it_is_on_the_disk_before_it_has_its_name_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the first a power cut leaves an empty file, without the second the old one."""
+    path, synced, fsync = tmp_path / "kept.txt", [], os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with whole_file(path) as unfinished:
+        unfinished.write_text("new")
+    assert synced == [(str(unfinished), False), (str(tmp_path), True)]
+
+
+def test_its_unfinished_place_has_the_suffix_that_some_writers_go_by_and_is_hidden(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "film.mp4") as unfinished:
+        unfinished.touch()
+        assert unfinished.suffix == ".mp4"
+        assert unfinished.name.startswith(UNFINISHED)
 
 
 def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
