@@ -1,6 +1,6 @@
 """What a picture file is by its own headers, without decoding it: cheap, and safe for files of any size.
 
-Formats: JPEG, ITU-T T.81 annex B; PNG, W3C third edition; WebP, RFC 9649; BMP, BITMAPINFOHEADER.
+Formats: JPEG, ITU-T T.81 annex B; PNG, W3C third edition; WebP, RFC 9649; BMP, BITMAPINFOHEADER and BITMAPCOREHEADER.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class FileFacts:
 _TINY_PX = 64
 _TAIL_BYTES = 4096  # cameras append padding behind a JPEG's end marker
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_OLDEST_BMP_HEADER_BYTES = 12  # BITMAPCOREHEADER, with sizes of 16 bits
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}
 
 
@@ -52,7 +53,7 @@ def examine(path: Path) -> FileFacts:
     with path.open("rb") as file:
         head = file.read(1 << 16)
         content = head if size_bytes <= len(head) else head + file.read()
-    facts = _read(content)
+    facts = facts_in(content)
     if facts.defect is None and facts.width_px * facts.height_px > MAX_PICTURE_PIXELS:
         defect = f"huge: {facts.width_px}x{facts.height_px} pixels, at most {MAX_PICTURE_PIXELS:,} are read"
         return FileFacts(facts.width_px, facts.height_px, facts.notes, defect)
@@ -61,7 +62,8 @@ def examine(path: Path) -> FileFacts:
     return facts
 
 
-def _read(content: bytes) -> FileFacts:
+def facts_in(content: bytes) -> FileFacts:
+    """The facts of an encoded picture, of any size; without width and height where its header cannot be read."""
     try:
         if content.startswith(b"\xff\xd8"):
             return _jpeg(content)
@@ -79,7 +81,7 @@ def _read(content: bytes) -> FileFacts:
 def _jpeg(content: bytes) -> FileFacts:
     position = 2
     while True:
-        if content[position] != 0xFF:
+        if content[position] != 0xFF or not content[position + 1]:  # past FF00, decoders look for a marker byte by byte
             return FileFacts(defect="damaged: no marker where one must be")
         marker = content[position + 1]
         if marker == 0xFF or marker in _STANDALONE:
@@ -128,6 +130,7 @@ def _webp(content: bytes) -> FileFacts:
 
 def _bmp(content: bytes) -> FileFacts:
     (length,) = struct.unpack_from("<I", content, 2)
-    width, height = struct.unpack_from("<ii", content, 18)
+    (header_bytes,) = struct.unpack_from("<I", content, 14)
+    width, height = struct.unpack_from("<HH" if header_bytes == _OLDEST_BMP_HEADER_BYTES else "<ii", content, 18)
     defect = "truncated: the end of the BMP is missing" if len(content) < length else None
     return FileFacts(abs(width), abs(height), (), defect)

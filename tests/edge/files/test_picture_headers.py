@@ -6,9 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.data_folder import Dataset, leave_out_unreadable, scan
-from edge.files.picture_headers import Note, examine
+from edge.files.picture_headers import Note, examine, facts_in
 
 GRAY = np.random.default_rng(0).integers(0, 255, (90, 120), np.uint8)
 COLOR = np.dstack([GRAY, GRAY[::-1], GRAY[:, ::-1]])
@@ -72,6 +74,44 @@ def test_an_animated_webp_is_noted(tmp_path: Path) -> None:
     (tmp_path / "moving.webp").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     facts = examine(tmp_path / "moving.webp")
     assert (facts.width_px, facts.height_px, facts.notes) == (120, 90, (Note.ANIMATED,))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
+def test_each_header_is_read_whatever_follows_it(suffix: str) -> None:
+    """What comes over a network is refused by its size before anything decodes it."""
+    encoded = cv2.imencode(suffix, COLOR)[1].tobytes()
+    for extra in (encoded[:-1], encoded, encoded + bytes(9000)):
+        facts = facts_in(extra)
+        assert (facts.width_px, facts.height_px) == (120, 90)
+
+
+def test_the_oldest_header_of_a_bmp_is_read_as_opencv_reads_it() -> None:
+    header = struct.pack("<IHHHH", 12, 40, 30, 1, 24)
+    old = b"BM" + struct.pack("<IHHI", 26 + 30 * 40 * 3, 0, 0, 26) + header + bytes(30 * 40 * 3)
+    assert cv2.imdecode(np.frombuffer(old, np.uint8), cv2.IMREAD_COLOR).shape == (30, 40, 3)
+    facts = facts_in(old)
+    assert (facts.width_px, facts.height_px) == (40, 30)
+
+
+def test_a_jpeg_within_a_segment_that_decoders_skip_over_is_no_small_one() -> None:
+    """They find the inner one, of any size, and never come to the frame header behind it."""
+    inner = cv2.imencode(".jpg", COLOR)[1].tobytes()[2:]
+    small = b"\xff\xc0\x00\x0b\x08" + struct.pack(">HH", 10, 10) + b"\x01\x01\x11\x00\xff\xd9"
+    hidden = b"\xff\xd8\xff\x00" + struct.pack(">H", 2 + len(inner)) + inner + small
+    assert cv2.imdecode(np.frombuffer(hidden, np.uint8), cv2.IMREAD_COLOR).shape == COLOR.shape
+    facts = facts_in(hidden)
+    assert (facts.width_px, facts.height_px) == (0, 0)
+    assert "damaged" in str(facts.defect)
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8X", b"BM", b""]),
+)
+def test_no_bytes_break_the_reading_of_headers(rest: bytes, beginning: bytes) -> None:
+    facts = facts_in(beginning + rest)
+    assert facts.width_px >= 0
+    assert facts.height_px >= 0
 
 
 def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.errors import PictureError
-from edge.web.uploads import declared_size, open_upload
+from edge.web.uploads import open_upload
 
 IMAGE = np.zeros((37, 53, 3), np.uint8)
 IMAGE[..., 2] = 200  # red, as OpenCV orders it
@@ -24,6 +22,7 @@ FORMATS = {
     "png": (".png", []),
     "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 80]),
     "lossless webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
+    "bmp": (".bmp", []),
 }
 
 
@@ -43,16 +42,10 @@ def png_claiming(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_is_opened_as_large_as_it_declares(name: str) -> None:
-    assert declared_size(encoded(name)) == (53, 37)
+def test_each_format_is_opened(name: str) -> None:
     image = open_upload(encoded(name))
     assert image.shape == (37, 53, 3)
     assert image[..., 0].mean() > 150 > image[..., 2].mean(), "RGB"
-
-
-def test_the_extended_webp_header_is_read() -> None:
-    canvas = (4095).to_bytes(3, "little") + (2047).to_bytes(3, "little")
-    assert declared_size(b"RIFF\0\0\0\0WEBPVP8X" + struct.pack("<II", 10, 0) + canvas) == (4096, 2048)
 
 
 @pytest.mark.parametrize(("width", "height"), [(30_000, 30_000), (2**31, 2**31), (16_000_001, 1)])
@@ -65,7 +58,7 @@ def test_a_picture_that_would_unfold_to_gigabytes_is_refused_by_its_header(width
     "content", [b"", b"GIF89a", b"<svg/>", b"\xff\xd8", b"\xff\xd8\xff\xe0\0\x10", b"RIFF1234WEBP"]
 )
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(PictureError, match="expected"):
+    with pytest.raises(PictureError, match=r"cannot be opened: (not a JPEG|truncated|damaged)"):
         open_upload(content)
 
 
@@ -75,9 +68,3 @@ def test_a_picture_that_breaks_off_is_refused_or_opened_but_nothing_worse(name: 
     for length in range(0, len(whole), 7):
         with contextlib.suppress(PictureError):
             assert open_upload(whole[:length]).shape == (37, 53, 3)
-
-
-@given(st.binary(max_size=200), st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8X", b""]))
-def test_no_bytes_break_the_reading_of_headers(rest: bytes, beginning: bytes) -> None:
-    size = declared_size(beginning + rest)
-    assert size is None or (size[0] >= 0 and size[1] >= 0)
