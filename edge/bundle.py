@@ -20,7 +20,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from edge.class_names import class_name
-from edge.errors import BundleError, MissingInputError, StorageError
+from edge.errors import BundleError, MissingInputError, StorageError, first_problem
 from edge.messages import InputSpec
 
 MANIFEST = "manifest.json"
@@ -186,13 +186,12 @@ def parse_manifest(encoded: bytes, path: Path) -> Manifest:
         return Manifest.model_validate_json(encoded)
     except ValidationError as invalid:
         first = invalid.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
         if first["loc"] == ("schema",):
             raise BundleError(
                 f"{path}: schema {first['input']!r} is not known, expected {SCHEMA}: "
                 "update sorter, or convert the model again"
             ) from None
-        raise BundleError(f"{path}: {place}: {first['msg']}") from None
+        raise BundleError(f"{path}: {first_problem(invalid)}") from None
 
 
 def _check_digest(path: Path, name: str, expected: str) -> None:

@@ -31,7 +31,10 @@ all that an owner sees. Exit codes follow sysexits.h, so that systemd can tell a
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:  # it takes a tenth of a second to load, and most commands raise nothing
+    from pydantic import ValidationError
 
 Extra = Literal["mqtt", "gpio", "signing", "web", "workstation", "rescue"]
 """Optional dependencies, by their names in pyproject.toml."""
@@ -173,3 +176,10 @@ def translate(error: OSError) -> SorterError:
     if isinstance(error, PermissionError):
         return AccessDeniedError(text)
     return StorageError(text)
+
+
+def first_problem(error: ValidationError, whole: str = "the file") -> str:
+    """The first of what pydantic found wrong, after its place; `whole` stands for what has no place inside."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"])) or whole
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"

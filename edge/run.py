@@ -22,7 +22,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.messages import InputSpec
 
 RUN_FILE = "run.json"
@@ -149,9 +149,7 @@ def load_run(folder: Path) -> Run:
     try:
         return Run.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InvalidDataError(f"{path} is not a run of schema 1: {where}: {first['msg']}; train again") from error
+        raise InvalidDataError(f"{path} is not a run of schema 1: {first_problem(error)}; train again") from error
 
 
 def model_digest(folder: Path) -> str:

@@ -34,7 +34,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from edge.bundle import Bundle, Digest, Label
 from edge.deciding.rules import NEVER, ClassThresholds, Share, Threshold
 from edge.drift import Fingerprint
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.files.places import state_folder
 from edge.preprocess import Image, load_picture
 from edge.presence.planes import Floats
@@ -303,11 +303,10 @@ def parse_site(encoded: bytes, file: Path) -> SiteDescription:
         problem = f"no schema in it: was it cut short? Expected schema = {SCHEMA}; go back with `sorter calibrate undo`"
     except ValidationError as invalid:
         first = invalid.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         if first["loc"] == ("schema",):
             problem = f"schema {first['input']!r} is not known, expected {SCHEMA}: update sorter"
         else:
-            problem = f"{place}: {first['msg']}: mend it, or go back with `sorter calibrate undo`"
+            problem = f"{first_problem(invalid)}: mend it, or go back with `sorter calibrate undo`"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as invalid:
         problem = f"not valid TOML: {str(invalid).splitlines()[0]}"
     raise InvalidDataError(f"{file}: {problem}")

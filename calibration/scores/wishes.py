@@ -13,7 +13,7 @@ from calibration.scores.thresholds import Wish, cost_wish, precision_wish
 from calibration.talk import Desk
 from edge.deciding.decision import Cost
 from edge.deciding.rules import CostTable
-from edge.errors import ConfigError, MissingInputError, UsageError
+from edge.errors import ConfigError, MissingInputError, UsageError, first_problem
 from edge.listing import some_of
 
 
@@ -60,5 +60,4 @@ def _load(path: Path) -> _CostFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ConfigError(f"{path}: {first_problem(invalid)}") from None

@@ -31,6 +31,7 @@ from edge.errors import (
     PictureError,
     StorageError,
     UsageError,
+    first_problem,
 )
 from edge.messages import Frame
 from edge.preprocess import load_picture
@@ -224,7 +225,7 @@ class Recording:
         try:
             return RecordingHeader.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise InvalidDataError(f"{path} is no recording of schema 1: {_first(error)}") from error
+            raise InvalidDataError(f"{path} is no recording of schema 1: {first_problem(error)}") from error
 
     def play(self) -> Generator[Still, None, None]:
         """Show the recording.
@@ -251,14 +252,10 @@ class Recording:
             try:
                 recorded = _RecordedFrame.model_validate_json(line)
             except ValidationError as error:
-                raise InvalidDataError(f"{path}:{number} is no frame of a recording: {_first(error)}") from error
+                raise InvalidDataError(
+                    f"{path}:{number} is no frame of a recording: {first_problem(error, 'the line')}"
+                ) from error
             if recorded.t_s <= last_s:
                 raise InvalidDataError(f"{path}:{number}: {recorded.t_s} s does not come after {last_s} s")
             last_s = recorded.t_s
             yield recorded
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    return f"{where}: {first['msg']}"

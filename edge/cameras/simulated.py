@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from edge.cameras.film import Still
 from edge.cameras.replay import VideoFile
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.messages import Image
 from edge.simulation.lens import Conditions, Lens
 from edge.truth.scoring import Seconds, Truth, TruthEvent
@@ -79,9 +79,7 @@ def load_scenes(folder: Path = SCENES) -> Scenes:
         reel = Reel.model_validate_json(path.read_bytes())
         Truth(events=reel.events, seconds=reel.seconds)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InvalidDataError(f"{path} is no film's truth of schema 1: {where}: {first['msg']}") from error
+        raise InvalidDataError(f"{path} is no film's truth of schema 1: {first_problem(error)}") from error
     return Scenes(folder / FILM, reel)
 
 

@@ -29,6 +29,7 @@ from edge.errors import (
     SignatureError,
     StorageError,
     UsageError,
+    first_problem,
 )
 from edge.files.whole_file import whole_file
 
@@ -175,9 +176,7 @@ def _read_signature(bundle: Bundle) -> _Record:
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise SignatureError(f"{path} is no signature: {place}: {first['msg']}; copy the bundle again") from None
+        raise SignatureError(f"{path} is no signature: {first_problem(invalid)}; copy the bundle again") from None
 
 
 def _fits(key: PublicKey, signature: bytes, content: bytes) -> bool:

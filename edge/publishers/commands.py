@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from edge.errors import InvalidDataError
+from edge.errors import InvalidDataError, first_problem
 
 _log = logging.getLogger(__name__)
 
@@ -117,10 +117,9 @@ def _install(topic: str, text: str) -> InstallFrom:
     try:
         return InstallFrom.model_validate_json(text) if text.startswith("{") else InstallFrom(url=text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "value"
         raise InvalidDataError(
-            f'{topic}: expected {PRESS}, an http(s) address, or {{"url": …, "sha256": …}}: {where}: {first["msg"]}'
+            f'{topic}: expected {PRESS}, an http(s) address, or {{"url": …, "sha256": …}}: '
+            f"{first_problem(error, 'value')}"
         ) from error
 
 

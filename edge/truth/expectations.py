@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.messages import Decision, Outcome
 
 
@@ -43,8 +43,8 @@ def load_expected(path: Path) -> tuple[Expected, ...]:
             if isinstance(fields, dict) and fields.get("event_type") == "score":
                 continue
             expected.append(Expected.model_validate(fields))
-        except (ValueError, ValidationError) as error:
-            complaint = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        except ValueError as error:
+            complaint = first_problem(error, "the line") if isinstance(error, ValidationError) else str(error)
             raise InvalidDataError(f"{path}:{number} is no decision ({complaint}): expected a line of --json") from None
     return tuple(expected)
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.messages import Decision, Outcome
 
 # A decision may fall this long after an item is out of sight: that is when "left early" is known.
@@ -134,9 +134,7 @@ def load_truth(path: Path) -> Truth:
     try:
         return Truth.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidDataError(f"{path}: {where}: {first['msg']}") from error
+        raise InvalidDataError(f"{path}: {first_problem(error)}") from error
 
 
 def check_fits(truth: Truth, duration_s: float) -> None:

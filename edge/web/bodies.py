@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from edge.errors import first_problem
+
 _MAX_JSON_BYTES = 16 * 1024
 
 Form = TypeVar("Form", bound=BaseModel)
@@ -34,9 +36,7 @@ async def read_form(request: Request, form: type[Form]) -> Form:
     try:
         return form.model_validate_json(body)
     except ValidationError as invalid:
-        first = invalid.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the request"
-        raise HTTPException(400, f"{place}: {first['msg']}") from None
+        raise HTTPException(400, first_problem(invalid, "the request")) from None
 
 
 def _too_large(max_bytes: int) -> HTTPException:
