@@ -47,7 +47,9 @@ def fit_temperature(
     return float(f"{np.exp((low + high) / 2):.4g}")
 
 
-def negative_log_likelihood(logits: NDArray[np.float32], label_indices: NDArray[np.int64], temperature: float) -> float:
+def negative_log_likelihood(
+    logits: NDArray[np.float32], label_indices: NDArray[np.int64], temperature: float = 1.0
+) -> float:
     """Mean over N of -log softmax(logits / temperature)[true class], in nats."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)

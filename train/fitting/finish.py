@@ -8,10 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from edge.classifiers.temperature import negative_log_likelihood
 from edge.data_folder import Dataset
 from edge.preprocess import InputSpec
 from edge.run import TRAIN_SPLIT
-from train.fitting.phases import cross_entropy, predict
+from train.fitting.phases import predict
 from train.fitting.run_directory import Answers, Origin, RunFacts, describe_run, write_predictions, write_results
 from train.measuring.metrics import Evaluation, measure
 from train.networks.cost import multiply_adds
@@ -40,7 +41,7 @@ def finish(
         for part, of in zip(answers, held_out, strict=True)
     ]
     more = _on_training_pictures(model, dataset)
-    more["val_loss"] = cross_entropy(answers[0].logits, held_out[0].truth)
+    more["val_loss"] = negative_log_likelihood(answers[0].logits, held_out[0].truth)
     for test in found[1:]:
         more |= {"test_accuracy": test.accuracy, "test_macro_f1": test.macro_f1}
     facts = RunFacts(origin, model.count_params(), multiply_adds(model), more)
@@ -61,5 +62,5 @@ def _on_training_pictures(model: keras.Model, dataset: Dataset) -> dict[str, flo
     truth = np.array([dataset.labels.index(row.label) for row in rows])
     return {
         "train_accuracy": float((scored.argmax(axis=1) == truth).mean()),
-        "train_loss": cross_entropy(scored, truth),
+        "train_loss": negative_log_likelihood(scored, truth),
     }

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.classifiers.temperature import negative_log_likelihood
 from train.fitting.average import WeightAverage
 from train.fitting.checkpoint import Checkpoint, save_checkpoint, values_of
 from train.fitting.progress import Epoch, Progress
@@ -126,7 +127,7 @@ class PhaseFitter:
     def _validate(self) -> tuple[float, float]:
         val = self._material.val
         logits = predict(self._shipped, val.inputs)
-        return cross_entropy(logits, val.truth), float((logits.argmax(axis=1) == val.truth).mean())
+        return negative_log_likelihood(logits, val.truth), float((logits.argmax(axis=1) == val.truth).mean())
 
     def _finish(self, epoch: Epoch) -> None:
         is_best = all(epoch.val_loss < earlier.val_loss for earlier in self._history)
@@ -214,13 +215,6 @@ def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32
     starts = range(0, len(images), _PREDICT_BATCH)
     parts = [model.predict_on_batch(images[start : start + _PREDICT_BATCH].astype(np.float32)) for start in starts]
     return np.concatenate([np.asarray(part["logits"]) for part in parts])
-
-
-def cross_entropy(logits: NDArray[np.float32], truth: NDArray[np.intp]) -> float:
-    """Mean negative log-likelihood of the true classes."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    log_scores = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return float(-log_scores[np.arange(len(truth)), truth].mean())
 
 
 def fit_probe(model: keras.Model, material: Material, recipe: Recipe) -> float:
