@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 
 from convert.proof.held_out import HeldOut
 from edge.classifiers.base import softmax
+from edge.confidence import wilson_interval
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
 from edge.messages import Item, Outcome
-
-_Z95 = 1.959964  # two-sided 95 % of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`count` of `total`, with its 95 % interval after Wilson 1927.
+    """`count` of `total`, with its 95 % interval.
 
     >>> Share.of(9, 10)
     Share(count=9, total=10, value=0.9, low=0.5958, high=0.9821)
@@ -47,12 +46,8 @@ class Share:
 
     @classmethod
     def of(cls, count: int, total: int) -> Share:
-        if total == 0:
-            return cls(0, 0, 0.0, 0.0, 1.0)
-        share, square = count / total, _Z95**2
-        center = (share + square / (2 * total)) / (1 + square / total)
-        half = _Z95 * np.sqrt(share * (1 - share) / total + square / (4 * total**2)) / (1 + square / total)
-        return cls(count, total, share, round(float(max(0, center - half)), 4), round(float(min(1, center + half)), 4))
+        low, high = wilson_interval(count, total)
+        return cls(count, total, count / total if total else 0.0, round(low, 4), round(high, 4))
 
     def __str__(self) -> str:
         return f"{self.value:.2%} ({self.count}/{self.total}, 95 %: {self.low:.1%} to {self.high:.1%})"
