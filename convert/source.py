@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from convert.tflite.metadata import Described
 from edge.bundle import Precision
 from edge.preprocess import Image, InputSpec, load_picture, to_input
-from edge.run import MODEL_FILE, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.run import VAL_SPLIT, Run, SplitRow, load_run, load_splits, model_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def open_source(folder: Path, settings: ConvertSettings) -> Source:
         root=settings.data_root or Path(run.data.root),
         spec=settings.spec or InputSpec(run.input.height_px, run.input.width_px),
         name=settings.name or _name(run),
-        version=hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()[:12],
+        version=model_digest(folder)[:12],
         representative=choose_representative(rows, run.labels, settings.num_representative, settings.seed),
     )
 
