@@ -71,6 +71,12 @@ def open_stream(url: str, open_timeout_s: float, read_timeout_s: float) -> Captu
     return _open(url, cv2.CAP_FFMPEG, timeouts)
 
 
+def codec_of(capture: Capture) -> str:
+    """The four letters of the pixel format or codec on the wire, such as MJPG; empty where the driver does not say."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    return code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ") if code > 0 else ""
+
+
 def to_rgb(image: MatLike) -> Image:
     """OpenCV's BGR as a new read-only (H, W, 3) uint8 RGB picture."""
     return frozen(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import cv2
 
-from edge.cameras.captures import Capture, open_stream, to_rgb
+from edge.addresses import without_secrets
+from edge.cameras.captures import Capture, codec_of, open_stream, to_rgb
 from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport
 from edge.cameras.watch import WatchLimits
 from edge.clock import Clock
@@ -54,7 +55,7 @@ def check_url(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname:
         expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise ConfigError(f"{_without_password(url)} is no camera stream: expected {expected} with a host")
+        raise ConfigError(f"{without_secrets(url)} is no camera stream: expected {expected} with a host")
 
 
 class StreamSource:
@@ -71,7 +72,7 @@ class StreamSource:
         open_capture: Callable[[str, float, float], Capture | None] = open_stream,
     ) -> None:
         os.environ.setdefault(*_TRANSPORT)
-        self._address = _without_password(settings.url)
+        self._address = without_secrets(settings.url)
         self._clock = clock
         self._read_timeout_s = settings.read_timeout_s
         capture = open_capture(settings.url, settings.open_timeout_s, settings.read_timeout_s)
@@ -102,21 +103,9 @@ class StreamSource:
 
 
 def _settings_of(capture: Capture) -> CaptureSettings:
-    code = int(capture.get(cv2.CAP_PROP_FOURCC))
     return CaptureSettings(
         round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         capture.get(cv2.CAP_PROP_FPS),
-        code.to_bytes(4, "little").decode("ascii", "replace").strip("\0 ") if code > 0 else "",
+        codec_of(capture),
     )
-
-
-def _without_password(url: str) -> str:
-    """The address as it may stand in a log.
-
-    >>> _without_password("rtsp://bin:secret@10.0.0.7:554/main?token=abc")
-    'rtsp://10.0.0.7:554/main'
-    """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from edge.cameras.captures import Capture, open_v4l2, to_rgb
+from edge.cameras.captures import Capture, codec_of, open_v4l2, to_rgb
 from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport, compare
 from edge.cameras.v4l2 import KernelNodes, Node, Nodes
 from edge.cameras.watch import WatchLimits
@@ -207,7 +207,7 @@ def _apply(capture: Capture, settings: UsbSettings) -> SettingsReport:
         round(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
         round(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         capture.get(cv2.CAP_PROP_FPS),
-        _fourcc(capture.get(cv2.CAP_PROP_FOURCC)),
+        codec_of(capture),
         {name: capture.get(CONTROLS[name]) for name in settings.controls},
     )
     differences = (*compare(requested, applied), *refused)
@@ -222,7 +222,3 @@ def _apply_controls(capture: Capture, controls: Mapping[str, float]) -> Iterator
         found = capture.get(CONTROLS[name])
         if found != value:
             yield f"asked for {name} = {value:g}, the driver made {found:g} of it"
-
-
-def _fourcc(code: float) -> str:
-    return int(code).to_bytes(4, "little", signed=False).decode("ascii", "replace").strip("\0 ") if code > 0 else ""

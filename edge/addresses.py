@@ -1,0 +1,16 @@
+"""Addresses of cameras and models, which may carry secrets."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+
+def without_secrets(url: str) -> str:
+    """The address as it may stand in a log: without user, password and query.
+
+    >>> without_secrets("rtsp://bin:secret@10.0.0.7:554/main?token=abc")
+    'rtsp://10.0.0.7:554/main'
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
