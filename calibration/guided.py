@@ -14,11 +14,11 @@ from calibration.scene.camera import calibrate_camera
 from calibration.scores.judging import Evidence, calibrate_temperature, calibrate_thresholds
 from calibration.scores.wishes import wish_for
 from calibration.talk import Desk
+from calibration.teaching import NUM_ITEMS
 from calibration.teaching.schooling import School
 from edge.errors import SorterError
 
 REPORT = "calibration.html"
-_NUM_ITEMS = 10
 
 
 def walk_through(desk: Desk, precision: float) -> None:
@@ -84,7 +84,7 @@ def _flaps(desk: Desk) -> None:
 
 
 def _teach_one(desk: Desk, label: str) -> None:
-    School(desk).teach_items(label, _NUM_ITEMS)
+    School(desk).teach_items(label, NUM_ITEMS)
 
 
 def _try(desk: Desk, step: Callable[[], None]) -> None:

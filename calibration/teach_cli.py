@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from calibration.cli import desk_of, step_options
+from calibration.teaching import NUM_ITEMS
 from edge.errors import UsageError
-
-NUM_ITEMS = 10
 
 
 @click.command()

@@ -21,13 +21,12 @@ from edge.class_names import class_name
 from edge.errors import DatasetError, MissingInputError, PictureError, UsageError
 from edge.files.picture_headers import examine
 from edge.listing import some_of
-from edge.preprocess import Image, load_picture
+from edge.preprocess import PICTURE_SUFFIXES, Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
 _log = logging.getLogger(__name__)
 
 GROUPS_FILE = "groups.csv"
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 # What telephones and better cameras keep, and OpenCV does not read.
 _FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"})
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)

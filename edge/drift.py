@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from edge.messages import Image, Phase, Sight
-from edge.presence.planes import Floats
+from edge.presence.planes import DARK_LEVEL, Floats
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ _MOVE_WIDTH_PX, _LEAST_MOVE_PX = 320, 1.2
 _ALIKE, _MORE_ALIKE = 0.3, 0.1
 # Ratios to the reference: a lamp that failed, light that another item's scores would feel, a color that one sees.
 _LAMP_OFF, _OTHER_LIGHT, _OTHER_COLOR = 0.25, 1.4, 1.12
-# Added to grey levels before the logarithm, as presence does; above the other the sensor is full.
-_DARK_LEVEL, _FULL = np.float32(10.0), 240.0
+# Above this grey level the sensor is full.
+_FULL = 240.0
 # Half of the fine structure gone is a lens that nobody would focus so.
 _BLURRED = 0.5
 # Log units of brightness that a spot takes or adds, at this width, and the share of the picture that matters.
@@ -154,7 +154,7 @@ def _structure(image: Image, scale: float) -> Floats:
     height, width = image.shape[:2]
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(gray, (round(width / scale), round(height / scale)), interpolation=cv2.INTER_AREA)
-    shade = np.log(small.astype(np.float32) + _DARK_LEVEL)
+    shade = np.log(small.astype(np.float32) + DARK_LEVEL)
     across, down = cv2.Sobel(shade, cv2.CV_32F, 1, 0), cv2.Sobel(shade, cv2.CV_32F, 0, 1)
     return np.asarray(np.tanh(4.0 * cv2.magnitude(across, down)), np.float32)
 
@@ -176,7 +176,7 @@ def _spot(reference: Image, now: Image, light: float) -> float:
     """The share of the picture whose brightness changed otherwise than that of the rest around it."""
     size = (_SPOT_WIDTH_PX, max(8, round(reference.shape[0] * _SPOT_WIDTH_PX / reference.shape[1])))
     before, after = (_soft_gray(image, size) for image in (reference, now))
-    change = np.log(after / light + _DARK_LEVEL) - np.log(before + _DARK_LEVEL)
+    change = np.log(after / light + DARK_LEVEL) - np.log(before + DARK_LEVEL)
     # Where the sensor is full it tells nothing.
     is_told = (np.maximum(before * light, after) < _FULL).reshape(-1)
     # A lamp that ages or moves changes the light smoothly: a plane over the picture explains it.

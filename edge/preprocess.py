@@ -14,13 +14,28 @@ import numpy as np
 from edge.errors import MissingInputError, PictureError
 from edge.messages import Box, Image, InputSpec
 
-__all__ = ["CROP_MARGIN", "Image", "InputSpec", "crop", "load_picture", "resize", "square_around", "to_input", "turned"]
+__all__ = [
+    "CROP_MARGIN",
+    "MAX_PICTURE_PIXELS",
+    "PICTURE_SUFFIXES",
+    "Image",
+    "InputSpec",
+    "crop",
+    "load_picture",
+    "resize",
+    "square_around",
+    "to_input",
+    "turned",
+]
 
 # Around the box found by presence, as a share of its longer side. Foreground masks nibble at edges,
 # and a network trained on photographs expects some ground around the item.
 CROP_MARGIN = 0.15
 
 _TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+# What `load_picture` reads.
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 # A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture. `edge` tells OpenCV so,
 # which then refuses a larger one by its header, in words with this in them.

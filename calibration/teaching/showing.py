@@ -14,10 +14,9 @@ from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.classifiers.light import Light
 from edge.classifiers.litert import LiteRTClassifier
-from edge.data_folder import PICTURE_SUFFIXES
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
 from edge.messages import Image, Prediction
-from edge.preprocess import crop, load_picture, square_around, to_input, turned
+from edge.preprocess import PICTURE_SUFFIXES, crop, load_picture, square_around, to_input, turned
 from edge.presence.stills import StillFinder
 
 # Frames of one item that make an example; each is turned a quarter further, as in the loop.

@@ -26,9 +26,9 @@ from convert.tflite.converter import SCORES
 from convert.tflite.metadata import Described, with_metadata
 from convert.tflite.rescaling import BYTES, Normalization
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, Outputs, Precision
-from edge.data_folder import PICTURE_SUFFIXES, why_unreadable
+from edge.data_folder import why_unreadable
 from edge.errors import InvalidDataError, MissingInputError, UsageError
-from edge.preprocess import Image, InputSpec, load_picture, to_input
+from edge.preprocess import PICTURE_SUFFIXES, Image, InputSpec, load_picture, to_input
 
 _SHARE_HELD = 0.9  # of all bytes: some models clip the brightest
 

@@ -103,9 +103,7 @@ def _load_saved_model(path: Path) -> ForeignNetwork:
     taken = signature.structured_input_signature[1]
     given = signature.structured_outputs
     if len(taken) != 1 or len(given) != 1:
-        raise InvalidDataError(
-            f"{path} has several inputs or outputs: expected one picture in and one row of scores out"
-        )
+        raise InvalidDataError(f"{path} {_NOT_ONE_TO_ONE}")
     (taken_name, taken_spec), given_name = next(iter(taken.items())), next(iter(given))
     return ForeignNetwork(
         loaded,

@@ -15,11 +15,9 @@ from edge.cameras.film import Film, Still
 from edge.cameras.recording import HEADER, Recording
 from edge.errors import MissingInputError, PictureError, VideoError
 from edge.messages import Image
-from edge.preprocess import load_picture
+from edge.preprocess import PICTURE_SUFFIXES, load_picture
 
 log = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 # For files that say nothing of their rate; what the simulated camera and the shared clips run at.
 FALLBACK_RATE_HZ = 12.0

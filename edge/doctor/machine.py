@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.doctor.finding import Finding, failure, ok, warning
+from edge.host.installation import UNIT
 from edge.host.kernel import ask, hottest_c, text, throttled_flags
 
 # The firmware of a Raspberry Pi slows down from 80 C, and stops turbo at 85.
@@ -27,8 +28,6 @@ _SECTOR_BYTES = 512
 # Bits of `vcgencmd get_throttled`: those of now, and the same shifted by 16 for "since boot".
 _THROTTLED = {0: "under-voltage", 1: "clock limited", 2: "throttled", 3: "too hot"}
 _SINCE_BOOT = 16
-
-UNIT = "sorter.service"
 
 
 class Machine:

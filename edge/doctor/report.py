@@ -12,10 +12,11 @@ from edge.assembly.places import journal_path
 from edge.config import Config
 from edge.doctor import bin as the_bin
 from edge.doctor.finding import Finding, examine, failure
-from edge.doctor.machine import UNIT, Machine
+from edge.doctor.machine import Machine
 from edge.doctor.redaction import hide
 from edge.errors import SorterError
 from edge.files.whole_file import whole_file
+from edge.host.installation import UNIT
 from edge.host.kernel import ask
 
 _LOG_LINES = 2000
