@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from calibration.site.toml_text import to_toml
 from edge.errors import AccessDeniedError, CheckFailedError, InvalidDataError, SorterError, StorageError
+from edge.files.toml_text import to_toml
 from edge.files.whole_file import UNFINISHED, replacing, sync
 from edge.site import HISTORY, SITE, SiteDescription, parse_site, read_site
 

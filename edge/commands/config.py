@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
 from edge.commands.options import config_option, json_option, set_option, verbosity_options
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @click.group()
@@ -42,12 +38,13 @@ def show(config_path: Path | None, overrides: tuple[str, ...], *, as_json: bool)
     """Print the settings that hold, defaults and places included, secrets hidden."""
     from edge.assembly.places import settled
     from edge.config import find_config, load_config
+    from edge.files.toml_text import to_toml
 
     settings = settled(load_config(find_config(config_path), overrides))
     if as_json:
         click.echo(settings.model_dump_json(indent=2, by_alias=True))
     else:
-        click.echo("\n".join(_lines(settings.model_dump(mode="json", by_alias=True))))
+        click.echo(to_toml(settings.model_dump(mode="json", by_alias=True)), nl=False)
 
 
 @config.command()
@@ -57,13 +54,3 @@ def schema() -> None:
     from edge.config import Config
 
     click.echo(json.dumps(Config.model_json_schema(), indent=2))
-
-
-def _lines(settings: Mapping[str, object], prefix: str = "") -> Iterator[str]:
-    """Each setting as a line of TOML; what is not set is a comment."""
-    for key, value in settings.items():
-        name = f"{prefix}{key if _BARE.fullmatch(key) else json.dumps(key)}"
-        if isinstance(value, dict) and value:
-            yield from _lines(value, f"{name}.")
-        else:
-            yield f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 Scalar = str | bool | int | float | datetime
-Value = Scalar | Sequence["Value"] | Mapping[str, "Value"]
+Value = Scalar | Sequence["Value"] | Mapping[str, "Value | None"]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def to_toml(table: Mapping[str, Value]) -> str:
-    r"""The text of a table, of which keys with the value None are left out beforehand.
+def to_toml(table: Mapping[str, Value | None]) -> str:
+    """The text of a table; a key whose value is None becomes a comment.
 
-    >>> print(to_toml({"schema": 1, "camera": {"rate_hz": 30.0, "controls": {"gain": 4.0}}}), end="")
+    >>> print(to_toml({"schema": 1, "name": None, "camera": {"rate_hz": 30.0, "controls": {"gain": 4.0}}}), end="")
     schema = 1
+    # name is not set
     <BLANKLINE>
     [camera]
     rate_hz = 30.0
@@ -28,14 +29,14 @@ def to_toml(table: Mapping[str, Value]) -> str:
     return "\n".join(_lines(table, ())).lstrip("\n") + "\n"
 
 
-def _lines(table: Mapping[str, Value], place: tuple[str, ...]) -> Iterator[str]:
+def _lines(table: Mapping[str, Value | None], place: tuple[str, ...]) -> Iterator[str]:
     below = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     if place and (len(below) < len(table) or not table):
         yield ""
         yield f"[{'.'.join(map(_key, place))}]"
     for key, value in table.items():
         if key not in below:
-            yield f"{_key(key)} = {_value(value)}"
+            yield f"# {_key(key)} is not set" if value is None else f"{_key(key)} = {_value(value)}"
     for key, inner in below.items():
         yield from _lines(inner, (*place, key))
 
@@ -51,7 +52,8 @@ def _value(value: Value) -> str:
         case int() | float():
             return repr(value)
         case Mapping():
-            return f"{{{', '.join(f'{_key(key)} = {_value(inner)}' for key, inner in value.items())}}}"
+            pairs = (f"{_key(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
+            return f"{{{', '.join(pairs)}}}"
         case _:
             return f"[{', '.join(map(_value, value))}]"
 
