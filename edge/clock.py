@@ -1,7 +1,7 @@
-"""Time, passed in rather than read: the loop's clock, its replayed twin and a rate keeper.
+"""Time, passed in rather than read: the loop's clock and its replayed twin.
 
-One clock counts monotonic seconds and knows what wall time they stand for. Nothing else in the
-project reads the operating system's time.
+A clock counts monotonic seconds and knows what wall time they stand for. Whatever a bin decides by time is
+given one, or the time itself; how long something took is measured, and a file dated, where that is done.
 """
 
 from __future__ import annotations
@@ -91,21 +91,6 @@ class Patience:
     def next_s(self) -> float:
         """How long the next one may wait, seconds."""
         return max(0.0, self._until_s - self._now_s()) / 2
-
-
-class RateKeeper:
-    """Absolute deadlines of a fixed rate: a late tick does not push the following ones back."""
-
-    def __init__(self, rate_hz: float, now_s: float) -> None:
-        self._period_s = 1.0 / rate_hz
-        self._next_s = now_s + self._period_s
-
-    def wait_s(self, now_s: float) -> float:
-        """Seconds to sleep before the next tick, 0 when late; deadlines that passed are skipped."""
-        wait_s = self._next_s - now_s
-        num_missed = max(0, int(-wait_s // self._period_s)) if wait_s < 0 else 0
-        self._next_s += self._period_s * (1 + num_missed)
-        return max(0.0, wait_s)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.clock import Patience, RateKeeper, ReplayClock, SystemClock
+from edge.clock import Patience, ReplayClock, SystemClock
 from edge.host.notify import notify
 
 
@@ -33,19 +33,6 @@ def test_the_system_clock_starts_at_nought_and_grows() -> None:
     clock = SystemClock()
     first_s, second_s = clock.now_s(), clock.now_s()
     assert 0 <= first_s <= second_s < 60
-
-
-def test_a_late_tick_does_not_push_the_following_ones_back() -> None:
-    keeper = RateKeeper(10, now_s=0.0)
-    assert keeper.wait_s(0.02) == pytest.approx(0.08)
-    assert keeper.wait_s(0.25) == 0.0, "late"
-    assert keeper.wait_s(0.25) == pytest.approx(0.05), "back on the grid at 0.3"
-
-
-def test_deadlines_that_passed_whole_are_skipped() -> None:
-    keeper = RateKeeper(10, now_s=0.0)
-    assert keeper.wait_s(1.03) == 0.0
-    assert keeper.wait_s(1.03) == pytest.approx(0.07)
 
 
 def test_the_service_manager_hears_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
