@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from edge.classifiers.litert import DELEGATES, EDGETPU
 from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection, SimulatedCameraSection
-from edge.errors import InvalidDataError, MissingInputError, UnavailableError
+from edge.errors import InvalidDataError, MissingInputError, UnavailableError, first_problem
 
 _SOAK_EVERY_S = 5.0
 _RECENT_TICKS = 200
@@ -89,9 +88,9 @@ def load_report(path: Path) -> Report:
         raise MissingInputError(
             f"no earlier benchmark at {path}: `sorter benchmark --json > {path}` makes one"
         ) from error
-    except (ValidationError, json.JSONDecodeError) as error:
+    except ValidationError as error:
         raise InvalidDataError(
-            f"{path} is not what `sorter benchmark --json` prints: {str(error).splitlines()[0]}"
+            f"{path} is not what `sorter benchmark --json` prints: {first_problem(error)}"
         ) from error
 
 

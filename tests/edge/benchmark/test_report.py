@@ -104,6 +104,16 @@ def test_an_earlier_report_that_is_none(tmp_path: Path) -> None:
     assert isinstance(run("--compare", str(tmp_path / "none.json")).exception, MissingInputError)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "the file: Invalid JSON"), ('{"schema": 1, "threads": "two"}', r"\w+: (Field|Input)")]
+)
+def test_what_is_no_report_is_told_with_its_first_mistake(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidDataError, match=rf"is not what `sorter benchmark --json` prints: {told}"):
+        load_report(path)
+
+
 @pytest.mark.parametrize("soak", ["20 minutes", "-3", "m"])
 def test_a_duration_that_is_none(soak: str) -> None:
     assert "such as 20m" in run("--soak", soak).output
