@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
+from typing import assert_never
 
 from edge.cameras.base import Camera
 from edge.cameras.csi import CsiSettings, csi_camera
@@ -13,7 +13,7 @@ from edge.cameras.replay import film_of
 from edge.cameras.simulated import SimulatedFilm, load_scenes
 from edge.cameras.stream import StreamSettings, stream_camera
 from edge.cameras.usb import UsbSettings, usb_camera
-from edge.clock import Clock, PacedClock
+from edge.clock import PacedClock
 from edge.config.cameras import (
     CameraSection,
     CsiCameraSection,
@@ -36,36 +36,29 @@ def open_camera(
     One that can fail is opened again after each fault; `on_change` is told how it does. With `is_patient` a
     film waits for a machine that is too slow for it.
     """
-    if isinstance(section, ReplayCameraSection):
-        return FilmCamera(
-            film_of(section.source, section.rate_hz, is_leisurely=is_patient), clock, is_patient=is_patient
-        )
-    if isinstance(section, SimulatedCameraSection):
-        film = SimulatedFilm(load_scenes(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
-        return FilmCamera(film, clock, is_patient=is_patient)
-    return ReopeningCamera(_live_camera(section, clock), clock, on_change)
+    match section:
+        case ReplayCameraSection():
+            film = film_of(section.source, section.rate_hz, is_leisurely=is_patient)
+            return FilmCamera(film, clock, is_patient=is_patient)
+        case SimulatedCameraSection():
+            rendered = SimulatedFilm(load_scenes(), section.num_items, rate_hz=section.rate_hz, seed=section.seed)
+            return FilmCamera(rendered, clock, is_patient=is_patient)
+        case UsbCameraSection():
+            live: Camera = usb_camera(_usb_settings(section), clock, section.max_age_s)
+        case CsiCameraSection():
+            live = csi_camera(_csi_settings(section), clock, section.max_age_s)
+        case StreamCameraSection():
+            live = stream_camera(StreamSettings(section.url.get_secret_value()), clock, section.max_age_s)
+        case _:
+            assert_never(section)
+    return ReopeningCamera(live, clock, on_change)
 
 
-@singledispatch
-def _live_camera(section: object, clock: Clock) -> Camera:
-    raise NotImplementedError(f"no camera for {type(section).__name__} at {clock}")
-
-
-@_live_camera.register
-def _(section: UsbCameraSection, clock: Clock) -> Camera:
+def _usb_settings(section: UsbCameraSection) -> UsbSettings:
     controls = {str(name): value for name, value in section.controls.items()}
-    settings = UsbSettings(section.device, section.width_px, section.height_px, section.rate_hz, controls=controls)
-    return usb_camera(settings, clock, section.max_age_s)
+    return UsbSettings(section.device, section.width_px, section.height_px, section.rate_hz, controls=controls)
 
 
-@_live_camera.register
-def _(section: CsiCameraSection, clock: Clock) -> Camera:
-    settings = CsiSettings(
-        section.index, section.width_px, section.height_px, section.rate_hz, controls=dict(section.controls)
-    )
-    return csi_camera(settings, clock, section.max_age_s)
-
-
-@_live_camera.register
-def _(section: StreamCameraSection, clock: Clock) -> Camera:
-    return stream_camera(StreamSettings(section.url.get_secret_value()), clock, section.max_age_s)
+def _csi_settings(section: CsiCameraSection) -> CsiSettings:
+    controls = dict(section.controls)
+    return CsiSettings(section.index, section.width_px, section.height_px, section.rate_hz, controls=controls)
