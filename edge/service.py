@@ -56,7 +56,9 @@ def open_rehearsal(
         journal = stack.enter_context(closing(Journal(IN_MEMORY, clock, keep=NUM_REHEARSED)))
         parts = load_parts(config)
         telemetry, problems = Telemetry(), Problems()
-        page = open_page(stack, parts, journal, telemetry, problems.sentences, announce=announce)
+        page = open_page(
+            stack, parts, journal=journal, telemetry=telemetry, problems=problems.sentences, announce=announce
+        )
         scribe = stack.enter_context(closing(Scribe(journal, problems)))
         recorder = Recorder(clock, ReplayedIds(), parts.bundle.short_name, parts.site.site_id)
         consequences = Consequences(scribe, recorder, None, [*listeners, *page.listeners])
@@ -81,10 +83,16 @@ def open_bin(
         parts = with_model_that_starts(config, load_parts)
         core = open_core(stack, parts, clock, on_new_model)
         dispatcher = open_dispatcher(stack, parts, core)
-        teacher = find_teacher(parts, on_new_model)
-        problems = core.problems.sentences
         page = open_page(
-            stack, parts, core.view, core.telemetry, problems, core.pictures, announce, teacher, core.controls
+            stack,
+            parts,
+            journal=core.view,
+            telemetry=core.telemetry,
+            problems=core.problems.sentences,
+            pictures=core.pictures,
+            announce=announce,
+            teacher=find_teacher(parts, on_new_model),
+            controls=core.controls,
         )
         models = ModelWatch(config, core.journal, core.scribe.try_later, on_new_model)
         consequences = Consequences(

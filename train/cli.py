@@ -107,7 +107,17 @@ def train(
         from train.session import Session
 
     session = Session(
-        data, target, recipe, name, weights, teachers, seed, resume, tensorboard, has_report, ProgressLine()
+        data=data,
+        out=target,
+        recipe=recipe,
+        recipe_name=name,
+        weights=weights,
+        teachers=teachers,
+        seed=seed,
+        is_resumed=resume,
+        has_tensorboard=tensorboard,
+        has_report=has_report,
+        line=ProgressLine(),
     )
     evaluation = session.cross_validate(folds) if folds else session.run()
     if as_json:

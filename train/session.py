@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 FOLDS_FILE = "folds.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The options of one `sorter train`."""
 

@@ -164,14 +164,14 @@ def compare(held_out: HeldOut, reference: str, candidate: str, labels: Sequence[
         ),
         changes=tuple(
             Change(
-                held_out.paths[place],
-                labels[truth[place]],
-                labels[first[place]],
-                round(float(before[place].max()), 3),
-                outcomes[place][0],
-                labels[second[place]],
-                round(float(after[place].max()), 3),
-                outcomes[place][1],
+                path=held_out.paths[place],
+                label=labels[truth[place]],
+                reference=labels[first[place]],
+                reference_score=round(float(before[place].max()), 3),
+                reference_outcome=outcomes[place][0],
+                candidate=labels[second[place]],
+                candidate_score=round(float(after[place].max()), 3),
+                candidate_outcome=outcomes[place][1],
             )
             for place in np.flatnonzero(~(is_same & is_same_outcome))
         ),
@@ -184,7 +184,14 @@ def _outcomes(scores: NDArray[np.float32], labels: Sequence[str]) -> list[str]:
     policy = DecisionPolicy(settings, labels, route({}, labels, None))
     outcomes = []
     for picture_scores in scores:
-        item = Item(0, 0.0, 0.0, settings.min_frames, 0, settings.min_frames, picture_scores)
+        item = Item(
+            item_id=0,
+            first_seen_s=0.0,
+            settled_s=0.0,
+            frames_used=settings.min_frames,
+            agreeing=settings.min_frames,
+            scores=picture_scores,
+        )
         decision = policy.decide(item, settings.deadline_s)
         is_accepted = decision is not None and decision.outcome is Outcome.ACCEPTED
         outcomes.append(str(decision.bin) if is_accepted and decision is not None else Outcome.UNKNOWN.value)

@@ -46,6 +46,7 @@ NOBODY = Onlookers()
 def open_page(
     stack: Farewell,
     parts: Parts,
+    *,
     journal: Decisions,
     telemetry: Telemetry,
     problems: Callable[[], Sequence[str]] = list,
@@ -67,7 +68,15 @@ def open_page(
     sights, tally, recent = SightSlot(), Tally(), None
     if pictures is None and parts.config.pictures.enabled:
         pictures = recent = RecentPictures(sights)
-    work = Work(telemetry, sights, journal, pictures, problems, teacher, controls)
+    work = Work(
+        telemetry=telemetry,
+        sights=sights,
+        journal=journal,
+        pictures=pictures,
+        problems=problems,
+        teacher=teacher,
+        controls=controls,
+    )
     server = new_server(page_settings(section), window_of(parts, work), tally)
     server.start()
     stack.stopping(server.stop)
