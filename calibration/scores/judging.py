@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from calibration.scores.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.scores.reviewed import pictures_of, read_review
-from calibration.scores.temperature import FittedTemperature, as_logits, fit_temperature
+from calibration.scores.temperature import FittedTemperature, as_logits, judge_temperature
 from calibration.scores.thresholds import FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
 from calibration.talk import Desk
 from calibration.teaching.lessons import learn
@@ -53,7 +53,7 @@ def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
     parts = desk.parts()
     before = _temperature(parts)
     measured, remarks = _measured(desk, parts, evidence)
-    fitted = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
+    fitted = judge_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
     kept = _kept(measured)
     step = TemperatureStep(
         made_at=desk.now(),

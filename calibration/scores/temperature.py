@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.base import softmax
-from edge.classifiers.temperature import fit_temperature as fit_temperature_of
+from edge.classifiers.temperature import fit_temperature
 from edge.confidence import calibration_error, chance_error
 
 Scores = NDArray[np.float32]
@@ -38,8 +38,8 @@ class FittedTemperature:
     loss_after: float
 
 
-def fit_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], before: float) -> FittedTemperature:
-    """The temperature for `logits` (N, C) of pictures with the class indices `truth` (N,).
+def judge_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], before: float) -> FittedTemperature:
+    """The temperature for `logits` (N, C) of pictures with the class indices `truth` (N,), and what it is worth.
 
     `folds` (N,) divides the pictures for judging; those of one object belong in one fold. `before` is the
     temperature that holds now.
@@ -62,7 +62,7 @@ def fit_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], befor
 
 def best_temperature(logits: Scores, truth: Truth, before: float = 1.0) -> float:
     """The temperature for logits (N, C) and class indices (N,), drawn towards the one that holds, `before`."""
-    return fit_temperature_of(logits, truth, before, _PRIOR_PICTURES)
+    return fit_temperature(logits, truth, before, _PRIOR_PICTURES)
 
 
 def as_logits(scores: Scores, temperature: float) -> Scores:

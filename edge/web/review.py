@@ -81,7 +81,7 @@ def why(entry: Entry) -> Why:
     return Why.SURE if is_sure(entry.confidence, margin) else Why.UNSURE
 
 
-class Folder:
+class Folding:
     """Folds alike pictures; remembers the fingerprint of each. For any thread."""
 
     def __init__(self, journal: Decisions, pictures: ItemPictures) -> None:
@@ -121,7 +121,7 @@ class ReviewPart:
         self._journal = journal
         self._pictures = pictures
         self._workers = workers
-        self._folder = Folder(journal, pictures)
+        self._folding = Folding(journal, pictures)
 
     def routes(self) -> list[Route]:
         return [
@@ -131,7 +131,7 @@ class ReviewPart:
         ]
 
     async def _list(self, _request: Request) -> Response:
-        folds = await self._workers.do(self._folder.folds)
+        folds = await self._workers.do(self._folding.folds)
         return JSONResponse({"folds": [one.as_json() for one in folds]})
 
     async def _label(self, request: Request) -> Response:
@@ -147,7 +147,7 @@ class ReviewPart:
         return all(is_known)
 
     async def _export(self, _request: Request) -> Response:
-        folds = await self._workers.do(self._folder.folds)
+        folds = await self._workers.do(self._folding.folds)
         reviewed = [
             Reviewed(entry.id, entry.corrected, group=one.entries[0].id)
             for one in folds

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from calibration.scores.pictures import Measured, measure
-from calibration.scores.temperature import best_temperature, fit_temperature
+from calibration.scores.temperature import best_temperature, judge_temperature
 from calibration.scores.thresholds import accepted, fit_thresholds, folds_of, precision_wish, tally
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
@@ -35,7 +35,7 @@ def main() -> None:
     bundle = load_bundle(options.bundle)
     temperature = bundle.manifest.temperature
     measured = measure(scan(options.data), LiteRTClassifier(bundle, 1), temperature)
-    whole = fit_temperature(measured.logits, measured.truth, folds_of(measured.objects), temperature)
+    whole = judge_temperature(measured.logits, measured.truth, folds_of(measured.objects), temperature)
     rng = np.random.default_rng(0)
     rounds = [_round(measured, options.precision, rng) for _ in range(options.splits)]
     report = {

@@ -28,8 +28,8 @@ def overlap(first: Box, second: Box) -> float:
     return width * height / max(1, smaller)
 
 
-def likeness(first: Box, second: Box) -> float:
-    """The common area as a share of the area that either covers."""
+def intersection_over_union(first: Box, second: Box) -> float:
+    """The common area as a share of all that the two cover."""
     width = common(first.x, first.width, second.x, second.width)
     height = common(first.y, first.height, second.y, second.height)
     shared = width * height

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.items.passing.boxes import around, common, gap, likeness, middle, overlap
+from edge.items.passing.boxes import around, common, gap, intersection_over_union, middle, overlap
 from edge.items.passing.route import Route
 from edge.items.passing.track import Track
 from edge.messages import Box
@@ -96,7 +96,9 @@ class Matcher:
         things, owners = matching.things, matching.owners
         for index, (track, expected) in enumerate(zip(self._tracks, self._expected, strict=True)):
             own = [at for at, of in enumerate(owners) if of == [index]]
-            own.sort(key=lambda at: (self._may_be_new(track, things[at]), -likeness(things[at], expected)))
+            own.sort(
+                key=lambda at: (self._may_be_new(track, things[at]), -intersection_over_union(things[at], expected))
+            )
             for at in own[1:]:
                 if not track.is_around([things[own[0]], things[at]]):
                     owners[at] = []

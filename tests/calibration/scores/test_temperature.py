@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.scores.temperature import as_logits, best_temperature, fit_temperature
+from calibration.scores.temperature import as_logits, best_temperature, judge_temperature
 from edge.classifiers.base import softmax
 
 
@@ -27,7 +27,7 @@ def test_the_temperature_behind_the_scores_is_found(true_temperature: float) -> 
 
 def test_boastful_scores_become_honest_ones() -> None:
     logits, truth = drawn(2.5, 1000)
-    fitted = fit_temperature(logits, truth, np.arange(1000) % 5, before=1.0)
+    fitted = judge_temperature(logits, truth, np.arange(1000) % 5, before=1.0)
     assert fitted.ece_before > 0.1
     assert fitted.ece_after < fitted.ece_chance + 0.02  # one standard deviation of the error over 40 draws is 0.008
     assert fitted.loss_after < fitted.loss_before
@@ -37,7 +37,7 @@ def test_the_figures_after_are_of_pictures_that_were_left_out() -> None:
     # Two folds that contradict each other: each is judged by the temperature of the other.
     logits = np.tile(np.array([[2.0, 0.0]], np.float32), (40, 1))
     truth = np.r_[np.zeros(20, np.intp), np.tile([0, 1], 10)]
-    fitted = fit_temperature(logits, truth, np.repeat([0, 1], 20), before=1.0)
+    fitted = judge_temperature(logits, truth, np.repeat([0, 1], 20), before=1.0)
     assert fitted.ece_after > 0.3
 
 
