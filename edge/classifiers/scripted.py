@@ -1,4 +1,4 @@
-"""A classifier that says what it was told to: for tests of everything behind it, and dry runs without a model."""
+"""A classifier that says what it was told to: for tests of everything behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions counted since the process began."""
+"""Decisions counted since the page began, which is anew at each reload."""
 
 from __future__ import annotations
 
