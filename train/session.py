@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.data_folder import Dataset
+from edge.files.whole_file import whole_file
 from edge.run import RUN_FILE
 from train.fitting.claim import check_free, claimed
 from train.fitting.fit import Start, check_target, find_pictures, storage_errors, train
@@ -89,7 +90,8 @@ class Session:
         )
         accuracies = [float((part.scores.argmax(axis=1) == part.truth).mean()) for part in answers]
         found = {**pooled.to_json(), "folds": [str(folder) for folder in folders], "fold_accuracies": list(accuracies)}
-        (self.out / FOLDS_FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        with whole_file(self.out / FOLDS_FILE) as unfinished:
+            unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return pooled
 
     def _run(self, out: Path, fold: Fold | None = None, pictures: Dataset | None = None) -> Evaluation:
