@@ -17,8 +17,8 @@
     │       ├── StalledCameraError                         it is there, but stopped giving frames
     │       ├── StaleFrameError                            no new frame within the allowed age
     │       ├── FrozenPictureError                         frames arrive, but their bytes never change
-    │       ├── BlackPictureError                          frames arrive, but nothing is lit in them
     │       └── DarkPictureError                           frames arrive, too dark to tell anything
+    │           └── BlackPictureError                      nothing at all is lit in them
     ├── OutOfMemoryError      (MemoryError)           71   the computer gives no more memory
     ├── StorageError          (OSError)               74   reading or writing failed
     ├── TryAgainError         (RuntimeError)          75   busy; the same call may work later
@@ -129,12 +129,12 @@ class FrozenPictureError(CameraError):
     """Frames arrive on time, but their bytes never change."""
 
 
-class BlackPictureError(CameraError):
-    """Frames arrive on time, but nothing is lit in them."""
-
-
 class DarkPictureError(CameraError):
     """Frames arrive on time, but they are too dark to tell anything."""
+
+
+class BlackPictureError(DarkPictureError):
+    """Nothing at all is lit in them."""
 
 
 class OutOfMemoryError(SorterError, MemoryError):

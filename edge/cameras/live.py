@@ -12,7 +12,7 @@ from typing import Protocol
 from edge.cameras.liveliness import Liveliness
 from edge.cameras.watch import PictureWatch, WatchLimits
 from edge.clock import Clock
-from edge.errors import CameraError, StaleFrameError, UnavailableError
+from edge.errors import CameraError, DarkPictureError, StaleFrameError, UnavailableError
 from edge.messages import Frame, Image
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,8 @@ class LiveCamera:
     """A device that `open_source` opens, read without pause so that the frame given is the newest.
 
     A frame older than `max_age_s` is never given, and neither is a picture that repeats the one before or is dark.
-    After a fault every `next_frame` raises it, until the camera is opened again.
+    After a fault every `next_frame` raises it, until the camera is opened again; darkness ends with the first picture
+    that is lit.
     """
 
     def __init__(
@@ -174,6 +175,7 @@ class _Reader:
         self._changed = Condition()
         self._slot: Frame | None = None
         self._problem: BaseException | None = None
+        self._darkness: DarkPictureError | None = None
         self._should_stop = Event()
         self.report = source.report
         self.counts = Counts()
@@ -184,9 +186,9 @@ class _Reader:
     def take(self, timeout_s: float, max_age_s: float) -> Frame:
         """The frame in the slot, as soon as there is a fresh one."""
         with self._changed:
-            self._changed.wait_for(lambda: self._problem or self._age_s() <= max_age_s, timeout_s)
-            if self._problem is not None:
-                raise _again(self._problem)
+            self._changed.wait_for(lambda: self._fault() or self._age_s() <= max_age_s, timeout_s)
+            if fault := self._fault():
+                raise _again(fault)
             frame = self._slot
             if frame is None or self._age_s() > max_age_s:
                 raise StaleFrameError(f"no new picture from the camera within {timeout_s:.1f} s: is it stalled?")
@@ -199,6 +201,9 @@ class _Reader:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             log.warning("a read of the camera hangs for more than %g s: it is left behind", timeout_s)
+
+    def _fault(self) -> BaseException | None:
+        return self._problem or self._darkness
 
     def _age_s(self) -> float:
         """Age of the frame in the slot, infinite when it is empty."""
@@ -222,13 +227,24 @@ class _Reader:
             self._count(damaged=1)
             return
         at_s = self._clock.now_s() - captured.age_s
-        if not self._watch.is_usable(captured.image, at_s):
+        try:
+            is_usable = self._watch.is_usable(captured.image, at_s)
+        except DarkPictureError as darkness:
+            is_usable = False
+            self._turn_dark(darkness)
+        if not is_usable:
             self._count(captured=1, withheld=1)
             return
         frame = Frame(next(self._sequence), at_s, captured.image)
         with self._changed:
             self._count(captured=1, skipped=int(self._slot is not None))
-            self._slot = frame
+            self._slot, self._darkness = frame, None
+            self._changed.notify_all()
+
+    def _turn_dark(self, darkness: DarkPictureError) -> None:
+        """The device works, so it is read on: nobody else would see the light come back."""
+        with self._changed:
+            self._slot, self._darkness = None, darkness
             self._changed.notify_all()
 
     def _count(self, captured: int = 0, skipped: int = 0, withheld: int = 0, damaged: int = 0) -> None:

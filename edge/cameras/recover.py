@@ -33,6 +33,9 @@ _LONGEST_DELAY_S = 30.0
 # Bins that lost one hub together must not come back together.
 _JITTER = 0.2
 
+# How often a camera in the dark is looked at, seconds.
+_GLANCE_S = 0.2
+
 # A camera without a frame for this long is stalled; one late frame is not. Longer than a stuck picture
 # needs to be known for one, since none of its repeats is given.
 _STALLED_AFTER_S = 1.5
@@ -68,6 +71,10 @@ _FAULTS: Mapping[type[Exception], Fault] = MappingProxyType(
 )
 
 
+# The device works, and stays open in the meantime: the first picture that is lit is given at once.
+_DARKNESS = (Fault.BLACK, Fault.TOO_DARK)
+
+
 @dataclass(frozen=True, slots=True)
 class CameraHealth:
     """How the camera does; `fault` is None while it works, `detail` is a sentence for the owner."""
@@ -78,7 +85,7 @@ class CameraHealth:
 
 
 class ReopeningCamera:
-    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s.
+    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s; darkness also by light.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
     while there is a fault, `next_frame` waits as long as it may and raises it; every change of state
@@ -124,7 +131,10 @@ class ReopeningCamera:
 
     def next_frame(self, timeout_s: float) -> Frame | None:
         if self._retry_at_s is not None:
-            self._reopen(timeout_s, self._retry_at_s)
+            if self._is_in_the_dark(self._retry_at_s):
+                self._wait(min(timeout_s, _GLANCE_S))
+            else:
+                self._reopen(timeout_s, self._retry_at_s)
         left_s = self._last_frame_s + _STALLED_AFTER_S - self._clock.now_s()
         try:
             frame = self._camera.next_frame(max(0.0, min(timeout_s, left_s)))
@@ -148,6 +158,10 @@ class ReopeningCamera:
         self._works_since_s = None
         self._last_frame_s = self._clock.now_s()
 
+    def _is_in_the_dark(self, retry_at_s: float) -> bool:
+        """Whether the camera is open, and not to be opened again yet."""
+        return self._health.fault in _DARKNESS and self._clock.now_s() < retry_at_s
+
     def _reopen(self, timeout_s: float, retry_at_s: float) -> None:
         """Open the camera when it is time to, else raise what is wrong with it."""
         wait_s = retry_at_s - self._clock.now_s()
@@ -166,6 +180,8 @@ class ReopeningCamera:
 
     def _fail(self, error: Exception) -> None:
         now_s, fault = self._clock.now_s(), _FAULTS[type(error)]
+        if fault in _DARKNESS and self._retry_at_s is not None and self._is_in_the_dark(self._retry_at_s):
+            return  # black or too dark, it is the same night
         delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
         self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._num_tries = min(self._num_tries + 1, 16)
@@ -174,12 +190,14 @@ class ReopeningCamera:
         else:
             log.warning("camera %s: %s", fault, error)
             self._change(CameraHealth(fault, str(error), now_s))
-        # Last, because a read that hangs holds it up for some seconds.
-        self._camera.close()
+        if fault not in _DARKNESS:
+            # Last, because a read that hangs holds it up for some seconds.
+            self._camera.close()
 
     def _prove(self) -> None:
         """A frame came: after some seconds of them the fault is over."""
         now_s = self._last_frame_s = self._clock.now_s()
+        self._retry_at_s = None
         if self._health.fault is None:
             return
         if self._works_since_s is None:

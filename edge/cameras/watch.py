@@ -94,6 +94,7 @@ class PictureWatch:
         if self._dark_since_s is None:
             self._dark_since_s = at_s
         if at_s - self._dark_since_s >= self._limits.dark_after_s:
+            self._last = self._last_sample = None  # what comes after the dark is no repeat of what was before
             raise self._darkness(sample)
         return False
 

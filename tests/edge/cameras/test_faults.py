@@ -210,3 +210,17 @@ def test_a_fault_that_lasts_is_tried_ever_more_rarely(webcam: Webcam) -> None:
     assert [health.fault for health in owner.told] == [None, Fault.STALLED]
     assert len(webcam.openings) <= 1 + 5 + 120 / 30 + 1  # at once, then after 0.5, 1, 2, 4, 8, 16, 30, 30, 30 s
     owner.camera.close()
+
+
+@pytest.mark.parametrize("mischief", [Mischief.COVERED, Mischief.LAMP_OFF])
+def test_after_a_night_the_first_lit_pictures_are_given(mischief: Mischief, webcam: Webcam) -> None:
+    owner = Owner(webcam)
+    assert owner.look(1.0)
+    webcam.mischief = mischief
+    owner.look(120.0)
+    num_openings, began_s = len(webcam.openings), webcam.clock.now_s()
+    webcam.mischief = Mischief.NONE
+    frames = owner.look(1.0)
+    assert frames[0].captured_at_s - began_s < 0.5
+    assert len(webcam.openings) == num_openings, "it is the device that saw the dark"
+    owner.camera.close()

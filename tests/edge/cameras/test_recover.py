@@ -233,3 +233,24 @@ def test_a_fault_closes_the_device_before_it_is_opened_again() -> None:
     assert not bench.inner.is_open
     bench.camera.close()
     assert not bench.inner.is_open
+
+
+@pytest.mark.parametrize("mood", [BlackPictureError("black"), DarkPictureError("dark")], ids=str)
+def test_light_that_comes_back_after_a_long_night_is_seen_at_once(mood: CameraError) -> None:
+    """The camera was closed for up to 36 s at a time, and the first items of the day were lost."""
+    bench = Bench()
+    bench.inner.mood = mood
+    list(bench.run(600.0))
+    assert len(bench.inner.opened_at_s) < 40, "it is opened again now and then, in case it is the camera after all"
+    began_s, bench.inner.mood = bench.clock.now_s(), None
+    first = next(seen for seen in bench.run(5.0) if isinstance(seen, Frame))
+    assert first.captured_at_s - began_s < 0.5
+
+
+def test_a_night_that_is_now_black_and_now_too_dark_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    with caplog.at_level(logging.INFO):
+        for number in range(20):
+            bench.inner.mood = BlackPictureError("black") if number % 2 else DarkPictureError("dark")
+            list(bench.run(0.3))
+    assert len(caplog.records) <= 4
