@@ -51,11 +51,15 @@ def gap(first: Box, second: Box) -> float:
 def step(start: int, length: int, new_start: int, new_length: int, rim: int, room: int) -> float:
     """How far an interval went, by those of its ends that are not cut off at a rim of the region.
 
-    The middle of something that comes in at a rim goes half as fast as the thing itself.
+    The middle of something that comes in at a rim goes half as fast as the thing itself. What grew by more than it
+    went has not gone: more of it came into view.
     """
     steps = []
     if min(start, new_start) > rim:
         steps.append(new_start - start)
     if max(start + length, new_start + new_length) < rim + room:
         steps.append(new_start + new_length - start - length)
-    return sum(steps) / len(steps) if steps else new_start + new_length / 2 - start - length / 2
+    if not steps:
+        return new_start + new_length / 2 - start - length / 2
+    went = sum(steps) / len(steps)
+    return 0.0 if abs(steps[-1] - steps[0]) > abs(went) else went

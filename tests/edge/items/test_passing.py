@@ -67,6 +67,15 @@ def test_an_item_is_decided_once_when_its_middle_crosses_the_line(start_x: int, 
     assert item.frames_used >= 3
 
 
+def test_a_long_tilted_thing_that_comes_into_view_does_not_go_down() -> None:
+    """Its visible part grew downward; it was taken to go that way, and decided at the rim without a frame."""
+    comes_in = [Box(0, 107, 14, 66), Box(0, 86, 33, 160), Box(0, 82, 47, 230), Box(0, 82, 65, 250)]
+    path = comes_in + [Box(20 * index, 82, 80, 250) for index in range(33)]
+    [(index, item)] = decided(tracker(), path)
+    assert path[index].x + 40 >= 320
+    assert item.frames_used >= 3
+
+
 def test_what_passed_without_a_usable_frame_has_timed_out() -> None:
     """A thing longer than the picture is never seen whole."""
     path = [Box(-700 + 20 * index, 150, 700, 60) for index in range(68)]
