@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import InvalidDataError, MissingInputError, first_problem
 from edge.messages import Decision, Outcome
+
+# Decisions further apart than this are not of one item, seconds: an item commonly lies there for longer.
+_APART_S = 1.0
 
 
 class Expected(BaseModel):
@@ -52,7 +55,7 @@ def load_expected(path: Path) -> tuple[Expected, ...]:
 def differences(expected: Sequence[Expected], found: Sequence[Decision], within_s: float) -> list[str]:
     """What differs in outcome, label, bin, or in time by more than `within_s`, one line each, in order."""
     lines = []
-    for number, (wanted, decision) in enumerate(zip_longest(expected, found), start=1):
+    for number, (wanted, decision) in enumerate(_pairs(expected, found), start=1):
         if wanted is None and decision is not None:
             lines.append(
                 f"decision {number}: expected none, found {_described(decision)} at {decision.decided_s:.2f} s"
@@ -62,6 +65,24 @@ def differences(expected: Sequence[Expected], found: Sequence[Decision], within_
         elif wanted is not None and decision is not None:
             lines += _difference(number, wanted, decision, within_s)
     return lines
+
+
+def _pairs(
+    expected: Sequence[Expected], found: Sequence[Decision]
+) -> Iterator[tuple[Expected | None, Decision | None]]:
+    """Each expected decision with the nearest one in time, None where there is none: the others must not shift."""
+    wanted, given = deque(expected), deque(found)
+    while wanted and given:
+        apart_s = given[0].decided_s - wanted[0].t_s
+        nearest_s = min(_APART_S, abs(apart_s))
+        if apart_s > _APART_S or (len(wanted) > 1 and abs(given[0].decided_s - wanted[1].t_s) < nearest_s):
+            yield wanted.popleft(), None
+        elif apart_s < -_APART_S or (len(given) > 1 and abs(given[1].decided_s - wanted[0].t_s) < nearest_s):
+            yield None, given.popleft()
+        else:
+            yield wanted.popleft(), given.popleft()
+    yield from ((one, None) for one in wanted)
+    yield from ((None, one) for one in given)
 
 
 def _difference(number: int, wanted: Expected, decision: Decision, within_s: float) -> list[str]:

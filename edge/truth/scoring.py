@@ -47,7 +47,7 @@ class TruthEvent(BaseModel, frozen=True, strict=True):
 
 
 class Truth(BaseModel, frozen=True):
-    """What happens in a clip, in order of time."""
+    """What happens in a clip, in the order in which items enter; on a belt several may be in view."""
 
     events: tuple[TruthEvent, ...]
     seconds: Seconds | None = None
@@ -60,10 +60,10 @@ class Truth(BaseModel, frozen=True):
         return self
 
     @model_validator(mode="after")
-    def _one_after_the_other(self) -> Truth:
+    def _in_order(self) -> Truth:
         for before, after in zip(self.events, self.events[1:], strict=False):
-            if after.enters < before.gone:
-                raise ValueError(f"the event that enters at {after.enters} s begins before the last has gone")
+            if after.enters < before.enters:
+                raise ValueError(f"the event that enters at {after.enters} s stands after one that enters later")
         return self
 
 
@@ -156,7 +156,7 @@ def score(decisions: Sequence[Decision], truth: Truth) -> Score:
     of_event: list[list[Decision]] = [[] for _ in truth.events]
     invented: list[Decision] = []
     for decision in sorted(decisions, key=lambda decision: decision.decided_s):
-        index = _event_of(decision, truth.events)
+        index = _event_of(decision, truth.events, [len(own) for own in of_event])
         if index is None:
             invented.append(decision)
         else:
@@ -195,12 +195,23 @@ def _answer(decision: Decision) -> str:
     return str(decision.label if decision.outcome is Outcome.ACCEPTED else decision.outcome.value)
 
 
-def _event_of(decision: Decision, events: Sequence[TruthEvent]) -> int | None:
-    """The event during which a decision fell: of two that overlap by the grace, the one it came to rest in."""
-    fits = [n for n, event in enumerate(events) if event.enters <= decision.decided_s <= event.gone + GRACE_S]
+def _event_of(decision: Decision, events: Sequence[TruthEvent], num_told: Sequence[int]) -> int | None:
+    """The event that a decision tells of, None where nothing was that it could tell of.
+
+    Of two that overlap by the grace it is the one in which it came to rest; of several in view at once the one that
+    was told of least, and whose own moment is nearest.
+    """
     at_s = decision.first_seen_s if decision.settled_s is None else decision.settled_s
-    nearer = [n for n in fits if events[n].enters <= at_s <= events[n].gone]
-    return next(iter(nearer or fits), None)
+    fits = [n for n, event in enumerate(events) if _may_tell(decision, event)]
+    nearer = [n for n in fits if events[n].enters <= at_s <= events[n].gone] or fits
+    return min(nearer, key=lambda n: (num_told[n], abs(decision.decided_s - events[n].settled)), default=None)
+
+
+def _may_tell(decision: Decision, event: TruthEvent) -> bool:
+    """Whether it fell while the item was there or, for what did not come to rest after it, soon enough afterwards."""
+    if not event.enters <= decision.decided_s <= event.gone + GRACE_S:
+        return False
+    return decision.outcome is not Outcome.ACCEPTED or decision.settled_s is None or decision.settled_s <= event.gone
 
 
 def _is_right(event: TruthEvent, decision: Decision) -> bool | None:

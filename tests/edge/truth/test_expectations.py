@@ -32,6 +32,22 @@ def test_each_difference_is_one_readable_line() -> None:
     ]
 
 
+def test_one_that_is_missing_or_too_much_does_not_make_all_after_it_differ() -> None:
+    found = [replace(CAN, decided_s=float(at_s)) for at_s in (2, 5, 8, 11, 14)]
+    expected = [Expected(outcome=one.outcome, label=one.label, bin=one.bin, t_s=one.decided_s) for one in found]
+    told = "accepted can -> dry"
+    assert differences(expected[:1] + expected[2:], found, 0.1) == [
+        f"decision 2: expected none, found {told} at 5.00 s"
+    ]
+    assert differences(expected, found[:3] + found[4:], 0.1) == [f"decision 4: expected {told} at 11.00 s, found none"]
+
+
+def test_on_a_fast_belt_too_the_nearest_in_time_answers() -> None:
+    found = [replace(CAN, decided_s=at_s) for at_s in (2.0, 2.4, 2.8, 3.2)]
+    expected = [Expected(outcome=one.outcome, label=one.label, bin=one.bin, t_s=one.decided_s) for one in found]
+    assert differences(expected, found[1:], 0.1) == ["decision 1: expected accepted can -> dry at 2.00 s, found none"]
+
+
 def test_lines_of_other_events_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "decisions.jsonl"
     path.write_text(

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,25 @@ def test_an_item_that_left_early_may_be_told_shortly_after_it_is_gone() -> None:
     late = decided(5.4, None, Outcome.LEFT_EARLY)
     assert score([late], CLIP).num_unknown == 1
     assert score([decided(5.9, None, Outcome.LEFT_EARLY)], CLIP).num_invented == 1
+
+
+def test_what_comes_to_rest_when_the_item_has_gone_is_invented() -> None:
+    """The bare place of an item that was not seen was counted as the item, found and right."""
+    ghost = replace(decided(5.5), settled_s=5.25)
+    result = score([ghost], CLIP)
+    assert (result.num_invented, result.num_found) == (1, 0)
+
+
+def test_on_a_belt_several_may_be_in_view() -> None:
+    belt = Truth(
+        events=tuple(
+            CAN.model_copy(update={"enters": 2.0 + n, "settled": 3.0 + n, "leaves": 4.5 + n, "gone": 5.0 + n})
+            for n in range(3)
+        )
+    )
+    passed = [replace(decided(3.1 + n), first_seen_s=2.1 + n, settled_s=None) for n in range(3)]
+    assert score(passed, belt).is_flawless
+    assert (score(passed[1:], belt).num_missed, score(passed[1:], belt).num_doubled) == (1, 0)
 
 
 def test_several_at_once_are_right_when_the_answer_says_so() -> None:
