@@ -92,7 +92,5 @@ def frozen(image: MatLike) -> Image:
 def _open(source: str, backend: int, parameters: Sequence[int]) -> Capture | None:
     for name, value in (_SELECT_TIMEOUT, _FFMPEG_LOG_LEVEL):
         os.environ.setdefault(name, value)
-    # What OpenCV warns of, the caller says in its own words.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)
     capture = cv2.VideoCapture(source, backend, parameters)
     return capture if capture.isOpened() else None

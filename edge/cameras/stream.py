@@ -90,10 +90,13 @@ class StreamSource:
         asked_at_s = self._clock.now_s()
         is_grabbed = self._capture.grab()
         # After a time-out FFmpeg first hands out what its decoder held back: pictures older than that time.
-        if not is_grabbed or self._clock.now_s() - asked_at_s >= self._read_timeout_s:
+        if self._clock.now_s() - asked_at_s >= self._read_timeout_s:
             raise StalledCameraError(
-                f"{self._address} stopped sending (nothing for {self._read_timeout_s:g} s, or it hung up):"
-                " is it on the network?"
+                f"{self._address} stopped sending (nothing for {self._read_timeout_s:g} s): is it on the network?"
+            )
+        if not is_grabbed:
+            raise StalledCameraError(
+                f"{self._address} hung up, or sends what is no picture: does the camera run, and is this its video?"
             )
         is_decoded, image = self._capture.retrieve()
         return Captured(to_rgb(image)) if is_decoded else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -91,6 +93,18 @@ def test_what_cannot_be_decoded_is_a_picture_error(tmp_path: Path, content: byte
     path.write_bytes(content)
     with pytest.raises(PictureError, match="cannot be read as a picture"):
         load_picture(path)
+
+
+def test_of_a_picture_cut_short_only_sorter_speaks(tmp_path: Path) -> None:
+    """OpenCV warned of it too, with the line of its own source."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    (tmp_path / "cut.png").write_bytes(cv2.imencode(".png", noise)[1].tobytes()[:5000])
+    program = (
+        f"import edge.preprocess, pathlib; edge.preprocess.load_picture(pathlib.Path({str(tmp_path / 'cut.png')!r}))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "WARN" not in ended.stderr
+    assert "PictureError" in ended.stderr.splitlines()[-1]
 
 
 def test_a_picture_beyond_the_limit_is_refused_by_its_header(tmp_path: Path) -> None:
