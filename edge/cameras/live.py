@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _RATE_TOLERANCE_HZ = 0.5
 
 # A read of a stalled V4L2 camera comes back after 2 s; one that takes longer hangs in its driver.
-CLOSE_TIMEOUT_S = 3.0
+_CLOSE_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class LiveCamera:
         open_source: Callable[[], Source],
         clock: Clock,
         max_age_s: float = 2.0,
-        close_timeout_s: float = CLOSE_TIMEOUT_S,
+        close_timeout_s: float = _CLOSE_TIMEOUT_S,
     ) -> None:
         self._open_source = open_source
         self._close_timeout_s = close_timeout_s

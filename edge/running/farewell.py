@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 from edge.clock import Patience
 
-# The unit's TimeoutStopSec leaves room for this, for the tick in hand and for the camera.
-FAREWELL_S = 4.0
+# The unit's TimeoutStopSec leaves room for this and for the tick in hand.
+FAREWELL_S = 2.0
 
 
 class Farewell(ExitStack):
