@@ -63,7 +63,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ({"schema": 2}, "schema 2 is not known, expected 1"),
         ({"labels": ["can", "can"]}, "labels must differ"),
         ({"labels": ["can"]}, "labels"),
-        ({"labels": ["can", "CD/DVD"]}, "labels.1: .*'CD/DVD' cannot be the name of a class"),
+        ({"labels": ["can", "CD/DVD"]}, "labels.1: 'CD/DVD' cannot be the name of a class"),
         ({"colour": "red"}, "colour: Extra inputs are not permitted"),
         ({"temperature": 0}, "temperature"),
         ({"temperature": 1e-300}, "temperature: Input should be greater than or equal to 0.01"),

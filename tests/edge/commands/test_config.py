@@ -19,7 +19,7 @@ name = "{ODD}"
 [decision.costs."{ODD}"]
 "groß 😀" = 2.5
 [bins.glass]
-labels = ["glass", "{ODD}"]
+labels = ["glass", "groß '1' 😀"]
 [bins.other]
 labels = ["cardboard", "metal", "paper", "plastic", "trash"]
 [mqtt]

@@ -41,7 +41,7 @@ def obeyed(journal: Journal, topic: str, payload: bytes, on_install: Callable[[]
 def test_a_correction_that_the_journal_refuses_is_a_warning(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
     journal.append(a_record(1))
     obeyed(journal, "cmd/mark_wrong", b"paper/cardboard")
-    assert "'paper/cardboard' cannot be a class" in caplog.text
+    assert "'paper/cardboard' cannot be the name of a class" in caplog.text
     assert not journal.decisions()[0].is_wrong
 
 

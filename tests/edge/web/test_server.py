@@ -72,7 +72,7 @@ def test_a_dropped_picture_is_answered_at_once_and_explained_row_by_row(visitor:
 
 
 def test_what_is_no_picture_is_told_so(visitor: Visitor) -> None:
-    for body, words in ((b"no picture", "expected a JPEG"), (b"", "expected a JPEG"), (PICTURE[:200], "damaged")):
+    for body, words in ((b"no picture", "not a JPEG"), (b"", "not a JPEG"), (PICTURE[:200], "damaged")):
         answer = visitor.ask("/api/try", body, Content_Type="image/jpeg")
         assert answer.status == 422
         assert words in answer.told["error"]
