@@ -404,7 +404,7 @@ def with_pale_bottle(scene: Scene, box: Box) -> Scene:
 
 
 @pytest.mark.parametrize(
-    ("name", "brighter"), [("cardboard", 25), ("steel", 25), ("tiles", 40), ("wood", 25), ("speckled", 25)]
+    ("name", "brighter"), [("cardboard", 25), ("steel", 25), ("tiles", 60), ("wood", 25), ("speckled", 25)]
 )
 def test_a_soft_item_that_hides_a_few_edges_of_the_ground_is_no_ghost(name: str, brighter: int) -> None:
     """A tissue, or a thing out of focus, has hardly an edge of its own."""
