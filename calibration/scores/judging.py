@@ -11,7 +11,15 @@ from pydantic import JsonValue
 from calibration.scores.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.scores.reviewed import pictures_of, read_review
 from calibration.scores.temperature import FittedTemperature, as_logits, judge_temperature
-from calibration.scores.thresholds import FittedThresholds, Tally, Wish, fit_thresholds, folds_of, precision_wish
+from calibration.scores.thresholds import (
+    FittedThresholds,
+    Tally,
+    Wish,
+    fit_thresholds,
+    folds_of,
+    holding_still,
+    precision_wish,
+)
 from calibration.talk import Desk
 from calibration.teaching.lessons import learn
 from calibration.teaching.teach import Teaching
@@ -22,6 +30,7 @@ from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
 from edge.items.smoothing import Method
+from edge.listing import some_of
 from edge.messages import Box, Image
 from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
 
@@ -30,6 +39,7 @@ _FEWEST_PICTURES = 20
 _FEW_PICTURES = 100
 # Wishes that are shown beside the owner's own, so that it can be weighed.
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
+_UNSAID = "nothing can be said"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +57,31 @@ def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
     """Fit the temperature, and offer it.
 
     Raises:
-        DatasetError: there are too few pictures, or of classes that the model does not know.
+        DatasetError: there are too few pictures, of one class alone, or of classes that the model does not know.
         MissingInputError: there is no such folder, or nothing was reviewed.
     """
     parts = desk.parts()
     before = _temperature(parts)
     measured, remarks = _measured(desk, parts, evidence)
     fitted = judge_temperature(measured.logits, measured.truth, folds_of(measured.objects), before)
+    _tell_temperature(desk, fitted)
+    if not fitted.is_better:
+        stays = f"With the temperature {fitted.value:g} it would be off by more: it stays {before:g}."
+        desk.talk.say(stays)
+        remarks = (*remarks, stays)
+    value, ece_after = (fitted.value, fitted.ece_after) if fitted.is_better else (before, fitted.ece_before)
     kept = _kept(measured)
     step = TemperatureStep(
         made_at=desk.now(),
         bundle=parts.bundle.bundle_id,
         judged=next(iter(kept)),
-        value=fitted.value,
+        value=value,
         num_pictures=fitted.num_pictures,
         ece_before=round(fitted.ece_before, 4),
-        ece_after=round(fitted.ece_after, 4),
+        ece_after=round(ece_after, 4),
     )
-    _tell_temperature(desk, fitted)
     figures: dict[str, JsonValue] = {
-        "temperature": {"before": before, "after": fitted.value},
+        "temperature": {"before": before, "after": value},
         "num_pictures": fitted.num_pictures,
         "ece": {"before": fitted.ece_before, "after": fitted.ece_after, "by_chance": fitted.ece_chance},
         "remarks": list(remarks),
@@ -83,18 +98,31 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     """Fit the thresholds that give the owner's wish, and offer them.
 
     Raises:
-        DatasetError: there are too few pictures, or of classes that the model does not know.
+        DatasetError: there are too few pictures, of one class alone, or of classes that the model does not know.
         MissingInputError: there is no such folder, or nothing was reviewed.
     """
     parts = desk.parts()
     measured, remarks = _measured(desk, parts, evidence)
     labelled, folds = measured.at(_temperature(parts)), folds_of(measured.objects)
-    fitted = fit_thresholds(labelled, wish, folds)
     labels = parts.classifier.labels
     before = _thresholds_at(desk.folder.read(), parts)
-    _tell_thresholds(desk, labels, fitted, words)
-    _tell_thresholds_without_pictures(desk, labels, fitted, before)
-    curve = {share: fit_thresholds(labelled, precision_wish(share), folds).overall for share in _OTHER_WISHES}
+    not_shown = _not_shown(measured)
+    held = {labels.index(label): _least_now(desk, label, before) for label in not_shown}
+    fitted = fit_thresholds(labelled, holding_still(wish, held), folds)
+    found = {
+        label: _class_step(least, counts)
+        for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
+        if counts.num_pictures and label not in not_shown
+    }
+    _tell_thresholds(desk, labels, fitted, found, words)
+    for label in labels:
+        if label not in found:
+            why = f"No picture {'shows' if label in not_shown else 'was answered as'} {label}"
+            desk.talk.say(f"{why}: {_what_stays(desk, label, before)}.")
+    curve = {
+        share: fit_thresholds(labelled, holding_still(precision_wish(share), held), folds).overall
+        for share in _OTHER_WISHES
+    }
     _tell_choice(desk, curve)
     if desk.config.smoothing.method is Method.VOTE:
         desk.talk.say(
@@ -102,11 +130,6 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
             " as its frames agree, which is something else."
         )
     kept = _kept(measured)
-    found = {
-        label: _class_step(least, counts)
-        for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True)
-        if counts.num_pictures
-    }
     step = ThresholdsStep(
         made_at=desk.now(),
         bundle=parts.bundle.bundle_id,
@@ -137,6 +160,20 @@ def _thresholds_at(described: SiteDescription, parts: Parts) -> dict[str, ClassS
     """What holds already, of the classes that are told apart now."""
     step = holding(described, parts.bundle).thresholds
     return {label: one for label, one in (step.classes if step else {}).items() if label in parts.classifier.labels}
+
+
+def _least_now(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> float:
+    """The least confidence by which the bin goes: what was found before, else what the configuration says."""
+    decision = desk.config.decision
+    configured = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
+    return before[label].min_confidence if label in before else configured
+
+
+def _what_stays(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> str:
+    least = threshold_text(_least_now(desk, label, before))
+    if label in before:
+        return f"its threshold stays {least}, as it was found before"
+    return f"it has no threshold from here, and goes by the configuration's {least}"
 
 
 def _least(step: ClassStep | None) -> float | None:
@@ -174,8 +211,19 @@ def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, t
             f"{evidence.pictures or 'the reviewed items'}: expected pictures of at least {_FEWEST_PICTURES} different"
             f" items, found {num_objects}"
         )
+    not_shown = _not_shown(measured)
+    if len(not_shown) == len(measured.labels) - 1:
+        raise DatasetError(
+            f"{evidence.pictures or 'the reviewed items'}: expected pictures of at least two classes, found only"
+            f" {measured.labels[measured.truth[0]]}: how often that answer is wrong shows in pictures of the others,"
+            " add some of each"
+        )
     few = f"That is few: take the figures as rough until there are {_FEW_PICTURES}."
-    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, skew)))
+    unknown = (
+        f"No picture shows {some_of(not_shown)}: how often one of these is taken for something else cannot be known"
+        " without them, so that the shares of right answers are too high."
+    )
+    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, unknown if not_shown else None, skew)))
     desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
     for remark in remarks:
         desk.talk.say(remark)
@@ -232,6 +280,12 @@ def _measured_review(desk: Desk, parts: Parts) -> tuple[Measured, str | None]:
     return measured, review.skew
 
 
+def _not_shown(measured: Measured) -> tuple[str, ...]:
+    """The classes that no picture shows."""
+    shown = set(measured.truth.tolist())
+    return tuple(label for index, label in enumerate(measured.labels) if index not in shown)
+
+
 def _shares(measured: Measured, parts: Parts) -> str:
     counts = {label: int((measured.truth == index).sum()) for index, label in enumerate(parts.classifier.labels)}
     return ", ".join(f"{count} of {label}" for label, count in counts.items())
@@ -245,33 +299,21 @@ def _tell_temperature(desk: Desk, fitted: FittedTemperature) -> None:
     say(f"  {fitted.ece_chance:5.1%} is what so few pictures would show of perfectly honest scores, by chance")
 
 
-def _tell_thresholds(desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, words: str) -> None:
+def _tell_thresholds(
+    desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, found: Mapping[str, ClassStep], words: str
+) -> None:
     say = desk.talk.say
     say(f"\nThe wish: {words}. What is below its class's threshold goes unsorted, as unknown.")
     say("Each line was counted on pictures that were left out when the thresholds were found.\n")
     width = max(len(label) for label in (*labels, "all together"))
     say(f"{'':{width}}  threshold  answered  accepted  right   so of as many others this share will be right")
-    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
-        say(f"{label:{width}}  {_threshold_text(least, counts)}  {_counts_text(counts)}")
-    say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}")
-    for label, least, counts in zip(labels, fitted.min_confidence, fitted.of_class, strict=True):
-        if counts.num_pictures and least >= NEVER:
-            say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")
-
-
-def _tell_thresholds_without_pictures(
-    desk: Desk, labels: tuple[str, ...], fitted: FittedThresholds, before: Mapping[str, ClassStep]
-) -> None:
-    decision = desk.config.decision
     for label, counts in zip(labels, fitted.of_class, strict=True):
-        if counts.num_pictures:
-            continue
-        if (found := _least(before.get(label))) is not None:
-            stays = f"its threshold stays {threshold_text(found)}, as it was found before"
-        else:
-            least = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
-            stays = f"it has no threshold from here, and goes by the configuration's {threshold_text(least)}"
-        desk.talk.say(f"No picture was answered as {label}: {stays}.")
+        least = threshold_text(found[label].min_confidence) if label in found else "-"
+        say(f"{label:{width}}  {least:>9}  {_counts_text(counts)}   {_forecast(counts) if label in found else _UNSAID}")
+    say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}   {_forecast(fitted.overall)}")
+    for label, step in found.items():
+        if step.min_confidence >= NEVER:
+            say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")
 
 
 def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:
@@ -282,16 +324,13 @@ def _tell_choice(desk: Desk, curve: Mapping[float, Tally]) -> None:
         say(f"  --precision {share:.2f}: {1 - counts.coverage:4.0%} left as unknown, {found} of {counts.num_accepted}")
 
 
-def _threshold_text(least: float, counts: Tally) -> str:
-    if not counts.num_pictures:
-        return f"{'-':>9}"
-    return f"{threshold_text(least):>9}"
-
-
 def _counts_text(counts: Tally) -> str:
+    return f"{counts.num_pictures:8d}  {counts.num_accepted:8d}  {counts.num_right:5d}"
+
+
+def _forecast(counts: Tally) -> str:
     low, high = counts.interval
-    forecast = f"{low:.0%} to {high:.0%}" if counts.num_accepted else "nothing can be said"
-    return f"{counts.num_pictures:8d}  {counts.num_accepted:8d}  {counts.num_right:5d}   {forecast}"
+    return f"{low:.0%} to {high:.0%}" if counts.num_accepted else _UNSAID
 
 
 def _tally_json(counts: Tally) -> dict[str, JsonValue]:

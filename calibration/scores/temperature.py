@@ -37,6 +37,11 @@ class FittedTemperature:
     loss_before: float
     loss_after: float
 
+    @property
+    def is_better(self) -> bool:
+        """Whether scores are no less honest with it than with the one that holds."""
+        return self.ece_after <= self.ece_before
+
 
 def judge_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], before: float) -> FittedTemperature:
     """The temperature for `logits` (N, C) of pictures with the class indices `truth` (N,), and what it is worth.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +152,15 @@ def cost_wish(costs: Floats, leave_cost: float) -> Wish:
     def lowest(confidences: Floats, truth: Indices, answer: int) -> float:
         total = np.cumsum(costs[answer, truth] - leave_cost)
         return _last(confidences, (total == total.min()) & (total < 0)) if len(total) else NEVER
+
+    return lowest
+
+
+def holding_still(wish: Wish, held: Mapping[int, float]) -> Wish:
+    """The same wish, but for the answers in `held`, of which the least confidence stays as given."""
+
+    def lowest(confidences: Floats, truth: Indices, answer: int) -> float:
+        return held[answer] if answer in held else wish(confidences, truth, answer)
 
     return lowest
 

@@ -16,6 +16,7 @@ from calibration.site.site_file import SiteFolder
 from calibration.teach_cli import teach
 from edge.assembly.parts import load_parts
 from edge.config import Config
+from edge.errors import DatasetError
 from edge.messages import Image
 from edge.site import read_part
 from tests.calibration.teaching.test_teach import CAN, OTHER, STAGE, cropped, variants, write
@@ -39,6 +40,16 @@ def photos_in(root: Path) -> Path:
         ("lonely", variants(LONELY, 1)),
     ):
         write(root / label, pictures)
+    return root
+
+
+def few_in(root: Path) -> Path:
+    """Two classes of three, but two pictures of spray show what the bin calls a brick."""
+    shades = np.arange(12, dtype=np.uint8)
+    write(
+        root / "spray", [*(cropped(CAN) + shade for shade in shades), *(cropped(OTHER) + shade for shade in shades[:2])]
+    )
+    write(root / "lonely", [cropped(LONELY) + shade for shade in shades])
     return root
 
 
@@ -102,12 +113,13 @@ def test_a_bin_starts_that_forgot_a_class_with_a_threshold(photos: Path, site: P
 
 
 def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: Path, photos: Path, site: Path) -> None:
-    few = tmp_path / "few"
-    write(few / "spray", [cropped(CAN) + np.uint8(shade) for shade in range(20)])
+    few = few_in(tmp_path / "few")
     fresh = run("thresholds", few, "--crops", "--site", site, "--json")
-    assert "answered as brick: it has no threshold from here, and goes by the configuration's 0.55" in fresh.stderr
+    answered = json.loads(fresh.stdout)["classes"]["brick"]["num_pictures"]
+    assert answered == 2, "the two that are none: held against brick they would switch it off"
+    assert "No picture shows brick: it has no threshold from here, and goes by the configuration's 0.55" in fresh.stderr
     assert json.loads(fresh.stdout)["classes"]["brick"]["min_confidence"] is None
-    assert set(SiteFolder(site).read().thresholds.classes) == {"spray"}  # type: ignore[union-attr]
+    assert set(SiteFolder(site).read().thresholds.classes) == {"spray", "lonely"}  # type: ignore[union-attr]
 
     run("thresholds", photos, "--crops", "--site", site)
     before = SiteFolder(site).read().thresholds
@@ -116,7 +128,7 @@ def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: P
     after = SiteFolder(site).read().thresholds
     assert after is not None
     least = before.classes["brick"].min_confidence
-    assert f"answered as brick: its threshold stays {least:.2f}, as it was found before" in again.stderr
+    assert f"No picture shows brick: its threshold stays {least:.2f}, as it was found before" in again.stderr
     assert json.loads(again.stdout)["classes"]["brick"]["min_confidence"] == least
     assert after.classes["brick"] == before.classes["brick"]
     assert after.classes["spray"] != before.classes["spray"]
@@ -138,7 +150,42 @@ def test_thresholds_of_another_model_do_not_stay(tmp_path: Path, photos: Path, s
             update={"thresholds": old.thresholds and old.thresholds.model_copy(update={"bundle": "0" * 64})}
         )
     )
-    few = tmp_path / "few"
-    write(few / "spray", [cropped(CAN) + np.uint8(shade) for shade in range(20)])
+    few = few_in(tmp_path / "few")
     run("thresholds", few, "--crops", "--site", site)
-    assert set(SiteFolder(site).read().thresholds.classes) == {"spray"}  # type: ignore[union-attr]
+    assert set(SiteFolder(site).read().thresholds.classes) == {"spray", "lonely"}  # type: ignore[union-attr]
+
+
+def test_pictures_of_one_class_alone_are_refused_since_nothing_in_them_can_be_wrong(tmp_path: Path, site: Path) -> None:
+    alone = tmp_path / "alone"
+    write(alone / "spray", [cropped(CAN) + np.uint8(shade) for shade in range(20)])
+    for step in ("thresholds", "temperature"):
+        refused = CliRunner().invoke(calibrate, [step, str(alone), "--crops", "--site", str(site), "--yes"]).exception
+        assert isinstance(refused, DatasetError)
+        assert "expected pictures of at least two classes, found only spray" in str(refused)
+    assert SiteFolder(site).read().thresholds is None
+
+
+def test_classes_that_no_picture_shows_are_named_with_what_that_means(tmp_path: Path, site: Path) -> None:
+    few = few_in(tmp_path / "few")
+    for step in ("thresholds", "temperature"):
+        remarks = json.loads(run(step, few, "--crops", "--site", site, "--json").stdout)["remarks"]
+        (remark,) = (each for each in remarks if "No picture shows" in each)
+        assert "brick" in remark
+        assert "cannot be known without them" in remark
+        assert "spray" not in remark
+
+
+def test_a_temperature_that_makes_scores_less_honest_is_not_kept(photos: Path, site: Path) -> None:
+    """The best one of all pictures is in place: those found without a fifth of them do worse on that fifth."""
+    run("temperature", photos, "--crops", "--site", site)
+    before = SiteFolder(site).read().temperature
+    assert before is not None
+    again = run("temperature", photos, "--crops", "--site", site, "--json")
+    answer = json.loads(again.stdout)
+    assert answer["ece"]["after"] > answer["ece"]["before"]
+    assert f"it stays {before.value:g}" in again.stderr
+    assert answer["temperature"] == {"before": before.value, "after": before.value}
+    after = SiteFolder(site).read().temperature
+    assert after is not None
+    assert after.value == before.value
+    assert after.ece_after == after.ece_before

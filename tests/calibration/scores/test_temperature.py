@@ -31,6 +31,7 @@ def test_boastful_scores_become_honest_ones() -> None:
     assert fitted.ece_before > 0.1
     assert fitted.ece_after < fitted.ece_chance + 0.02  # one standard deviation of the error over 40 draws is 0.008
     assert fitted.loss_after < fitted.loss_before
+    assert fitted.is_better
 
 
 def test_the_figures_after_are_of_pictures_that_were_left_out() -> None:
@@ -39,6 +40,7 @@ def test_the_figures_after_are_of_pictures_that_were_left_out() -> None:
     truth = np.r_[np.zeros(20, np.intp), np.tile([0, 1], 10)]
     fitted = judge_temperature(logits, truth, np.repeat([0, 1], 20), before=1.0)
     assert fitted.ece_after > 0.3
+    assert not fitted.is_better
 
 
 def test_logits_are_found_again_in_scores_of_any_temperature() -> None:

@@ -12,6 +12,7 @@ from calibration.scores.thresholds import (
     cost_wish,
     fit_thresholds,
     folds_of,
+    holding_still,
     precision_wish,
     tally,
 )
@@ -95,3 +96,14 @@ def test_folds_never_divide_an_object() -> None:
     folds = folds_of(objects)
     assert all(len(set(folds[objects == name])) == 1 for name in range(5))
     assert len(set(folds)) == 5
+
+
+def test_an_answer_that_is_held_keeps_its_threshold_and_is_counted_by_it() -> None:
+    """Nothing that was answered as 1 is one: the wish would never accept it, and count as if it did not."""
+    scores = np.tile(np.array([[0.1, 0.9]], np.float32), (30, 1))
+    pictures = Labelled(scores, np.zeros(30, np.intp), np.arange(30))
+    wish, folds = precision_wish(0.9), folds_of(np.arange(30))
+    assert fit_thresholds(pictures, wish, folds).overall.num_accepted == 0
+    held = fit_thresholds(pictures, holding_still(wish, {1: 0.7}), folds)
+    assert held.min_confidence == (NEVER, 0.7)
+    assert held.overall.num_accepted == 30
