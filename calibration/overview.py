@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pydantic import JsonValue
 
 from calibration.talk import Desk
 from edge.assembly.chosen import bundle_path
-from edge.bundle import Bundle, load_bundle
-from edge.site import ModelStep, SiteDescription, Step, model_steps
+from edge.bundle import load_bundle
+from edge.site import SiteDescription, Step, what_is_stale
 
 # In the order of doing them; each with the command that does it.
 STEPS = {
@@ -35,7 +33,7 @@ def show_site(desk: Desk) -> None:
     described = desk.folder.read()
     bundle = load_bundle(bundle_path(desk.config))
     desk.talk.say(f"Site {desk.folder.path}, model {bundle.short_name}:")
-    stale = dict(what_is_stale(described, bundle))
+    stale = what_is_stale(described, bundle)
     steps: dict[str, JsonValue] = {}
     for name, command in STEPS.items():
         step = step_of(described, name)
@@ -66,15 +64,3 @@ def step_of(described: SiteDescription, name: str) -> Step | None:
         "thresholds": described.thresholds,
     }
     return steps[name]
-
-
-def what_is_stale(described: SiteDescription, bundle: Bundle) -> Iterator[tuple[str, str]]:
-    """Steps that must be done again, each with the reason."""
-    before: dict[str, ModelStep] = {}
-    for name, step in model_steps(described).items():
-        if step.bundle != bundle.bundle_id:
-            again = "sorter teach --again" if name == "head" else STEPS[name]
-            yield name, f"was for another model: do it again, {again}"
-        elif newer := [_NAMES[other] for other, done in before.items() if done.made_at > step.made_at]:
-            yield name, f"older than the {' and the '.join(newer)}: do it again, {STEPS[name]}"
-        before[name] = step

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.overview import STEPS, step_of, step_title, what_is_stale
+from calibration.overview import STEPS, step_of, step_title
 from calibration.scores.pictures import Measured
 from calibration.scores.thresholds import Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
 from calibration.teaching.examples import decode_examples, from_jpeg
@@ -22,7 +22,7 @@ from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, write_page
-from edge.site import SiteDescription, load_variation, read_part
+from edge.site import SiteDescription, load_variation, read_part, what_is_stale
 
 _PICTURE_WIDTH_PX = 960
 _NUM_SHOWN = 8
@@ -60,7 +60,7 @@ def write_report(parts: Parts, described: SiteDescription, folder: Path, out: Pa
 def _head(parts: Parts, described: SiteDescription) -> Iterator[str]:
     yield f"<h1>{escaped(f'Calibration of {parts.config.device.id}')}</h1>"
     yield text(f"Site {parts.site.site_id or 'none yet'}, model {parts.bundle.short_name}.", is_quiet=True)
-    stale = dict(what_is_stale(described, parts.bundle))
+    stale = what_is_stale(described, parts.bundle)
     rows = []
     for name, command in STEPS.items():
         step = step_of(described, name)

@@ -18,10 +18,12 @@ from pydantic import JsonValue
 
 from calibration.site.differences import differences
 from calibration.site.site_file import SiteFolder
+from edge.assembly.chosen import bundle_path
 from edge.assembly.parts import Parts, load_parts
+from edge.bundle import load_bundle
 from edge.commands.options import verbosity
 from edge.config.sections import Config
-from edge.site import SITE, SiteDescription, default_site
+from edge.site import SITE, SiteDescription, default_site, model_steps, what_is_stale
 
 T = TypeVar("T")
 SCHEMA = 1
@@ -105,12 +107,24 @@ class Desk:
         if is_changed:
             self.folder.change(edit, parts)
             self.talk.say(f"Kept in {self.folder.path}. `sorter calibrate undo` goes back to what was before.")
+            self._say_what_is_stale(before)
             self._say_how_to_use()
         else:
             self.talk.say("Nothing was changed.")
         fields: dict[str, JsonValue] = {"changed": is_changed, "site": str(self.folder.path), "changes": list(changes)}
         self.talk.result(step, {**fields, **(figures or {})})
         return is_changed
+
+    def _say_what_is_stale(self, before: SiteDescription) -> None:
+        """Of the steps that are stale now, those that were not before."""
+        after = self.folder.read()
+        if model_steps(after) == model_steps(before):
+            return
+        bundle = load_bundle(bundle_path(self.config))
+        known = what_is_stale(before, bundle)
+        for name, sentence in what_is_stale(after, bundle).items():
+            if name not in known:
+                self.talk.say(f"To be done again now: {sentence}.")
 
     def _say_how_to_use(self) -> None:
         if self.config.site is None and self.folder.path != default_site():

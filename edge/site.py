@@ -13,7 +13,7 @@ A part's name carries the digest of its content: a part is never written over, a
 exactly the parts it was made with. So one rename of site.toml changes everything, or nothing.
 
 What depends on the model names the bundle it was measured with. Another bundle keeps the rest, and
-`Site.again` says which steps must be done again.
+`Site.again` says which steps must be done again: those of another bundle, and those that a later step undermined.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def load_site(path: Path, bundle: Bundle) -> Site:
         thresholds=_thresholds(holds, bundle),
         head=holds.head,
         actuators=described.actuators,
-        again=tuple(_again(described, bundle)),
+        again=tuple(what_is_stale(described, bundle).values()),
     )
 
 
@@ -360,16 +360,39 @@ def site_id(encoded: bytes) -> str:
     return hashlib.sha256(encoded).hexdigest()[:8]
 
 
-_REMEDIES: Mapping[str, str] = MappingProxyType(
+_LOST: Mapping[str, str] = MappingProxyType(
     {
-        "head": "what you taught it is left out: `sorter teach --again` teaches it the same pictures anew",
-        "temperature": "how sure it may be is unknown: run `sorter calibrate temperature`",
-        "thresholds": "when to accept each class is unknown: run `sorter calibrate thresholds`",
+        "head": "what you taught it is left out",
+        "temperature": "how sure it may be is unknown",
+        "thresholds": "when to accept each class is unknown",
+    }
+)
+_TITLES: Mapping[str, str] = MappingProxyType(
+    {"head": "taught classes", "temperature": "temperature", "thresholds": "thresholds"}
+)
+_COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "head": "sorter teach --again",
+        "temperature": "sorter calibrate temperature",
+        "thresholds": "sorter calibrate thresholds",
     }
 )
 
 
-def _again(described: SiteDescription, bundle: Bundle) -> Iterator[str]:
+def what_is_stale(described: SiteDescription, bundle: Bundle) -> Mapping[str, str]:
+    """The steps that must be done again, by name, each with a sentence: why, and with which command.
+
+    Those of another bundle hold no more. Those that a later step undermined hold on, less well than they say.
+    """
+    return MappingProxyType(dict(_stale(described, bundle)))
+
+
+def _stale(described: SiteDescription, bundle: Bundle) -> Iterator[tuple[str, str]]:
+    before: dict[str, ModelStep] = {}
     for name, step in model_steps(described).items():
+        run = f"run `{_COMMANDS[name]}`"
         if step.bundle != bundle.bundle_id:
-            yield f"the model is now {bundle.short_name}, it was {step.bundle[:8]}: {_REMEDIES[name]}"
+            yield name, f"the model is now {bundle.short_name}, it was {step.bundle[:8]}: {_LOST[name]}: {run}"
+        elif newer := [f"the {_TITLES[other]}" for other, done in before.items() if done.made_at > step.made_at]:
+            yield name, f"{_TITLES[name]} older than {' and '.join(newer)}: {run}"
+        before[name] = step

@@ -15,7 +15,7 @@ from calibration.cli import calibrate
 from calibration.site.site_file import SiteFolder
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.errors import DatasetError, UsageError
-from edge.site import load_site
+from edge.site import SiteDescription, load_site
 
 LABELS = ("glass", "metal", "paper")
 NUM_EACH = 12
@@ -102,15 +102,22 @@ def test_a_cost_table_is_a_wish_too(pictures: Path, site: Path, tmp_path: Path) 
     assert isinstance(both.exception, UsageError)
 
 
-def test_thresholds_older_than_the_temperature_are_called_stale(pictures: Path, site: Path) -> None:
+def test_a_step_says_which_later_ones_it_makes_stale(pictures: Path, site: Path) -> None:
     run("thresholds", pictures, "--crops", "--site", site, "--yes")
     folder = SiteFolder(site)
-    run("temperature", pictures, "--crops", "--site", site, "--yes")
-    described = folder.read()
-    assert described.temperature is not None
-    later = described.temperature.model_copy(update={"made_at": described.temperature.made_at.replace(year=2099)})
-    folder.change(lambda old: old.model_copy(update={"temperature": later}))
-    assert "older than the temperature: do it again" in run("show", "--site", site).output
+
+    def as_of_last_year(old: SiteDescription) -> SiteDescription:
+        assert old.thresholds is not None
+        earlier = old.thresholds.made_at.replace(year=old.thresholds.made_at.year - 1)
+        return old.model_copy(update={"thresholds": old.thresholds.model_copy(update={"made_at": earlier})})
+
+    folder.change(as_of_last_year)
+    sentence = "thresholds older than the temperature: run `sorter calibrate thresholds`"
+    assert sentence in run("temperature", pictures, "--crops", "--site", site, "--yes").output
+    assert sentence in run("show", "--site", site).output
+    assert load_site(site, load_bundle(DEFAULT_BUNDLE)).again == (sentence,)
+    assert "To be done again now" not in run("temperature", pictures, "--crops", "--site", site, "--yes").output
+    assert sentence not in run("thresholds", pictures, "--crops", "--site", site, "--yes").stdout
 
 
 def test_the_report_holds_everything_and_fetches_nothing(pictures: Path, site: Path, tmp_path: Path) -> None:

@@ -95,6 +95,14 @@ def test_another_bundle_keeps_what_holds_and_says_what_to_do_again(tmp_path: Pat
     ]
 
 
+def test_thresholds_found_before_the_temperature_hold_on_and_are_told(tmp_path: Path, bundle: Bundle) -> None:
+    before, heading, after = measured_with(bundle.bundle_id).partition("[temperature]\n")
+    later = after.replace("06:00:00", "06:00:01", 1)
+    site = load_site(write(tmp_path, before + heading + later), bundle)
+    assert set(site.thresholds) == {"metal"}
+    assert site.again == ("thresholds older than the temperature: run `sorter calibrate thresholds`",)
+
+
 def test_a_bin_runs_without_the_parts_that_only_the_report_needs(tmp_path: Path, bundle: Bundle) -> None:
     folder = write(tmp_path, measured_with(bundle.bundle_id))
     (folder / "judged-9a129038d9a0.npz").unlink()

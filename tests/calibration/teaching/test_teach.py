@@ -184,7 +184,7 @@ def test_another_model_is_taught_the_same_pictures_anew(taught: Path) -> None:
     )
     assert load_site(taught, BUNDLE).head is None
     shown = CliRunner().invoke(calibrate, ["show", "--site", str(taught)]).output
-    assert "was for another model: do it again, sorter teach --again" in shown
+    assert "what you taught it is left out: run `sorter teach --again`" in shown
     result = run("--again", "--site", taught, "--yes")
     assert result.exit_code == 0, result.output
     assert "another one now" in result.output
