@@ -131,6 +131,8 @@ def test_the_report_holds_everything_and_fetches_nothing(pictures: Path, site: P
     for heading in ("What it sees", "Camera", "How sure it is", "When it accepts"):
         assert heading in html
     assert html.count("data:image/jpeg;base64,") == 2
+    # The errors are told once, of pictures left out; found in all of them, the lines would look better than that.
+    assert "as calibrated</" in html
     # Nothing is loaded: no link, no script, and the only addresses are names of XML.
     assert not re.findall(r'(?:src|href)="(?!data:)', html)
     assert "<script" not in html
