@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -39,7 +40,7 @@ def calibrate_flaps(desk: Desk, bin_name: str | None, given: Given) -> None:
 
     Raises:
         UsageError: there is no such bin, or no flap.
-        ConfigError: an angle is outside of the servo's range.
+        ConfigError: an angle is outside of the servo's range, or open is where shut is.
         UnavailableError: the lines cannot be had; stop the service first.
     """
     flaps = dict(_flaps(desk, bin_name))
@@ -156,13 +157,19 @@ def _check(flap: FlapStep, servo: ServoSettings) -> None:
                 f"servo on pin {servo.pin}: expected an angle from {servo.min_angle:g} to {servo.max_angle:g},"
                 f" found {angle:g}: widen min_angle and max_angle in the configuration if it can go there"
             )
+    if flap.rest_angle == flap.open_angle:
+        raise ConfigError(
+            f"servo on pin {servo.pin}: expected another angle when open than when shut, found {flap.open_angle:g} for"
+            " both: such a flap never opens"
+        )
 
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _seconds(text: str, before: float) -> float:

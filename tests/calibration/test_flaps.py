@@ -78,6 +78,19 @@ def test_an_angle_that_the_servo_has_not_is_refused(config: Path) -> None:
     assert isinstance(run(config, "--yes", "--open-angle", "200").exception, ConfigError)
 
 
+def test_a_flap_that_never_opens_is_refused(config: Path) -> None:
+    refused = run(config, "--yes", "--rest-angle", "80", "--open-angle", "80").exception
+    assert isinstance(refused, ConfigError)
+    assert "found 80 for both" in str(refused)
+
+
+def test_what_is_no_angle_is_asked_again(config: Path) -> None:
+    result = run(config, "--open-s", "0.01", answers="nan\ninf\n10\n\n\ny\ny\n")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("expected +, ++, -, -- or a number") == 2
+    assert SiteFolder(config.parent / "site").read().actuators["paper"].rest_angle == 10
+
+
 def test_a_bin_without_a_flap_is_named(config: Path) -> None:
     assert isinstance(run(config, "--bin", "rest").exception, UsageError)
     assert isinstance(run(config, "--bin", "glass").exception, UsageError)
