@@ -94,10 +94,8 @@ def open_pin_factory(chip: int | None = None) -> Factory:
 
         from edge.actuators.chip import ChipFactory, PiFactory  # noqa: PLC0415
     except ImportError as error:
-        raise MissingLibraryError(
-            "GPIO needs lgpio, which is not installed: pip install '.[gpio]' in sorter's folder"
-            " (on Python 3.13 for arm64: apt install python3-lgpio)"
-        ) from error
+        otherwise = "on Python 3.13 for arm64 apt install python3-lgpio"
+        raise MissingLibraryError.of_extra("GPIO", "lgpio", "gpio", otherwise=otherwise) from error
     try:
         return PiFactory() if chip is None else ChipFactory(chip)
     except PinUnknownPi as error:

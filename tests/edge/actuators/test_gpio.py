@@ -11,7 +11,7 @@ from gpiozero import Device, OutputDevice
 from gpiozero.pins.mock import MockFactory
 
 from edge.actuators.gpio import PulseActuator, PulseSettings, open_pin_factory
-from edge.errors import ConfigError, UnavailableError
+from edge.errors import ConfigError, MissingLibraryError, UnavailableError
 
 
 def _history(pins: MockFactory, pin: int) -> list[bool]:
@@ -149,3 +149,10 @@ def test_every_pulse_is_apart_from_the_next(pins: MockFactory) -> None:
     relay.close()
     assert Device.pin_factory is None  # nothing was made behind the back of the given factory
     assert issubclass(OutputDevice, Device)
+
+
+def test_a_missing_lgpio_is_told_with_both_ways_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lgpio", None)
+    remedy = r"pip install '\.\[gpio\]' in sorter's folder, or on Python 3\.13 for arm64 apt install python3-lgpio"
+    with pytest.raises(MissingLibraryError, match=remedy):
+        open_pin_factory(0)
