@@ -10,10 +10,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.addresses import without_secrets
 from edge.errors import SorterError, UnavailableError, UsageError
 from edge.journal import Entry
 from edge.models.install_worker import Errand, Said
@@ -95,7 +95,7 @@ class RemoteInstaller:
         except SorterError as error:
             self._tell(_failed(wanted, str(error)))
             return
-        _log.warning("installing the model at %s", _public(wanted.url))
+        _log.warning("installing the model at %s", without_secrets(wanted.url))
         self._is_busy = True
         self._thread = threading.Thread(target=self._install, args=(wanted,), name="install", daemon=True)
         self._thread.start()
@@ -121,7 +121,7 @@ class RemoteInstaller:
         try:
             name = self._bring(wanted)
             is_new = self._begin(wanted, name)
-            report = InstallReport(stage=Stage.INSTALLED, source=_public(wanted.url), model=name)
+            report = InstallReport(stage=Stage.INSTALLED, source=without_secrets(wanted.url), model=name)
         except (SorterError, OSError) as error:
             report = _failed(wanted, str(error))
         self._is_busy = False
@@ -164,7 +164,7 @@ class RemoteInstaller:
                 last = Said.model_validate_json(line)
                 if last.num_wanted:
                     percent = 100 * last.num_bytes // last.num_wanted
-                    report = InstallReport(stage=Stage.DOWNLOADING, source=_public(wanted.url), percent=percent)
+                    report = InstallReport(stage=Stage.DOWNLOADING, source=without_secrets(wanted.url), percent=percent)
                     self._report(report)
         except (OSError, ValidationError) as error:
             _log.debug("the installing process broke off: %s", error)
@@ -193,12 +193,5 @@ class RemoteInstaller:
 
 
 def _failed(wanted: InstallFrom, why: str) -> InstallReport:
-    source = _public(wanted.url)
+    source = without_secrets(wanted.url)
     return InstallReport(stage=Stage.FAILED, source=source, error=why.replace(wanted.url, source))
-
-
-def _public(url: str) -> str:
-    """Without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
