@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, count
+
+from edge.files.toml_text import to_toml_value
 
 # BCM numbers that are free on a bare Raspberry Pi: no I2C, SPI, UART or PWM of the sound.
 FREE_PINS = (17, 27, 22, 23, 24, 25, 5, 6, 16, 26)
@@ -84,12 +85,12 @@ def _lines(answers: Answers) -> Iterator[str]:
     yield "schema = 1"
     yield ""
     yield "[device]"
-    yield f"id = {_text(answers.device_id)}  # its name in MQTT topics: sorter/{answers.device_id}/…"
+    yield f"id = {to_toml_value(answers.device_id)}  # its name in MQTT topics: sorter/{answers.device_id}/…"
     yield from _camera(answers.camera)
     if answers.bundle is not None:
         yield ""
         yield "[model]"
-        yield f"bundle = {_text(answers.bundle)}"
+        yield f"bundle = {to_toml_value(answers.bundle)}"
     yield ""
     yield "# When an item is sure enough to be sorted. `sorter calibrate thresholds` finds better values than these."
     yield "# [decision]"
@@ -106,7 +107,7 @@ def _camera(camera: CameraAnswer) -> Iterator[str]:
     match camera.backend:
         case "usb":
             yield 'backend = "usb"'
-            yield f"device = {_text(camera.device or '/dev/video0')}"
+            yield f"device = {to_toml_value(camera.device or '/dev/video0')}"
             yield "width_px = 1280"
             yield "height_px = 720"
             yield "rate_hz = 30.0"
@@ -115,7 +116,7 @@ def _camera(camera: CameraAnswer) -> Iterator[str]:
             yield "index = 0  # as `rpicam-hello --list-cameras` counts"
         case "stream":
             yield 'backend = "stream"'
-            yield f"url = {_text(camera.url or '')}"
+            yield f"url = {to_toml_value(camera.url or '')}"
         case _:
             yield 'backend = "simulated"  # rendered items, until there is a camera: "usb", "csi" or "stream"'
             yield "num_items = 100000"
@@ -124,7 +125,7 @@ def _camera(camera: CameraAnswer) -> Iterator[str]:
 def _bin(name: str, labels: Sequence[str], answers: Answers, pins: Iterator[int]) -> Iterator[str]:
     yield ""
     yield f"[bins.{name}]"
-    yield f"labels = {json.dumps(list(labels), ensure_ascii=False)}"
+    yield f"labels = {to_toml_value(labels)}"
     if name == answers.unknown_bin:
         yield "takes_unknown = true  # whatever the bin is not sure of goes here too"
     if answers.drive is Drive.NONE:
@@ -143,7 +144,7 @@ def _outlets(answers: Answers) -> Iterator[str]:
         host, _, port = answers.broker.partition(":")
         yield ""
         yield "[mqtt]"
-        yield f"host = {_text(host)}"
+        yield f"host = {to_toml_value(host)}"
         yield f"port = {int(port or 1883)}"
         yield f"home_assistant = {'true' if answers.has_home_assistant else 'false'}"
         yield '# username = "bin"'
@@ -159,7 +160,3 @@ def _name(label: str) -> str:
     letters = [letter for letter in unicodedata.normalize("NFKD", label.lower()) if not unicodedata.combining(letter)]
     plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in letters)
     return plain.strip("-")[:_MAX_NAME] or "bin"
-
-
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)

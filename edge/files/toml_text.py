@@ -36,12 +36,17 @@ def _lines(table: Mapping[str, Value | None], place: tuple[str, ...]) -> Iterato
         yield f"[{'.'.join(map(_key, place))}]"
     for key, value in table.items():
         if key not in below:
-            yield f"# {_key(key)} is not set" if value is None else f"{_key(key)} = {_value(value)}"
+            yield f"# {_key(key)} is not set" if value is None else f"{_key(key)} = {to_toml_value(value)}"
     for key, inner in below.items():
         yield from _lines(inner, (*place, key))
 
 
-def _value(value: Value) -> str:
+def to_toml_value(value: Value) -> str:
+    r"""The text of one value, on one line, as it stands behind `key = `.
+
+    >>> print(to_toml_value(["glass", 'a "b"', {"pin": 17}]))
+    ["glass", "a \"b\"", {pin = 17}]
+    """
     match value:
         case bool():
             return "true" if value else "false"
@@ -52,10 +57,10 @@ def _value(value: Value) -> str:
         case int() | float():
             return repr(value)
         case Mapping():
-            pairs = (f"{_key(key)} = {_value(inner)}" for key, inner in value.items() if inner is not None)
+            pairs = (f"{_key(key)} = {to_toml_value(inner)}" for key, inner in value.items() if inner is not None)
             return f"{{{', '.join(pairs)}}}"
         case _:
-            return f"[{', '.join(map(_value, value))}]"
+            return f"[{', '.join(map(to_toml_value, value))}]"
 
 
 def _key(key: str) -> str:

@@ -58,6 +58,12 @@ def test_every_class_has_a_bin_of_its_own_however_alike_their_names(tmp_path: Pa
     assert [section.labels for section in load_config(path, [], {}).bins.values()] == [(label,) for label in labels]
 
 
+def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
+    path, bundle = tmp_path / "sorter.toml", '/models/"a"\\b\x7f'
+    path.write_text(write_config(Answers("bin", CameraAnswer(), {}, bundle=bundle)), encoding="utf-8")
+    assert str(load_config(path, [], {}).model.bundle) == bundle
+
+
 @pytest.mark.parametrize("label", ["Glas & Dosen", "ペットボトル", "-x-", "a" * 200])
 def test_any_label_can_be_a_bin(label: str) -> None:
     (name,) = one_bin_each([label])
