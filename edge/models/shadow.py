@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.classifiers.base import Classifier
+from edge.errors import UsageError
 from edge.journal import Entry
 from edge.messages import Phase, Sight
 from edge.models.store import ModelStore, Role, replace_file
@@ -65,7 +66,15 @@ class Disagreement(BaseModel):
 
 
 def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
-    """Let the installed model `name` run beside the active one for `num_wanted` items."""
+    """Let the installed model `name` run beside the active one for `num_wanted` items.
+
+    Raises:
+        UsageError: it is the active one.
+        TryAgainError: another command is changing the models.
+    """
+    active = store.path_of(Role.ACTIVE)
+    if active is not None and active.name == name:
+        raise UsageError(f"{name} is the active model already: expected another one to run beside it")
     replace_file(store.folder / SHADOW, Shadow(model=name, num_wanted=num_wanted).model_dump_json(by_alias=True))
     (store.folder / DISAGREEMENTS).unlink(missing_ok=True)
     store.shadow(name)

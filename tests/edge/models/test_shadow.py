@@ -18,6 +18,7 @@ from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
 from edge.commands.model import model
+from edge.errors import UsageError
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Box, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
 from edge.models.shadow import DISAGREEMENTS, ShadowWatch, begin_shadow, read_disagreements, read_shadow
@@ -232,3 +233,14 @@ def test_a_model_that_is_active_is_in_nobodys_shadow(store: ModelStore) -> None:
     begin_shadow(store, BUNDLE.short_name, 1)
     store.activate(BUNDLE.short_name)
     assert read_shadow(store) is None
+
+
+def test_the_active_model_is_not_asked_into_its_own_shadow(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    store.activate(BUNDLE.short_name)
+    refused = CliRunner().invoke(model, ["install", str(DEFAULT_BUNDLE), "--shadow", "5"])
+    assert isinstance(refused.exception, UsageError)
+    assert f"{BUNDLE.short_name} is the active model already" in str(refused.exception)
+    assert store.path_of(Role.CANDIDATE) is None
