@@ -66,7 +66,8 @@ def _address(url: str) -> str:
 class InstallFrom(BaseModel):
     """A model to fetch from `url`, a .zip with this digest.
 
-    It is on trial for `trial` items, or first runs beside the active one for `shadow` items.
+    It is on trial for `trial` items, or first runs beside the active one for `shadow` items. Nobody stands by, so that
+    none is trusted without a trial.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,7 +75,7 @@ class InstallFrom(BaseModel):
     url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$"), AfterValidator(_address)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
     shadow: int | None = Field(default=None, ge=1, le=100_000)
-    trial: int = Field(default=100, ge=0, le=100_000)
+    trial: int = Field(default=100, ge=1, le=100_000)
 
 
 RemoteCommand = SetEnabled | SetUnknownThreshold | MarkWrong | InstallFrom | Verb

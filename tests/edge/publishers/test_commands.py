@@ -64,6 +64,7 @@ def test_each_command_is_understood(topic: str, payload: bytes, command: RemoteC
         ("cmd/install", b"http://a.example:99999/", "expected PRESS"),
         ("cmd/install", b'{"url": "https://a.example/m.zip", "sha256": "abc"}', "sha256: "),
         ("cmd/install", b'{"url": "https://a.example/m.zip", "run": "rm"}', "run: "),
+        ("cmd/install", b'{"url": "https://a.example/m.zip", "trial": 0}', "trial: .*greater than or equal to 1"),
         ("cmd/install", b"https://a.example/" + b"x" * 2048, "expected at most 2048 bytes"),
         ("cmd/shutdown", b"", "cmd/shutdown: expected one of enabled/set"),
     ],
