@@ -64,6 +64,9 @@ def configuration(config: Config, path: Path | None) -> Iterator[Finding]:
     """Do the settings, the model, the site file and the bins fit together?"""
     check(config, [misfits])
     yield ok("config", f"{path or 'the defaults'}: everything fits together")
+    for sentence in _site(config).again:
+        found, _, advice = sentence.rpartition(": ")
+        yield warning("calibration", found, advice)
 
 
 def camera(config: Config) -> Iterator[Finding]:
