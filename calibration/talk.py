@@ -99,7 +99,7 @@ class Desk:
         self.talk.say(
             "\nThis would change the site file:"
             if changes
-            else "\nThe site file says so already; only the date is new."
+            else f"\nThe site file says so already{'; only the date is new' if parts else ''}."
         )
         for line in changes:
             self.talk.say(f"  {line}")

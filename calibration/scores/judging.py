@@ -32,7 +32,16 @@ from edge.files.pictures import PictureReader
 from edge.items.smoothing import Method
 from edge.listing import some_of
 from edge.messages import Box, Image
-from edge.site import ClassStep, SiteDescription, TemperatureStep, ThresholdsStep, holding, part_name
+from edge.site import (
+    ClassStep,
+    SiteDescription,
+    TemperatureStep,
+    ThresholdsStep,
+    holding,
+    model_steps,
+    part_name,
+    what_is_stale,
+)
 
 # Fewer pictures than this, and the figures say more about the pictures than about the model.
 _FEWEST_PICTURES = 20
@@ -54,7 +63,7 @@ class Evidence:
 
 
 def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
-    """Fit the temperature, and offer it.
+    """Fit the temperature, and offer it; where it makes scores less honest, the one that holds stays.
 
     Raises:
         DatasetError: there are too few pictures, of one class alone, or of classes that the model does not know.
@@ -88,10 +97,13 @@ def calibrate_temperature(desk: Desk, evidence: Evidence) -> None:
         "loss": {"before": fitted.loss_before, "after": fitted.loss_after},
     }
 
-    def edit(old: SiteDescription) -> SiteDescription:
-        return old.model_copy(update={"temperature": step})
+    # What stays keeps its date, so that no thresholds become older than it; where nothing holds, it is confirmed.
+    is_new = fitted.is_better or not _holds("temperature", desk.folder.read(), parts)
 
-    desk.propose("temperature", edit, kept, figures)
+    def edit(old: SiteDescription) -> SiteDescription:
+        return old.model_copy(update={"temperature": step}) if is_new else old
+
+    desk.propose("temperature", edit, kept if is_new else None, figures)
 
 
 def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str) -> None:
@@ -160,6 +172,10 @@ def _thresholds_at(described: SiteDescription, parts: Parts) -> dict[str, ClassS
     """What holds already, of the classes that are told apart now."""
     step = holding(described, parts.bundle).thresholds
     return {label: one for label, one in (step.classes if step else {}).items() if label in parts.classifier.labels}
+
+
+def _holds(step: str, described: SiteDescription, parts: Parts) -> bool:
+    return step in model_steps(described) and step not in what_is_stale(described, parts.bundle)
 
 
 def _least_now(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> float:

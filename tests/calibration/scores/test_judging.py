@@ -185,7 +185,20 @@ def test_a_temperature_that_makes_scores_less_honest_is_not_kept(photos: Path, s
     assert answer["ece"]["after"] > answer["ece"]["before"]
     assert f"it stays {before.value:g}" in again.stderr
     assert answer["temperature"] == {"before": before.value, "after": before.value}
-    after = SiteFolder(site).read().temperature
+    assert not answer["changed"]
+    assert SiteFolder(site).read().temperature == before, "thresholds that were found with it are no older"
+
+
+def test_a_stale_temperature_that_stays_is_confirmed(photos: Path, site: Path) -> None:
+    run("temperature", photos, "--crops", "--site", site)
+    folder = SiteFolder(site)
+    before = folder.read().temperature
+    assert before is not None
+    earlier = before.model_copy(update={"made_at": before.made_at.replace(year=2000)})
+    folder.change(lambda old: old.model_copy(update={"temperature": earlier}))
+    again = run("temperature", photos, "--crops", "--site", site)
+    assert "temperature older than the taught classes" in again.output
+    after = folder.read().temperature
     assert after is not None
-    assert after.value == before.value
-    assert after.ece_after == after.ece_before
+    assert after.made_at >= before.made_at
+    assert (after.value, after.ece_after) == (before.value, after.ece_before)
