@@ -6,7 +6,7 @@ that a picture of an epoch is the same whatever thread makes it. 3 to 6 ms a pic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import Image
+from edge.preprocess import Image, InputSpec, resize
 from train.pictures.foreground import Cutout, Mask
 from train.recipes import Augment
 
 Rng = np.random.Generator
+Lend = Callable[[Rng], Image]
+"""Draws the picture whose corner becomes a ground."""
 
 # How much of the lamps' range a plain picture gets.
 _PLAIN_LIGHT = 0.4
@@ -41,6 +43,15 @@ class Source:
     keeps_ground: bool = False
 
 
+def shrunk(image: Image, shorter_px: float) -> Image:
+    """The picture in its own aspect ratio, its shorter side `shorter_px`; itself where that is no longer."""
+    height, width = image.shape[:2]
+    scale = shorter_px / min(height, width)
+    if scale >= 1:
+        return image
+    return resize(image, InputSpec(max(1, round(height * scale)), max(1, round(width * scale))))
+
+
 def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augment, rng: Rng) -> Image:
     """One new (size_px, size_px, 3) picture of the source's item; `others` lend their grounds."""
     # No draw without plain pictures: recipes from before the share existed keep their chance, and so their weights.
@@ -51,7 +62,8 @@ def augment(source: Source, others: Sequence[Source], size_px: int, ranges: Augm
     image = warp(source.image, matrix, size_px, ranges, rng)
     if _chance(rng, ranges.background_share) and not source.keeps_ground:
         mask = warp_mask(source, matrix, size_px)
-        image = lay_on(image, mask, random_ground(size_px, size_px, others, rng), source, ranges, rng)
+        ground = random_ground(size_px, size_px, lambda rng: others[int(rng.integers(len(others)))].image, rng)
+        image = lay_on(image, mask, ground, source, ranges, rng)
     image = relight(image, ranges, rng)
     return degrade(image, ranges, rng)
 
@@ -93,21 +105,21 @@ _GROUND_SHARES = {"patch": 0.25, "plain": 0.35, "grained": 0.25, "striped": 0.15
 _SEAM_SHARE = 0.15
 
 
-def random_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> Image:
-    """A ground of the given size: a patch of another picture, nearly plain, grained or striped, or two of these."""
-    ground = _one_ground(height, width, others, rng)
+def random_ground(height: int, width: int, lend: Lend, rng: Rng) -> Image:
+    """A ground of the given size: a patch of a lent picture, nearly plain, grained or striped, or two of these."""
+    ground = _one_ground(height, width, lend, rng)
     if not _chance(rng, _SEAM_SHARE):
         return ground
     angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
     y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j]
     is_beyond = x * np.cos(angle) + y * np.sin(angle) > offset
-    return np.where(is_beyond[..., np.newaxis], _one_ground(height, width, others, rng), ground)
+    return np.where(is_beyond[..., np.newaxis], _one_ground(height, width, lend, rng), ground)
 
 
-def _one_ground(height: int, width: int, others: Sequence[Source], rng: Rng) -> Image:
+def _one_ground(height: int, width: int, lend: Lend, rng: Rng) -> Image:
     kind = rng.choice(list(_GROUND_SHARES), p=list(_GROUND_SHARES.values()))
     if kind == "patch":
-        return _patch(others[int(rng.integers(len(others)))].image, height, width, rng)
+        return _patch(lend(rng), height, width, rng)
     blend = _stripes(height, width, rng) if kind == "striped" else _clouds(height, width, rng)
     if kind == "plain":
         blend *= np.float32(rng.uniform(0, 0.4))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from edge.data_folder import Dataset
 from edge.errors import DatasetError
-from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
+from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
 from train.networks.teacher import Teacher
-from train.pictures.augment import Source, augment
+from train.pictures.augment import Source, augment, shrunk
 from train.pictures.foreground import cut_out
 from train.recipes import Augment
 
@@ -35,10 +35,7 @@ def load_sources(dataset: Dataset, rows: Sequence[SplitRow], size_px: int, range
 
 
 def _load_source(dataset: Dataset, row: SplitRow, size_px: int, ranges: Augment) -> Source:
-    image = load_picture(dataset.path(row))
-    height, width = image.shape[:2]
-    scale = min(1.0, _SOURCE_SCALE * size_px / min(height, width))
-    image = resize(image, InputSpec(max(1, round(height * scale)), max(1, round(width * scale))))
+    image = shrunk(load_picture(dataset.path(row)), _SOURCE_SCALE * size_px)
     cutout = cut_out(image)
     keeps_ground = cutout.is_sheet and row.label not in ranges.sheet_labels
     return Source(image, cutout, row.label in ranges.clear_labels, keeps_ground)
