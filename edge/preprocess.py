@@ -21,6 +21,7 @@ __all__ = [
     "Image",
     "InputSpec",
     "crop",
+    "cut_to",
     "load_picture",
     "resize",
     "square_around",
@@ -83,10 +84,15 @@ def crop(image: Image, box: Box) -> Image:
 
 def to_input(image: Image, spec: InputSpec, box: Box | None = None, num_turns: int = 0) -> Image:
     """What the network sees: the item in its square with margin, or the whole picture without a box; `turned`."""
-    if box is not None:
-        height, width = image.shape[:2]
-        image = crop(image, square_around(box, width, height))
-    return turned(resize(image, spec), num_turns)
+    return turned(resize(cut_to(image, box), spec), num_turns)
+
+
+def cut_to(image: Image, box: Box | None) -> Image:
+    """A view of the item in its square with margin, at the picture's own size; the whole picture without a box."""
+    if box is None:
+        return image
+    height, width = image.shape[:2]
+    return crop(image, square_around(box, width, height))
 
 
 def turned(picture: Image, times: int) -> Image:

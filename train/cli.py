@@ -60,7 +60,7 @@ DEFAULT_RECIPE = "efficientnet-lite0"
     help="Decides splits, augmentation and first weights.",
 )
 @click.option("--tensorboard", is_flag=True, help="Also write the curves for TensorBoard, in OUT/tensorboard.")
-@click.option("--report/--no-report", "has_report", default=True, help="Write OUT/report.html; it takes a minute.")
+@click.option("--report/--no-report", "has_report", default=True, help="Write OUT/report.html; it takes some minutes.")
 @set_option
 @json_option
 @verbosity_options
@@ -178,6 +178,7 @@ def evaluate(
 
     parts = load_parts(with_choices(Config(), bundle, site))
     classifier, dataset, finder = parts.classifier, scan(data), parts.finder()
+    find = finder.box_in if finder else whole
     dataset = with_splits_of(dataset, run) if run else dataset
     outcome = measure(
         dataset,
@@ -185,11 +186,11 @@ def evaluate(
         model=parts.bundle.short_name,
         part=Part(split) if split else None,
         progress=bar,
-        find=finder.box_in if finder else whole,
+        find=find,
     )
     _show_left_out(outcome.left_out)
     _say(f"{data}: {outcome.evaluation.num_images} pictures, {_describe_part(outcome)}")
-    rows = evaluate_conditions(dataset, classifier, outcome.part) if has_rows else []
+    rows = evaluate_conditions(dataset, classifier, outcome, progress=bar, find=find) if has_rows else []
     if as_json:
         conditions = {"robustness": {row.condition: row.accuracy for row in rows}} if rows else {}
         click.echo(json.dumps({**outcome.evaluation.to_json(), **conditions}))
@@ -208,7 +209,7 @@ def report(*, run: Path) -> None:
     with native_stderr_logged():
         from train.report.run_report import write_report
 
-    click.echo(f"report: {write_report(run)}")
+    click.echo(f"report: {write_report(run, bar)}")
 
 
 @click.command()

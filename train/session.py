@@ -22,7 +22,7 @@ from train.measuring.answers import load_answers
 from train.measuring.metrics import Evaluation, measure_scores
 from train.recipes import Recipe
 from train.splits import Fold, with_splits
-from train.terminal import ProgressLine
+from train.terminal import ProgressLine, bar
 
 _log = logging.getLogger(__name__)
 
@@ -121,5 +121,5 @@ class Session:
         if self.has_report:
             from train.report.run_report import write_report  # noqa: PLC0415, it must not stop a run that needs none
 
-            write_report(out)
+            write_report(out, bar)
         return evaluation

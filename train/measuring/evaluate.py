@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -14,12 +14,12 @@ from edge.classifiers.base import Classifier
 from edge.data_folder import Dataset, LeftOut, labelled_pictures
 from edge.errors import DatasetError, UsageError
 from edge.messages import Box
-from edge.preprocess import Image, to_input
+from edge.preprocess import Image, cut_to, load_picture, to_input
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow, load_splits
 from train.measuring.metrics import Evaluation, measure_scores
+from train.measuring.progress import Progress
 from train.measuring.robustness import Row, measure_robustness
 
-Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 Find = Callable[[Image], Box | None]
 
 
@@ -90,20 +90,33 @@ def with_splits_of(dataset: Dataset, run: Path) -> Dataset:
     return replace(dataset, rows=rows)
 
 
-def evaluate_conditions(dataset: Dataset, classifier: Classifier, part: Part) -> list[Row]:
-    """Accuracy on the readable pictures of `part` in other conditions (`train.measuring.robustness`)."""
-    images: list[Image] = []
-    truth: list[int] = []
-    listed_by_evaluate: list[LeftOut] = []
-    rows = _choose(dataset, part)
-    for _, label_index, image in labelled_pictures(dataset, rows, classifier.labels, listed_by_evaluate, iter):
-        images.append(image)
-        truth.append(label_index)
+def evaluate_conditions(
+    dataset: Dataset,
+    classifier: Classifier,
+    outcome: Outcome,
+    *,
+    progress: Progress = iter,
+    find: Find = whole,
+) -> list[Row]:
+    """Accuracy on the pictures that `outcome` is of in other conditions (`train.measuring.robustness`).
+
+    With `find` the conditions change what it makes of a picture: the item's square, cut out of the picture as it is.
+
+    Raises:
+        MissingInputError, PictureError: a picture has gone or changed since.
+    """
+    left_out = {picture.path for picture in outcome.left_out}
+    rows = [row for row in _choose(dataset, outcome.part) if row.path not in left_out]
+
+    def open_picture(index: int) -> Image:
+        image = load_picture(dataset.path(rows[index]))
+        return cut_to(image, find(image))
 
     def score(inputs: Sequence[Image]) -> NDArray[np.float32]:
         return np.stack([classifier.classify(image).scores for image in inputs])
 
-    return measure_robustness(images, truth, classifier.input_spec, score)
+    truth = [classifier.labels.index(row.label) for row in rows]
+    return measure_robustness(open_picture, truth, classifier.input_spec, score, progress)
 
 
 def _choose(dataset: Dataset, part: Part) -> tuple[SplitRow, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -29,14 +28,21 @@ from train.measuring.compare import History, load_history
 from train.measuring.heatmaps import Heatmaps, overlay
 from train.measuring.intervals import f1_intervals
 from train.measuring.metrics import Evaluation, measure_scores
+from train.measuring.progress import Progress
 from train.measuring.robustness import Row, measure_robustness
 from train.report.curves import curve_chart
-
-_log = logging.getLogger(__name__)
 
 _NUM_MISTAKES = 24
 _SHOWN_PX = 224
 _MOST_ROBUSTNESS = 400  # pictures; more would make the report slow and its rows no surer than two points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """A picture of the run that can still be read, and the mean colors of its corners."""
+
+    row: SplitRow
+    corners: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,23 +74,25 @@ def load_story(folder: Path) -> Story:
     return Story(folder, run, load_splits(folder), load_history(folder), answered, evaluation)
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, progress: Progress = iter) -> Path:
     """Write the report of a finished run into its directory; half a minute to some minutes of predictions.
+
+    `progress` is shown all pictures, then those held out.
 
     Raises:
         MissingInputError, InvalidDataError: it is not a finished run.
         StorageError: the report cannot be written.
     """
     story = load_story(folder)
-    document = page.page(f"{story.run.recipe} on {story.root.name}", list(_sections(story)))
+    document = page.page(f"{story.run.recipe} on {story.root.name}", _sections(story, progress))
     path = folder / REPORT_FILE
     write_page(path, document)
     return path
 
 
-def _sections(story: Story) -> list[str]:
-    has_pictures = story.root.is_dir()
-    looked_at = _looked_at(story) if has_pictures else [page.section("Pictures", page.text(_gone(story)))]
+def _sections(story: Story, progress: Progress) -> list[str]:
+    found = _find_pictures(story, progress)
+    looked_at = _looked_at(story, found, progress) if found else [page.section("Pictures", page.text(_gone(story)))]
     return [
         _head(story),
         _curves(story),
@@ -232,22 +240,30 @@ def _lean(confidence: NDArray[np.float32], is_right: NDArray[np.bool_]) -> str:
     return f"on average its scores are {abs(gap):.2f} {kind} than its accuracy; conversion mends it by a temperature."
 
 
-def _looked_at(story: Story) -> list[str]:
+def _find_pictures(story: Story, progress: Progress) -> list[Found]:
+    """The run's pictures that can still be read."""
+    opened = ((row, _open(story, row.path)) for row in progress(story.splits))
+    return [Found(row, corner_colors(image)) for row, image in opened if image is not None]
+
+
+def _looked_at(story: Story, found: Sequence[Found], progress: Progress) -> list[str]:
     model = keras.models.load_model(story.folder / MODEL_FILE, compile=False)
-    return [_robustness(story, model), _mistakes(story, model), *_data(story)]
+    return [_robustness(story, model, found, progress), _mistakes(story, model), *_data(story, found)]
 
 
-def _robustness(story: Story, model: keras.Model) -> str:
-    held_out = [row for row in story.splits if row.split == VAL_SPLIT]
+def _robustness(story: Story, model: keras.Model, found: Sequence[Found], progress: Progress) -> str:
+    held_out = [one.row for one in found if one.row.split == VAL_SPLIT]
     if len(held_out) > _MOST_ROBUSTNESS:
         chosen = np.random.default_rng(0).choice(len(held_out), _MOST_ROBUSTNESS, replace=False)
         held_out = [held_out[index] for index in sorted(chosen)]
-    found = [(image, row) for row in held_out if (image := _open(story, row.path)) is not None]
-    if not found:
+    if not held_out:
         return page.section("Robustness", page.text("None of the held-out pictures can be read any more."))
-    truth = [story.run.labels.index(row.label) for _, row in found]
     rows = measure_robustness(
-        [image for image, _ in found], truth, story.run.input.spec(), lambda images: predict(model, np.stack(images))
+        lambda index: load_picture(story.root / held_out[index].path),
+        [story.run.labels.index(row.label) for row in held_out],
+        story.run.input.spec(),
+        lambda images: predict(model, np.stack(images)),
+        progress,
     )
     bars = [Bar(row.condition, 100 * row.accuracy, 100 * row.ci95[0], 100 * row.ci95[1]) for row in rows]
     return page.section(
@@ -304,14 +320,13 @@ def _open(story: Story, path: str) -> Image | None:
         return None
 
 
-def _data(story: Story) -> list[str]:
+def _data(story: Story, found: Sequence[Found]) -> list[str]:
     """The background test and the defects of the files."""
-    opened = [(row, image) for row in story.splits if (image := _open(story, row.path)) is not None]
-    colors = np.stack([corner_colors(image) for _, image in opened])
-    test = measure_background(colors, [row.label for row, _ in opened], [row.group for row, _ in opened])
+    colors = np.stack([one.corners for one in found])
+    test = measure_background(colors, [one.row.label for one in found], [one.row.group for one in found])
     counts = {split: Counter(row.label for row in story.splits if row.split == split) for split in _splits(story)}
     rows = [[label, *(str(counts[split][label]) for split in counts)] for label in story.run.labels]
-    notes = Counter(note.value for row, _ in opened for note in examine(story.root / row.path).notes)
+    notes = Counter(note.value for one in found for note in examine(story.root / one.row.path).notes)
     told = ", ".join(f"{count} {note}" for note, count in notes.most_common()) or "none"
     return [
         page.section(

@@ -8,10 +8,12 @@ import pytest
 
 from edge.data_folder import scan
 from edge.errors import DatasetError, UsageError
-from edge.messages import Prediction
+from edge.messages import Box, Prediction
 from edge.preprocess import Image, InputSpec
 from tests.train.shapes import LABELS, draw_shapes
-from train.measuring.evaluate import Part, evaluate, evaluate_conditions, with_splits_of
+from train.measuring.evaluate import Find, Part, evaluate, evaluate_conditions, whole, with_splits_of
+from train.measuring.metrics import Evaluation
+from train.measuring.robustness import Row
 from train.terminal import summary
 
 
@@ -99,8 +101,15 @@ def test_the_splits_of_a_run_stand_in_for_those_of_the_folder(folder: Path, tmp_
         with_splits_of(scan(folder), tmp_path)
 
 
+def conditions(folder: Path, find: Find = whole) -> tuple[Evaluation, dict[str, Row]]:
+    dataset = scan(folder)
+    outcome = evaluate(dataset, ColorClassifier(), model="color", find=find)
+    rows = evaluate_conditions(dataset, ColorClassifier(), outcome, find=find)
+    return outcome.evaluation, {row.condition: row for row in rows}
+
+
 def test_conditions_change_the_pictures_and_only_them(folder: Path) -> None:
-    rows = {row.condition: row for row in evaluate_conditions(scan(folder), ColorClassifier(), Part.ALL)}
+    _, rows = conditions(folder)
     assert rows["as it is"].accuracy == 1
     assert rows["white balance +15 % (warm)"].accuracy < 1  # this classifier goes by red and blue alone
     assert rows["exposure +20 %"].accuracy == 1
@@ -108,14 +117,18 @@ def test_conditions_change_the_pictures_and_only_them(folder: Path) -> None:
     assert "other background" in rows
 
 
+def test_conditions_see_the_item_that_the_evaluation_sees(folder: Path) -> None:
+    # The upper left corner is ground in every picture, and gray, as only stripes are.
+    evaluation, rows = conditions(folder, find=lambda _: Box(0, 0, 4, 4))
+    assert rows["as it is"].accuracy == evaluation.accuracy == pytest.approx(1 / 3)
+
+
 def test_conditions_leave_out_what_the_evaluation_leaves_out(folder: Path) -> None:
     (folder / "disc" / "00.png").write_bytes(b"damaged")
     (folder / "disc" / "01.png").unlink()
     (folder / "disc" / "01.png").symlink_to("gone.png")
-    outcome = evaluate(scan(folder), ColorClassifier(), model="color")
-    assert [picture.path for picture in outcome.left_out] == ["disc/00.png", "disc/01.png"]
-    rows = evaluate_conditions(scan(folder), ColorClassifier(), outcome.part)
-    assert {row.num_pictures for row in rows} == {outcome.evaluation.num_images} == {10}
+    evaluation, rows = conditions(folder)
+    assert {row.num_pictures for row in rows.values()} == {evaluation.num_images} == {10}
 
 
 def test_a_class_without_pictures_is_not_called_wrong(folder: Path) -> None:

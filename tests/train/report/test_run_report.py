@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import tracemalloc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.errors import MissingInputError
+from edge.run import load_splits
 from train.measuring.metrics import Evaluation
 
 pytestmark = pytest.mark.filterwarnings(
@@ -13,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 Trained = tuple[Path, Evaluation]
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +76,46 @@ def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(MissingInputError, match=r"no run\.json"):
         write_report(tmp_path)
+
+
+def moved(run: Path, pictures: Path, out: Path) -> Path:
+    """The run once more, in `out`, as if it had been trained on the pictures at that place."""
+    shutil.copytree(run, out)
+    told = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    told["data"]["root"] = str(pictures)
+    (out / "run.json").write_text(json.dumps(told), encoding="utf-8")
+    return out
+
+
+def test_of_large_pictures_none_is_kept(trained: Trained, tmp_path: Path) -> None:
+    from train.report.run_report import write_report  # noqa: PLC0415
+
+    splits = load_splits(trained[0])
+    for row in splits:
+        (tmp_path / "large" / row.path).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "large" / row.path), np.full((1000, 1000, 3), 200, np.uint8))
+    kept_bytes: list[list[int]] = []
+
+    def progress(things: Sequence[T]) -> Iterator[T]:
+        kept_bytes.append([])
+        for thing in things:
+            yield thing
+            kept_bytes[-1].append(tracemalloc.get_traced_memory()[0])
+
+    tracemalloc.start()
+    try:
+        write_report(moved(trained[0], tmp_path / "large", tmp_path / "run"), progress)
+    finally:
+        tracemalloc.stop()
+    assert [len(kept) for kept in kept_bytes] == [len(splits), sum(row.split == "val" for row in splits)]
+    for kept in kept_bytes:
+        assert kept[-1] - kept[0] < 3_000_000  # the pixels of one
+
+
+def test_pictures_that_are_gone_are_done_without(trained: Trained, tmp_path: Path) -> None:
+    from train.report.run_report import write_report  # noqa: PLC0415
+
+    (tmp_path / "emptied").mkdir()
+    document = write_report(moved(trained[0], tmp_path / "emptied", tmp_path / "run")).read_text(encoding="utf-8")
+    assert f"The pictures are no longer at {tmp_path / 'emptied'}" in document
+    assert "Confusion matrix" in document
