@@ -4,9 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from calibration.cli import calibrate
 from edge.bundle import Input, Manifest, Outputs
 from edge.errors import ConfigError, DatasetError, MissingInputError
 from train.cli import COMMANDS, evaluate, train
@@ -70,6 +73,24 @@ def test_evaluate_prints_the_documented_json_and_nothing_else_on_stdout(color_bu
     answer = json.loads(result.stdout)
     assert (answer["num_images"], answer["accuracy"]) == (48, 1.0)
     assert answer["model"].startswith("color@")
+
+
+def test_at_a_site_every_condition_is_of_the_item_that_is_found_there(color_bundle: Path, tmp_path: Path) -> None:
+    ground = np.random.default_rng(0).normal((180, 175, 170), 2, (240, 320, 3)).clip(0, 255).astype(np.uint8)  # BGR
+    for name in ("empty", "scenes/disc"):
+        (tmp_path / name).mkdir(parents=True)
+    for number in range(12):
+        cv2.imwrite(str(tmp_path / "empty" / f"{number:02}.png"), ground)
+    # So small a disc that the picture as a whole is none.
+    scene = cv2.circle(ground.copy(), (150, 110), 22, (40, 40, 220), -1)
+    cv2.imwrite(str(tmp_path / "scenes" / "disc" / "0.png"), scene)
+    options = ["--images", tmp_path / "empty", "--site", tmp_path / "site", "--bundle", color_bundle, "--yes"]
+    learned = CliRunner().invoke(calibrate, ["background", *(str(option) for option in options)])
+    assert learned.exit_code == 0, learned.output
+    arguments = ("evaluate", tmp_path / "scenes", "--bundle", color_bundle, "--robustness", "--json")
+    whole, found = (json.loads(run(*arguments, *site).stdout) for site in ([], ["--site", tmp_path / "site"]))
+    assert whole["accuracy"] == whole["robustness"]["as it is"] == 0
+    assert found["accuracy"] == found["robustness"]["as it is"] == 1
 
 
 def test_evaluate_says_which_pictures_it_used(color_bundle: Path, shapes: Path) -> None:
