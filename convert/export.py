@@ -23,6 +23,7 @@ from convert.quantizing.sensitivity import LayerCost, layer_costs
 from convert.source import ConvertSettings, Source, open_source
 from convert.tflite.converter import SCORES, Converted, read_outputs, to_plain_classifier, to_tflite
 from convert.tflite.metadata import with_metadata
+from convert.tflite.rescaling import inside_rescaling
 from edge.bundle import MODEL, SCHEMA, Input, Manifest, NoveltyFile, Precision
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.temperature import fit_temperature, negative_log_likelihood
@@ -58,22 +59,17 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     chosen = to_tflite(network, source.spec, settings.precision, representative)
     correction = None
     if settings.precision == "int8":
-        correction = open_correction(plain.model, chosen.model, representative)
+        inner = inside_rescaling(network)
+        twin = to_tflite(inner.network, source.spec, "float32", ()).model
+        correction = open_correction(twin, chosen.model, representative, inner.expects)
         chosen = replace(chosen, model=correction.of(chosen.model))
     gate = _Gate(source, settings, progress, _score_references(source, network, plain, progress))
     measured, costs = gate.measure(chosen), tuple[LayerCost, ...]()
     if measured.losses and correction is not None:
-        costs = layer_costs(plain.model, chosen.model, chosen.outputs.logits, representative, progress)
+        costs = layer_costs(correction.plain, chosen.model, chosen.outputs.logits, representative, progress)
         if settings.rescue is not None:
-            keep = open_keeper(
-                settings.rescue,
-                network,
-                lambda inner: to_tflite(inner, source.spec, "float32", ()).model,
-                correction,
-                chosen.model,
-                representative,
-            )
-            measured = _rescued(gate, measured, plain, costs, keep)
+            keep = open_keeper(settings.rescue, correction, chosen.model, representative)
+            measured = _rescued(gate, measured, correction.plain, costs, keep)
     draft = replace(gate.draft(measured), costs=costs)
     if not settings.has_plain_classifier or (draft.losses and not settings.accepts_loss):
         return draft
@@ -166,10 +162,10 @@ def _score_references(source: Source, network: keras.Model, plain: Converted, pr
         return score_held_out(source.picture, source.held_out, source.run.labels, scorers, progress)
 
 
-def _rescued(gate: _Gate, refused: _Measured, plain: Converted, costs: Sequence[LayerCost], keep: Keeper) -> _Measured:
+def _rescued(gate: _Gate, refused: _Measured, plain: bytes, costs: Sequence[LayerCost], keep: Keeper) -> _Measured:
     """The model with the fewest layers out of int8 that keeps the limits; the refused one where none does."""
     expects = refused.converted.expects
-    for kept in rescue_steps(plain.model, costs):
+    for kept in rescue_steps(plain, costs):
         _log.info("trying again without int8 in %s", ", ".join(_names(kept)))
         model = keep({cost.place for cost in kept})
         measured = gate.measure(Converted(model, read_outputs(model, "int8", expects), expects), kept)
@@ -194,18 +190,11 @@ def _plain_classifier(
 
     model = convert(network, settings.precision)
     if settings.precision == "int8":
-        correction = open_correction(convert(network, "float32"), model, representative)
+        inner = inside_rescaling(network)
+        correction = open_correction(convert(inner.network, "float32"), model, representative, inner.expects)
         model = correction.of(model)
         if draft.kept_in is not None:
-            keep = open_keeper(
-                draft.kept_in,
-                network,
-                lambda inner: convert(inner, "float32"),
-                correction,
-                model,
-                representative,
-                has_byte_output=True,
-            )
+            keep = open_keeper(draft.kept_in, correction, model, representative, has_byte_output=True)
             model = keep({cost.place for cost in draft.kept})
     return with_metadata(model, source.described((SCORES,), SCORES))
 

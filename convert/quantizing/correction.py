@@ -32,6 +32,7 @@ from convert.quantizing.twins import (
     tensor,
 )
 from convert.tflite.flatbuffer import pack_model
+from convert.tflite.rescaling import BYTES, Normalization
 from edge.preprocess import Image
 
 # Enough to tell how the inputs of a layer vary together: 48 pictures with 64 places each.
@@ -77,13 +78,14 @@ class _Rounding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """What the float model `plain` showed on some pictures: every int8 form of it can be mended by that.
+    """What the float model `plain` showed on some pictures, as it `expects` them: every int8 form is mended by that.
 
     `ranges` are by tensor of the float model, `seen` by place among `Twins.steps`; `roundings` remembers the last
     of each place, since forms that differ in a few layers share most of them.
     """
 
     plain: bytes
+    expects: Normalization
     ranges: Ranges
     seen: Mapping[int, _Statistics]
     roundings: dict[int, _Rounding] = field(default_factory=dict)
@@ -129,15 +131,20 @@ class Correction:
         return self.roundings[place]
 
 
-def open_correction(plain: bytes, quantized: bytes, pictures: Sequence[Image]) -> Correction:
+def open_correction(
+    plain: bytes, quantized: bytes, pictures: Sequence[Image], expects: Normalization = BYTES
+) -> Correction:
     """What `plain` shows on some representative pictures; `quantized` is it in int8, as the converter made it.
+
+    Both are the network behind its rescaling: the converter would fold a mere factor into the filters of `plain`,
+    which then are those of `quantized` no more.
 
     Raises:
         InvalidDataError: the two are not the same network.
     """
     twins = open_twins(plain, quantized)
-    chosen = pictures[:: max(1, len(pictures) // NUM_PICTURES)]
-    return Correction(plain, find_ranges(twins, chosen), _gather(twins, chosen))
+    chosen = [expects.of(picture) for picture in pictures[:: max(1, len(pictures) // NUM_PICTURES)]]
+    return Correction(plain, expects, find_ranges(twins, chosen), _gather(twins, chosen))
 
 
 def _has_int8_weights(twins: Twins, layer: Step) -> bool:
@@ -185,7 +192,7 @@ def round_weights(weights: Floats, steps: Floats, covariance: Floats) -> Floats:
     return rounded
 
 
-def _gather(twins: Twins, pictures: Sequence[Image]) -> dict[int, _Statistics]:
+def _gather(twins: Twins, pictures: Sequence[NDArray[np.float32]]) -> dict[int, _Statistics]:
     """What goes into each layer of the float model, over the pictures."""
     statistics = {place: _Statistics() for place, step in enumerate(twins.steps) if step.kind in LAYERS}
     chance = np.random.default_rng(0)

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from convert.quantizing.twins import RESCALING, Floats, Twins, kind_of, tensor
-from edge.preprocess import Image
 
 _NUM_BINS = 2048  # eight for each int8 step of the full range
 _SHARES = np.linspace(0.3, 1.0, 36)
@@ -26,7 +26,7 @@ Ranges = Mapping[int, tuple[float, int]]
 """Scale and zero point, by tensor of the float model."""
 
 
-def find_ranges(twins: Twins, pictures: Sequence[Image]) -> Ranges:
+def find_ranges(twins: Twins, pictures: Sequence[NDArray[np.float32]]) -> Ranges:
     """The scale and zero point with the least error, for activations that may have any.
 
     None reaches further than the one of the int8 model, which the converter found on more pictures.

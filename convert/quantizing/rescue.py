@@ -9,14 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-import keras
-
 from convert.quantizing.correction import Correction
 from convert.quantizing.mixed import Wide, has_quantizer, open_mixed_quantizer
 from convert.quantizing.sensitivity import LayerCost
 from convert.quantizing.surgery import keep_in_float
 from convert.quantizing.twins import with_takers
-from convert.tflite.rescaling import inside_rescaling
 from edge.preprocess import Image
 
 Keeper = Callable[[Collection[int]], bytes]
@@ -27,8 +24,6 @@ _log = logging.getLogger(__name__)
 
 def open_keeper(
     wide: Wide,
-    network: keras.Model,
-    to_float: Callable[[keras.Model], bytes],
     correction: Correction,
     quantized: bytes,
     representative: Sequence[Image],
@@ -37,7 +32,7 @@ def open_keeper(
 ) -> Keeper:
     """LiteRT's quantizer where it is installed; else, for float only, this project's own surgery.
 
-    `quantized` is the network in int8 as `correction` mended it; `to_float` converts another.
+    `quantized` is the network in int8 as `correction` mended it.
 
     Raises:
         MissingLibraryError: `wide` is int16 and litert-quantizer is not installed.
@@ -45,8 +40,7 @@ def open_keeper(
     if wide == "float" and not has_quantizer():
         _log.info("litert-quantizer is not installed: layers are put back in float without it")
         return lambda kept: keep_in_float(correction.plain, quantized, kept)
-    inner = inside_rescaling(network)
-    quantizer = open_mixed_quantizer(to_float(inner.network), inner.expects, representative)
+    quantizer = open_mixed_quantizer(correction.plain, correction.expects, representative)
 
     def keep(kept: Collection[int]) -> bytes:
         return correction.of(quantizer.quantize(kept, wide, has_byte_output=has_byte_output))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from convert.tflite.flatbuffer import pack_model, unpack_model
 from convert.tflite.interpreter import open_interpreter
 from edge.errors import InvalidDataError
-from edge.preprocess import Image
 
 Floats = NDArray[np.float64]
 Activation = Callable[[int], NDArray[np.float32]]
@@ -49,12 +48,15 @@ class Twins:
     quantized: schema.ModelT
     steps: tuple[Step, ...]
 
-    def activations(self, pictures: Sequence[Image]) -> Iterator[Activation]:
-        """Run the float model on each picture; what is yielded tells what the steps take and give, until the next."""
+    def activations(self, pictures: Sequence[NDArray[np.float32]]) -> Iterator[Activation]:
+        """Run the float model on each picture, as it expects it.
+
+        What is yielded tells what the steps take and give, until the next.
+        """
         interpreter = open_interpreter(self._all_told())
         place = interpreter.get_input_details()[0]["index"]
         for picture in pictures:
-            interpreter.set_tensor(place, picture[None].astype(np.float32))
+            interpreter.set_tensor(place, picture[None])
             interpreter.invoke()
             yield interpreter.get_tensor
 

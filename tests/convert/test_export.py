@@ -36,6 +36,17 @@ def test_the_input_is_rescaled_by_its_scale_alone(int8_bundle: Bundle) -> None:
     assert [operator.name for operator in operators[:2]] == ["QUANTIZE", "CONV_2D"]
 
 
+def test_a_network_that_divides_bytes_by_255_becomes_int8(run_copy: Path, tmp_path: Path) -> None:
+    rescale_by_255(run_copy / MODEL_FILE)
+    draft = draft_bundle(run_copy, ConvertSettings())
+    bundle = write_bundle(tmp_path / "bundle", draft.manifest, draft.files, should_replace=False)
+    taken = load_interpreter(bundle.model_path, 1).get_input_details()[0]
+
+    assert taken["quantization"] == (pytest.approx(1 / 255), 0)
+    assert (bundle.manifest.input.mean, bundle.manifest.input.std) == (0, 255)
+    assert draft.losses == ()
+
+
 def test_int8_weights_are_quantized_per_channel(int8_bundle: Bundle) -> None:
     interpreter = load_interpreter(int8_bundle.model_path, 1)
     num_scales = [len(details["quantization_parameters"]["scales"]) for details in interpreter.get_tensor_details()]
@@ -183,3 +194,14 @@ def test_a_damaged_keras_file_is_refused(run_copy: Path) -> None:
 def _append_row(run: Path, row: tuple[str, str, str, str]) -> None:
     with (run / SPLITS_FILE).open("a", newline="") as file:
         csv.writer(file).writerow(row)
+
+
+def rescale_by_255(path: Path) -> None:
+    """Put another rescaling at the network's door, and what the former did into its first convolution."""
+    network = keras.models.load_model(path, compile=False)
+    _, former, first, *_ = network.layers
+    scale, offset = former.scale * 255, former.offset
+    former.scale, former.offset = 1 / 255, 0.0
+    kernel, bias = first.get_weights()
+    first.set_weights([kernel * scale, bias + offset * kernel.sum(axis=(0, 1, 2))])
+    network.save(path)
