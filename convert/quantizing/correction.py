@@ -180,7 +180,8 @@ def round_weights(weights: Floats, steps: Floats, covariance: Floats) -> Floats:
     """Whole numbers of steps, (G, F, n), that keep each filter's output as near as rounding in turn can."""
     num_inputs = weights.shape[-1]
     spread = np.trace(covariance, axis1=1, axis2=2) / num_inputs
-    damping = np.maximum(_DAMPING * spread, np.finfo(np.float32).tiny)
+    rounding = -np.linalg.eigvalsh(covariance)[:, 0]  # exact, no eigenvalue would be negative
+    damping = np.maximum(np.maximum(_DAMPING * spread, 2 * rounding), np.finfo(np.float32).tiny)
     inverse = np.linalg.inv(covariance + damping[:, None, None] * np.eye(num_inputs))
     upper = np.swapaxes(np.linalg.cholesky(inverse), 1, 2)
     remaining, rounded = weights.copy(), np.empty_like(weights)

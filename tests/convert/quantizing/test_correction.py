@@ -129,6 +129,28 @@ def test_a_dead_filter_still_gives_its_bias(finished_run: Path, pictures: dict[s
     assert scales(model, int(layer.inputs[2]))[0] / given.scale[0] >= 2**-31
 
 
+def test_activations_that_hardly_vary_are_corrected(finished_run: Path, pictures: dict[str, list[Image]]) -> None:
+    network = load_network(finished_run, load_run(finished_run), SPEC)
+    last = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+    kernel, bias = last.get_weights()
+    last.set_weights([1e-6 * kernel, np.linspace(0.1, 5.9, len(bias), dtype=np.float32)])
+    plain, rough = (to_tflite(network, SPEC, name, pictures["train"]).model for name in ("float32", "int8"))
+    better = open_correction(plain, rough, pictures["train"]).of(rough)
+
+    assert ends(better) == ends(rough)
+
+
+def test_rounding_that_is_larger_than_what_varies_does_no_harm() -> None:
+    """A covariance has no negative eigenvalue; one that was gathered in single precision may."""
+    chance = np.random.default_rng(0)
+    steep = np.linalg.qr(chance.normal(size=(8, 8)))[0]
+    covariance = (steep * np.array([-1.0, *[1e-3] * 7])) @ steep.T
+    weights = chance.uniform(-1, 1, (1, 5, 8))
+    rounded = round_weights(weights, np.full((1, 5), 1 / 100), covariance[None])
+
+    assert np.abs(rounded / 100 - weights).max() < 0.1  # some steps away, to make up for each other
+
+
 def ends(model: bytes) -> list[tuple[object, ...]]:
     interpreter = Interpreter(model_content=model)
     details = interpreter.get_input_details() + interpreter.get_output_details()
