@@ -33,7 +33,11 @@ DEFAULT_RECIPE = "efficientnet-lite0"
 )
 @click.option("--list", "is_list", is_flag=True, help="List the shipped recipes and stop.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; by default runs/<data>-<recipe>-s<seed>.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped, from its last epoch.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a run that was stopped, from its last epoch.",
+)
 @click.option("--folds", type=click.IntRange(2, 20), help="Cross-validate: one run a fold, in OUT/fold1 and so on.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's, in every phase.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
@@ -85,6 +89,7 @@ def train(
     """Train a network on the pictures of DATA, one subfolder a class, and write a run directory.
 
     Splits follow DATA/groups.csv where it has them; else a stratified part of the objects is held out.
+    The same command gives the same run but for rounding: two processes can differ in the last digits.
     """
     if is_list:
         _list_recipes()

@@ -132,8 +132,9 @@ def train(
 
     `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it; `teachers` are finished
     runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
-    same weights, `resume`d after a kill or not. With a `fold` that part of the data is held out. `pictures` are those
-    of `root` as `find_pictures` gives them, where they were looked at before. Blocks for as long as it takes.
+    same weights, `resume`d after a kill or not, but for rounding: TensorFlow's sums may differ in the last digits from
+    process to process. With a `fold` that part of the data is held out. `pictures` are those of `root` as
+    `find_pictures` gives them, where they were looked at before. Blocks for as long as it takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.

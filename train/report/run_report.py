@@ -380,6 +380,7 @@ def _again(story: Story) -> str:
         "To do it again",
         page.listing(_command(story)),
         page.text(" ".join(_sources(run))),
+        page.text("It will be the same but for rounding: two processes can differ in the last digits."),
         page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
         page.folded("Versions", page.listing(versions)),
     )
