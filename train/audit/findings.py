@@ -182,15 +182,20 @@ def find_alike(seen: Seen) -> tuple[Alike, ...]:
 
 
 def find_suspects(seen: Seen, groups: Sequence[str]) -> tuple[Suspect, ...]:
-    """Pictures whose nearest neighbors, of other groups, nearly all belong to one other class."""
-    if len(seen.rows) <= _NEIGHBORS:
-        return ()
+    """Pictures whose nearest neighbors, of other groups, nearly all belong to one other class.
+
+    One whose class has fewer pictures in other groups than it takes neighbors to agree is not judged: they could
+    not vouch for it.
+    """
     likeness = seen.embeddings @ seen.embeddings.T
     np.fill_diagonal(likeness, -np.inf)
     names = np.array(groups)
     likeness[(names[:, None] == names[None, :]) & (names[:, None] != "")] = -np.inf
+    labels = np.array([row.label for row in seen.rows])
     suspects = []
     for index, row in enumerate(seen.rows):
+        if np.isfinite(likeness[index, labels == row.label]).sum() < _AGREEING:
+            continue
         nearest = np.argsort(-likeness[index], kind="stable")[:_NEIGHBORS]
         (looks_like, agreeing), *_ = Counter(seen.rows[other].label for other in nearest).most_common()
         if looks_like != row.label and agreeing >= _AGREEING:

@@ -10,7 +10,7 @@ import pytest
 
 from edge.data_folder import scan
 from tests.train.shapes import draw_shapes
-from train.audit.findings import Audit, find, write_groups
+from train.audit.findings import Audit, find, find_suspects, write_groups
 from train.audit.look import look
 from train.audit.words import describe
 
@@ -50,6 +50,12 @@ def test_a_picture_that_was_saved_again_is_nearly_identical(found: tuple[Path, A
 
 def test_a_disc_among_squares_is_doubtful(found: tuple[Path, Audit]) -> None:
     assert ("square/twin.png", "disc") in {(one.path, one.looks_like) for one in found[1].suspects}
+
+
+def test_a_class_of_one_object_has_nobody_to_vouch_for_it_and_is_not_doubtful(tmp_path: Path) -> None:
+    draw_shapes(tmp_path / "data", num_each=9)
+    seen = look(scan(tmp_path / "data"))
+    assert find_suspects(seen, [row.label for row in seen.rows]) == ()
 
 
 def test_the_answer_is_json_and_words(found: tuple[Path, Audit]) -> None:
