@@ -166,17 +166,21 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
 
 
 def _read_groups(path: Path) -> dict[str, SplitRow]:
+    lines: list[tuple[int, dict[str, str]]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its own with a byte order mark
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)
             columns = tuple(reader.fieldnames or ())
-            lines = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            lines.extend((reader.line_num, line) for line in reader)
+    except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read as comma-separated text: {error}") from error
+    except csv.Error as error:
+        whole = f"line {lines[-1][0]}" if lines else "its first line"
+        raise DatasetError(f"{path}: {error} after {whole}: close the quote there") from error
     if not {"path", "label"} <= set(columns):
         raise DatasetError(f"{path}: expected the columns path,label,group,split, found {','.join(columns) or 'none'}")
     rows: dict[str, SplitRow] = {}
-    for number, line in enumerate(lines, start=2):
+    for number, line in lines:
         row = SplitRow(*(line.get(key) or "" for key in ("path", "label", "group", "split")))
         if problem := _problem(row, rows):
             raise DatasetError(f"{path}:{number}: {problem}")

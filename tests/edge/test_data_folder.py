@@ -103,6 +103,20 @@ def test_a_label_file_without_its_columns_is_refused(folder: Path) -> None:
         scan(folder)
 
 
+def test_a_wrong_line_is_named_by_its_number_in_the_file(folder: Path) -> None:
+    write_groups(folder, ["", "", "disc/00.png,square,,"])
+    with pytest.raises(DatasetError, match=r"groups\.csv:4: .* contradicts the folder"):
+        scan(folder)
+
+
+def test_a_quote_that_is_never_closed_is_told_in_one_line(folder: Path) -> None:
+    lines = list_groups(folder)
+    write_groups(folder, [lines[0], f'"{lines[1]}', *lines[2:]])
+    with pytest.raises(DatasetError, match="after line 2: close the quote there") as refused:
+        scan(folder)
+    assert "\n" not in str(refused.value)
+
+
 def test_a_binary_label_file_is_refused(folder: Path) -> None:
     (folder / "groups.csv").write_bytes(b"\xff\xfe\x00\x00path")
     with pytest.raises(DatasetError, match="cannot be read as comma-separated text"):
