@@ -32,6 +32,7 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 PREDICTIONS_FILE = "predictions.csv"
 REPORT_FILE = "report.html"
+FOLD_FOLDER = "fold{}"  # of a cross-validation, by number from 1 on: a run each
 
 SPLIT_FIELDS = ("path", "label", "group", "split")
 TRAIN_SPLIT = "train"
@@ -143,6 +144,8 @@ def load_run(folder: Path) -> Run:
         InvalidDataError: the file is not a run of schema 1.
     """
     path = folder / RUN_FILE
+    if not path.is_file() and (first := folder / FOLD_FOLDER.format(1)).is_dir():
+        raise MissingInputError(f"no {path.name} in {folder}, which holds folds: take one, such as {first}")
     for needed in (path, folder / MODEL_FILE):
         if not needed.is_file():
             raise MissingInputError(f"no {needed.name} in {folder}: expected a run directory written by `sorter train`")

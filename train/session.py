@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.files.whole_file import whole_file
-from edge.run import RUN_FILE
+from edge.run import FOLD_FOLDER, RUN_FILE
 from train.fitting.claim import check_free, claimed
 from train.fitting.fit import Start, check_target, find_pictures, storage_errors, train
 from train.fitting.progress import Progress
@@ -54,7 +54,7 @@ class Session:
         with storage_errors(self.out):
             check_free(self.out)
         pictures = find_pictures(self.data, self.recipe)
-        folds = {self.out / f"fold{number}": Fold(number, num_folds) for number in range(1, num_folds + 1)}
+        folds = {self.out / FOLD_FOLDER.format(number): Fold(number, num_folds) for number in range(1, num_folds + 1)}
         waiting = self._unfinished(folds, pictures)
         with storage_errors(self.out), claimed(self.out):
             for folder, fold in waiting.items():

@@ -67,6 +67,13 @@ def test_an_unfinished_run_is_missing_input(folder: Path, name: str) -> None:
         load_run(folder)
 
 
+def test_of_a_cross_validation_a_fold_is_to_be_taken(folder: Path) -> None:
+    (folder / "run.json").unlink()
+    (folder / "fold1").mkdir()
+    with pytest.raises(MissingInputError, match=r"no run\.json in .*: take one, such as .*/fold1"):
+        load_run(folder)
+
+
 def test_splits_keep_the_order_of_the_file(folder: Path) -> None:
     assert load_splits(folder) == (SplitRow("can/1.jpg", "can", "", "train"), SplitRow("cup/1.jpg", "cup", "7", "val"))
 
