@@ -60,7 +60,7 @@ def evaluate(
 
     Raises:
         UsageError: a split is asked for, but the data has none.
-        DatasetError: a class that the classifier does not know, or no readable picture.
+        DatasetError: a class that the classifier does not know, or no picture, or none that can be read.
     """
     part = part or (Part.VAL if dataset.has_splits else Part.ALL)
     rows = _choose(dataset, part)
@@ -70,6 +70,8 @@ def evaluate(
     for _, label_index, image in labelled_pictures(dataset, rows, classifier.labels, left_out, progress):
         scores.append(classifier.classify(to_input(image, classifier.input_spec, find(image))).scores)
         truth.append(label_index)
+    if not rows:
+        raise DatasetError(f"{dataset.root}: there are no pictures of part {part}: choose another --split")
     if not scores:
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures of part {part} can be read")
     evaluation = measure_scores(np.stack(scores), np.array(truth), classifier.labels, model=model)

@@ -60,6 +60,12 @@ def test_a_split_that_does_not_exist_is_a_usage_error(folder: Path) -> None:
         evaluate(scan(folder), ColorClassifier(), model="color", part=Part.VAL)
 
 
+def test_a_part_without_pictures_is_named(folder: Path) -> None:
+    write_split(folder)
+    with pytest.raises(DatasetError, match="there are no pictures of part test: choose another --split"):
+        evaluate(scan(folder), ColorClassifier(), model="color", part=Part.TEST)
+
+
 def test_a_class_that_the_model_does_not_know_is_named(folder: Path) -> None:
     (folder / "disc").rename(folder / "ball")
     with pytest.raises(DatasetError, match=r"does not know ball: expected .* disc, square, stripes"):
