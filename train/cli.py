@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 from collections.abc import Sequence
@@ -141,7 +142,12 @@ def _list_recipes() -> None:
 
 
 def _quiet_tensorflow() -> None:
-    """Keep TensorFlow's start-up chatter off stderr; it is read once, at the first import."""
+    """Keep TensorFlow's chatter off stderr; the variable is read once, at the first import.
+
+    Its Python half warns of every model anew that it traces one: here are several, each for long.
+    """
+    if verbosity() <= 1:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbosity() > 1 else "2")
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -65,6 +67,34 @@ def test_train_lists_its_recipes() -> None:
 
 def test_train_without_data_says_what_it_needs() -> None:
     assert "missing DATA" in run("train").stderr
+
+
+# A report of what is no run ends after TensorFlow was loaded; then a function is traced for each number.
+RETRACING = """
+import sys
+from edge.errors import MissingInputError
+from train.cli import report
+try:
+    report.main([*sys.argv[1:], "nowhere"], standalone_mode=False)
+except MissingInputError:
+    import tensorflow as tf
+    double = tf.function(lambda number: 2 * number)
+    for number in range(8):
+        double(number)
+"""
+
+
+def traced(*options: str) -> str:
+    """What is written to stderr."""
+    return subprocess.run(
+        [sys.executable, "-c", RETRACING, *options], capture_output=True, text=True, check=True
+    ).stderr
+
+
+def test_tensorflow_speaks_of_its_tracing_only_where_all_is_to_be_said() -> None:
+    assert "retracing" not in traced()
+    assert "retracing" not in traced("-v")
+    assert "retracing" in traced("-vv")
 
 
 def test_evaluate_prints_the_documented_json_and_nothing_else_on_stdout(color_bundle: Path, shapes: Path) -> None:
