@@ -130,7 +130,11 @@ def train(
         click.echo(json.dumps({**evaluation.to_json(), "run": str(target)}))
         return
     click.echo(summary(evaluation))
-    click.echo(f"run: {target}" + ("" if folds else f"; next: sorter convert {shlex.quote(str(target))} --out BUNDLE"))
+    click.echo(f"run: {target}" if folds else _what_next(target))
+
+
+def _what_next(run: Path) -> str:
+    return f"run: {run}; next: sorter convert {shlex.quote(str(run))} --out BUNDLE"
 
 
 def _list_recipes() -> None:
@@ -277,7 +281,7 @@ def average(*, runs: tuple[Path, ...], shares: tuple[float, ...], out: Path, as_
         click.echo(json.dumps({**evaluation.to_json(), "run": str(out)}))
         return
     click.echo(summary(evaluation))
-    click.echo(f"run: {out}; next: sorter convert {out} --out BUNDLE")
+    click.echo(_what_next(out))
 
 
 @click.group()

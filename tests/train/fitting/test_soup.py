@@ -64,8 +64,9 @@ def test_the_reports_own_line_makes_a_run_and_a_mean_again(runs: list[Path], tmp
     from train.report.run_report import write_report  # noqa: PLC0415, as above
 
     gather()
-    mean = tmp_path / "mean"
-    CliRunner().invoke(average, [*map(str, runs[:2]), "--share", "3", "--share", "1", "--out", str(mean)])
+    mean = tmp_path / "the mean"
+    made = CliRunner().invoke(average, [*map(str, runs[:2]), "--share", "3", "--share", "1", "--out", str(mean)])
+    assert f"next: sorter convert '{mean}' --out BUNDLE" in made.stdout
     for run, out in ((runs[1], tmp_path / "run-again"), (mean, tmp_path / "mean-again")):
         (line,) = re.findall("<pre>(sorter .*?)</pre>", write_report(run).read_text(encoding="utf-8"))
         _, *words = shlex.split(html.unescape(line.replace("AGAIN", str(out))))
