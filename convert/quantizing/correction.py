@@ -38,6 +38,7 @@ from edge.preprocess import Image
 # Enough to tell how the inputs of a layer vary together: 48 pictures with 64 places each.
 NUM_PICTURES, NUM_PLACES = 48, 64
 
+_MOST_INPUTS = 8192  # of a layer: behind flattened maps there may be 86,528, whose covariance takes 60 GB
 _LARGEST = 127  # symmetric int8: -128 stays unused
 _LARGEST_BIAS = 2**30  # half of int32: what a filter adds to its bias must fit, too
 _DAMPING = 0.01  # share of the mean variance, where inputs hardly vary; GPTQ's own default
@@ -45,7 +46,10 @@ _DAMPING = 0.01  # share of the mean variance, where inputs hardly vary; GPTQ's 
 
 @dataclass(slots=True, eq=False)
 class _Statistics:
-    """Mean and covariance of a layer's inputs, for G groups of n inputs each, gathered bit by bit."""
+    """Mean and covariance of a layer's inputs, for G groups of n inputs each, gathered bit by bit.
+
+    Of more than `_MOST_INPUTS` only the mean is kept.
+    """
 
     count: int = 0
     total: Floats | float = 0.0
@@ -55,7 +59,8 @@ class _Statistics:
         """Take in (G, N, n) inputs; sums of one picture's few places lose nothing in single precision."""
         self.count += inputs.shape[1]
         self.total += inputs.sum(axis=1).astype(np.float64)
-        self.products += (np.swapaxes(inputs, 1, 2) @ inputs).astype(np.float64)
+        if inputs.shape[-1] <= _MOST_INPUTS:
+            self.products += (np.swapaxes(inputs, 1, 2) @ inputs).astype(np.float64)
 
     def mean(self) -> Floats:
         """(G, n)."""
@@ -125,7 +130,10 @@ class Correction:
         weights = constants(twins.plain, layer.plain.inputs[1], np.float32)
         grouped = _grouped(weights, is_depthwise=layer.kind == DEPTHWISE)
         steps = np.broadcast_to(weight_scales, grouped.shape[0] * grouped.shape[1]).reshape(grouped.shape[:2])
-        rounded = round_weights(grouped, steps, self.seen[place].covariance())
+        if grouped.shape[-1] <= _MOST_INPUTS:
+            rounded = round_weights(grouped, steps, self.seen[place].covariance())
+        else:
+            rounded = _nearest(grouped, steps[..., None])
         left = ((grouped - rounded * steps[..., None]) @ self.seen[place].mean()[..., None]).reshape(-1)
         self.roundings[place] = _Rounding(weight_scales, rounded, left)
         return self.roundings[place]
@@ -186,11 +194,15 @@ def round_weights(weights: Floats, steps: Floats, covariance: Floats) -> Floats:
     upper = np.swapaxes(np.linalg.cholesky(inverse), 1, 2)
     remaining, rounded = weights.copy(), np.empty_like(weights)
     for place in range(num_inputs):
-        nearest = np.rint(remaining[..., place] / steps).clip(-_LARGEST, _LARGEST)
+        nearest = _nearest(remaining[..., place], steps)
         rounded[..., place] = nearest
         error = (remaining[..., place] - nearest * steps) / upper[:, place, place, None]
         remaining[..., place:] -= error[..., None] * upper[:, None, place, place:]
     return rounded
+
+
+def _nearest(weights: Floats, steps: Floats) -> Floats:
+    return np.rint(weights / steps).clip(-_LARGEST, _LARGEST)
 
 
 def _gather(twins: Twins, pictures: Sequence[NDArray[np.float32]]) -> dict[int, _Statistics]:

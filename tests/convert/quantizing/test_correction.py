@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convert.network import load_network
 from convert.quantizing.correction import open_correction, round_weights
 from convert.quantizing.ranges import best_range
-from convert.quantizing.twins import CONV, constants, kind_of, scales, tensor
+from convert.quantizing.twins import CONV, DENSE, constants, kind_of, open_twins, scales, tensor
 from convert.tflite.converter import Converted, to_tflite
 from convert.tflite.flatbuffer import pack_model, unpack_model
 from edge.errors import InvalidDataError
@@ -138,6 +138,26 @@ def test_activations_that_hardly_vary_are_corrected(finished_run: Path, pictures
     better = open_correction(plain, rough, pictures["train"]).of(rough)
 
     assert ends(better) == ends(rough)
+
+
+def test_a_layer_behind_flattened_maps_is_rounded_to_the_nearest_and_its_bias_corrected() -> None:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((32, 32, 3), name="image")
+    maps = keras.layers.Conv2D(9, 3, padding="same", activation="relu")(image)  # 9216 features
+    logits = keras.layers.Dense(2, bias_initializer="ones", name="logits")(keras.layers.Flatten()(maps))
+    embedding = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
+    network = keras.Model(image, {"logits": logits, "embedding": embedding})
+    noise = list(np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8))
+    plain, rough = (to_tflite(network, SPEC, name, noise).model for name in ("float32", "int8"))
+    twins = open_twins(plain, open_correction(plain, rough, noise).of(rough))
+
+    (dense,) = (step for step in twins.steps if step.kind == DENSE)
+    (_, ours, _), (_, theirs, bias) = dense.plain.inputs, dense.quantized.inputs
+    steps = scales(twins.quantized, theirs)[..., None]
+    weights = constants(twins.plain, ours, np.float32)
+    assert constants(twins.quantized, theirs, np.int8) == pytest.approx(np.rint(weights / steps), abs=0)
+    biases = constants(twins.quantized, bias, np.int32) * scales(twins.quantized, bias)
+    assert np.abs(biases - 1).max() > 1e-3  # takes what rounding left
 
 
 def test_rounding_that_is_larger_than_what_varies_does_no_harm() -> None:
