@@ -253,7 +253,7 @@ def test_a_network_camera_that_dies_is_a_problem_on_the_broker_until_it_is_back(
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     listener.wait_for("sorter/hall/state", 1)  # told after a whole tick: frames flow
     server.die()
-    assert "stopped sending" in listener.wait_until("sorter/hall/problem", "camera stalled")
+    assert "hung up" in listener.wait_until("sorter/hall/problem", "camera stalled")
     assert "is the camera on" in listener.wait_until("sorter/hall/problem", "camera unplugged")
     reborn = MjpegServer(server.port)
     listener.wait_until("sorter/hall/problem", "none")

@@ -58,7 +58,8 @@ def test_a_bin_that_nobody_described_says_so_and_ends_well(tmp_path: Path) -> No
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "no configuration: rendered items instead of a camera; `sorter init` asks for yours" in complaints
-    assert complaints.count("\n") == 1
+    # The flap of the item that was just decided may not have had its turn; nothing else is said.
+    assert len([line for line in complaints.splitlines() if "stopped before its turn came" not in line]) == 1
 
 
 def test_ctrl_c_while_it_is_being_loaded_leaves_no_stack_trace(tmp_path: Path) -> None:

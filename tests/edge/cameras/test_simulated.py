@@ -135,7 +135,7 @@ def test_a_folder_without_index_or_film_is_missing_input(missing: str, tmp_path:
         ({"events": []}, "events"),
         ({"rate_hz": 0}, "rate_hz"),
         ({"seconds": 2.0}, "but the clip lasts 2.0 s"),
-        ({"events": [EVENTS[1], EVENTS[0]]}, "begins before the last has gone"),
+        ({"events": [EVENTS[1], EVENTS[0]]}, "stands after one that enters later"),
         ({"events": [EVENTS[0] | {"box": [1, 2, 3]}]}, "box"),
         ({"events": [EVENTS[0] | {"settled": 0.5}]}, "enters <= settled"),
     ],
