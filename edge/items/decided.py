@@ -54,8 +54,8 @@ class Decided:
         """Whether what lies still now is worth to be held against it."""
         return self._has_moved and self._look is not None and not presence.has_arm
 
-    def is_like(self, embedding: Embedding | None, phase: Phase) -> bool:
-        """Whether this may be the same still; without a look nothing can be told from it. Counts what is not."""
+    def recognizes(self, embedding: Embedding | None, phase: Phase) -> bool:
+        """Whether this may be the same still, as it may be without a look; counts the frames in which it is not."""
         if self._look is not None and embedding is not None:
             # Of several one may be left, and what does not count as resting yet may turn out to be several.
             is_single = phase is Phase.SETTLED and not self._is_many

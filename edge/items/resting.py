@@ -63,7 +63,7 @@ class RestTracker:
     def add(self, target: Target, prediction: Prediction) -> None:
         if self._item is None or self._item.item_id != target.item_id:
             raise RuntimeError(f"a prediction for item {target.item_id}, which does not wait: follow() must come first")
-        if self._decided is not None and self._decided.is_like(prediction.embedding, self._phase):
+        if self._decided is not None and self._decided.recognizes(prediction.embedding, self._phase):
             self._item = None
             return
         if self._phase is Phase.MANY:
