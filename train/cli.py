@@ -19,6 +19,7 @@ from train.terminal import ProgressLine, bar, columns, summary
 if TYPE_CHECKING:
     from edge.data_folder import LeftOut
     from train.measuring.evaluate import Outcome
+    from train.recipes import Recipe
 
 DEFAULT_RECIPE = "efficientnet-lite0"
 
@@ -98,13 +99,10 @@ def train(
     if data is None:
         raise click.UsageError("missing DATA: expected a folder with one subfolder of pictures a class, or --list")
     from edge.data_folder import scan
-    from train.recipes import load_recipe
 
     if folds and teachers:
         raise click.UsageError("--teacher beside --folds: a teacher has seen pictures that some fold holds out")
-    given = [f"phases.*.epochs={epochs}"] if epochs else []
-    given += [f"fit.batch_size={batch_size}"] if batch_size else []
-    recipe = load_recipe(recipe_name, [*overrides, *given])
+    recipe = _recipe(recipe_name, overrides, epochs, batch_size)
     scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     name = Path(recipe_name).resolve().stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
@@ -131,6 +129,15 @@ def train(
         return
     click.echo(summary(evaluation))
     click.echo(f"run: {target}" if folds else _what_next(target))
+
+
+def _recipe(name: str, overrides: tuple[str, ...], epochs: int | None, batch_size: int | None) -> Recipe:
+    """The recipe as the command line changes it; its own options win over --set."""
+    from train.recipes import load_recipe
+
+    given = [f"phases.*.epochs={epochs}"] if epochs else []
+    given += [f"fit.batch_size={batch_size}"] if batch_size else []
+    return load_recipe(name, [*overrides, *given])
 
 
 def _what_next(run: Path) -> str:
