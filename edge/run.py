@@ -98,7 +98,7 @@ class Run(_Record):
     """`run.json`, schema 1. `settings` is the recipe as it was run, overrides included.
 
     `weights_sha256` is the digest of the file that `weights` names, None where that is none; `fold` is None but in
-    cross-validation.
+    cross-validation; `num_threads` computed it, None in runs of an older sorter and in means.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -114,6 +114,7 @@ class Run(_Record):
     averaged: tuple[AveragedRun, ...] = ()
     seed: int
     fold: RunFold | None = None
+    num_threads: int | None = Field(default=None, ge=1)
     versions: dict[str, str]
     data: DataFingerprint
     metrics: dict[str, float]

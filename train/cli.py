@@ -35,11 +35,7 @@ DEFAULT_RECIPE = "efficientnet-lite0"
 )
 @click.option("--list", "is_list", is_flag=True, help="List the shipped recipes and stop.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run directory; by default runs/<data>-<recipe>-s<seed>.")
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Go on with a run that was stopped, from its last epoch.",
-)
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped, from its last epoch.")
 @click.option("--folds", type=click.IntRange(2, 20), help="Cross-validate: one run a fold, in OUT/fold1 and so on.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's, in every phase.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
@@ -65,6 +61,11 @@ DEFAULT_RECIPE = "efficientnet-lite0"
     show_default=True,
     help="Decides splits, augmentation and first weights.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of the CPU that compute: by default one a core, or as many as the run began with.",
+)
 @click.option("--tensorboard", is_flag=True, help="Also write the curves for TensorBoard, in OUT/tensorboard.")
 @click.option("--report/--no-report", "has_report", default=True, help="Write OUT/report.html; it takes some minutes.")
 @set_option
@@ -83,6 +84,7 @@ def train(
     weights: str,
     teachers: tuple[Path, ...],
     seed: int,
+    threads: int | None,
     tensorboard: bool,
     has_report: bool,
     overrides: tuple[str, ...],
@@ -91,7 +93,7 @@ def train(
     """Train a network on the pictures of DATA, one subfolder a class, and write a run directory.
 
     Splits follow DATA/groups.csv where it has them; else a stratified part of the objects is held out.
-    The same command gives the same run but for rounding: two processes can differ in the last digits.
+    The same command gives the same weights, on a processor of the same kind and as many --threads of it.
     """
     if is_list:
         _list_recipes()
@@ -106,6 +108,9 @@ def train(
     scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     name = Path(recipe_name).resolve().stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
+    from train.fitting.threads import compute_on, cpu_threads, threads_of
+
+    compute_on(threads or (threads_of(target) if resume else None) or cpu_threads())
     _quiet_tensorflow()
     with native_stderr_logged():
         from train.session import Session

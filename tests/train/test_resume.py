@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -15,9 +16,11 @@ import numpy as np
 import pytest
 
 from edge.errors import InvalidDataError, MissingInputError, TryAgainError, UsageError
+from edge.run import load_run
 from train.fitting.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from train.fitting.claim import claimed
 from train.fitting.progress import Epoch, Progress
+from train.fitting.threads import compute_on, cpu_threads, threads_of
 from train.recipes import load_recipe
 
 pytestmark = pytest.mark.filterwarnings(
@@ -90,10 +93,16 @@ def go_on(data: Path, out: Path, recipe: Path, *, stop_after: int = 0) -> None:
     train(data, out, settings, recipe_name="small", weights="none", seed=5, resume=True, on_epoch=on_epoch)
 
 
-@pytest.mark.timeout(600)
-def test_a_run_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(shapes: Path, tmp_path: Path) -> None:
+def assert_same_weights(*folders: Path) -> None:
     import keras  # noqa: PLC0415, seconds to import
 
+    resumed, expected = (keras.models.load_model(folder / "model.keras").get_weights() for folder in folders)
+    for one, other in zip(resumed, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(shapes: Path, tmp_path: Path) -> None:
     recipe, whole, killed = tmp_path / "small.toml", tmp_path / "whole", tmp_path / "killed"
     recipe.write_text(RECIPE)
     arguments = [str(item) for item in (shapes, killed, recipe, 5)]  # 3 steps an epoch: within the second one
@@ -105,9 +114,7 @@ def test_a_run_killed_again_and_again_ends_with_the_weights_of_one_that_was_not(
             go_on(shapes, killed, recipe, stop_after=num_epochs)
     go_on(shapes, killed, recipe)
     go_on(shapes, whole, recipe)
-    resumed, expected = (keras.models.load_model(folder / "model.keras").get_weights() for folder in (killed, whole))
-    for one, other in zip(resumed, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+    assert_same_weights(killed, whole)
     names, expected_names = ({path.name for path in folder.iterdir()} for folder in (killed, whole))
     assert names == expected_names
     assert (killed / "predictions.csv").read_text() == (whole / "predictions.csv").read_text()
@@ -166,7 +173,7 @@ def test_weights_that_are_gone_are_said_to_be_gone(shapes: Path, tmp_path: Path)
 
 def checkpoint() -> Checkpoint:
     epoch = Epoch(1, 1, 0.5, 0.9, 0.4, 0.8, 1e-3, 2.0)
-    return Checkpoint("key", (epoch,), [np.arange(6.0).reshape(2, 3)], [np.array(3)], [], 7)
+    return Checkpoint("key", 3, (epoch,), [np.arange(6.0).reshape(2, 3)], [np.array(3)], [], 7)
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -205,7 +212,7 @@ def test_no_checkpoint_is_none(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     save_checkpoint(checkpoint(), tmp_path)
-    with pytest.raises(UsageError, match="needs the same pictures, recipe, overrides, weights, teachers and seed"):
+    with pytest.raises(UsageError, match="same pictures, recipe, overrides, weights, teachers, seed and --threads"):
         load_checkpoint(tmp_path, "another")
 
 
@@ -216,6 +223,39 @@ def test_a_damaged_checkpoint_says_what_to_do(tmp_path: Path, kept_bytes: int) -
     path.write_bytes(path.read_bytes()[:kept_bytes])
     with pytest.raises(InvalidDataError, match=r"is damaged .* remove it, and the run begins again"):
         load_checkpoint(tmp_path, "key")
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(shapes: Path, tmp_path: Path) -> None:
+    """Killed on one core and resumed on all, by the command line: every sum is divided as it was."""
+    recipe, killed, whole = tmp_path / "small.toml", tmp_path / "killed", tmp_path / "whole"
+    recipe.write_text(RECIPE.replace("epochs = 2", "epochs = 1"))
+    on_one_core = "import os\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+    arguments = [str(item) for item in (shapes, killed, recipe, 5)]  # 3 steps an epoch: within the second one
+    run = subprocess.run([sys.executable, "-c", on_one_core + RUN, *arguments], stderr=-3, check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert threads_of(killed) == 1
+    sorter = [sys.executable, "-c", "from edge.cli import main; main()", "train", str(shapes), "--quiet", "--no-report"]
+    same = ["--recipe", str(recipe), "--weights", "none", "--seed", "5"]
+    subprocess.run([*sorter, *same, "--out", str(killed), "--resume"], check=True)
+    subprocess.run([*sorter, *same, "--out", str(whole), "--threads", "1"], check=True)
+    assert [load_run(folder).num_threads for folder in (killed, whole)] == [1, 1]
+    assert_same_weights(killed, whole)
+
+
+@pytest.mark.parametrize("wanted", ["", "0", "many"])
+def test_without_a_number_it_is_one_thread_a_core(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", wanted)
+    assert cpu_threads() == len(os.sched_getaffinity(0))
+    compute_on(7)
+    assert cpu_threads() == 7
+
+
+def test_the_fold_that_was_stopped_says_how_many_threads(tmp_path: Path) -> None:
+    assert threads_of(tmp_path) is None
+    (tmp_path / "fold1").mkdir()
+    (tmp_path / "fold2").mkdir()
+    save_checkpoint(checkpoint(), tmp_path / "fold2")
+    assert threads_of(tmp_path) == 3
 
 
 @pytest.mark.minutes

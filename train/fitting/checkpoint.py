@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,10 +28,11 @@ class Checkpoint:
     """The state after the epochs of `history`.
 
     `key` stands for everything that decides the run: a checkpoint of another recipe, seed or data must not go on.
-    `best` is empty where the last weights ship.
+    `num_threads` computed it. `best` is empty where the last weights ship.
     """
 
     key: str
+    num_threads: int
     history: tuple[Epoch, ...]
     network: Arrays
     optimizer: Arrays
@@ -52,6 +54,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """
     meta = {
         "key": checkpoint.key,
+        "num_threads": checkpoint.num_threads,
         "num_averaged": checkpoint.num_averaged,
         "history": [asdict(epoch) for epoch in checkpoint.history],
     }
@@ -74,22 +77,38 @@ def load_checkpoint(folder: Path, key: str) -> Checkpoint | None:
         UsageError: it belongs to a run with another recipe, seed or other data.
         InvalidDataError: it cannot be read.
     """
-    path = folder / CHECKPOINT_FILE
-    if not path.is_file():
+    if not (folder / CHECKPOINT_FILE).is_file():
         return None
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            meta = json.loads(str(stored["meta"]))
-            parts = {part: _numbered(stored, part) for part in ("network", "optimizer", "average", "best")}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InvalidDataError(f"{path} is damaged ({error}): remove it, and the run begins again") from error
+    with _opened(folder) as stored:
+        meta = json.loads(str(stored["meta"]))
+        parts = {part: _numbered(stored, part) for part in ("network", "optimizer", "average", "best")}
     if meta["key"] != key:
         raise UsageError(
-            f"{path} belongs to another run: --resume needs the same pictures, recipe, overrides, weights, teachers"
-            " and seed; give them again, or choose another --out"
+            f"{folder / CHECKPOINT_FILE} belongs to another run: --resume needs the same pictures, recipe, overrides,"
+            " weights, teachers, seed and --threads; give them again, or choose another --out"
         )
     history = tuple(Epoch(**line) for line in meta["history"])
-    return Checkpoint(meta["key"], history, num_averaged=meta["num_averaged"], **parts)
+    return Checkpoint(meta["key"], meta["num_threads"], history, num_averaged=meta["num_averaged"], **parts)
+
+
+def recorded_threads(folder: Path) -> int:
+    """How many threads computed the folder's checkpoint.
+
+    Raises:
+        InvalidDataError: it cannot be read.
+    """
+    with _opened(folder) as stored:
+        return int(json.loads(str(stored["meta"]))["num_threads"])
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    path = folder / CHECKPOINT_FILE
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            yield stored
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InvalidDataError(f"{path} is damaged ({error}): remove it, and the run begins again") from error
 
 
 def _numbered(stored: np.lib.npyio.NpzFile, part: str) -> Arrays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -30,6 +30,7 @@ from train.fitting.finish import finish
 from train.fitting.phases import PhaseFitter, Watch, fit_probe
 from train.fitting.progress import Progress
 from train.fitting.run_directory import Origin, write_splits
+from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
 from train.networks.devices import mixed_precision, share_batches
 from train.networks.model import build_model, is_pretrained, load_weights
@@ -44,13 +45,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a run starts from, besides its pictures and its recipe; `digest` is that of the file of `weights`."""
+    """What a run starts from, besides its pictures and its recipe; `digest` is that of the file of `weights`.
+
+    `num_threads` compute it.
+    """
 
     weights: str = "imagenet"
     seed: int = 0
     fold: Fold | None = None
     teachers: tuple[TeacherRun, ...] = ()
     digest: str | None = None
+    num_threads: int = field(default_factory=cpu_threads)
 
     @classmethod
     def of(cls, weights: str, seed: int, fold: Fold | None, teachers: Sequence[Path]) -> Self:
@@ -67,9 +72,8 @@ class Start:
     def key(self, recipe: Recipe, dataset: Dataset) -> str:
         """A digest of all that decides a run: one that was stopped goes on under the same key only."""
         files = " ".join(filter(None, (*(teacher.sha256 for teacher in self.teachers), self.digest)))
-        return run_key(
-            recipe.model_dump_json(), repr((self.weights, self.seed, self.fold)), files, fingerprint(dataset)
-        )
+        numbers = repr((self.weights, self.seed, self.fold, self.num_threads))
+        return run_key(recipe.model_dump_json(), numbers, files, fingerprint(dataset))
 
     def check_same(self, folder: Path, recipe: Recipe, dataset: Dataset) -> None:
         """Refuse the finished run in `folder` where it is not the one that would be made now.
@@ -109,6 +113,7 @@ class Start:
             teachers=self.teachers,
             seed=self.seed,
             fold=None if self.fold is None else RunFold(number=self.fold.number, num_folds=self.fold.num_folds),
+            num_threads=self.num_threads,
             training_s=training_s,
         )
 
@@ -132,9 +137,9 @@ def train(
 
     `weights` is `imagenet`, `none`, or a file as `train.networks.model.load_weights` takes it; `teachers` are finished
     runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
-    same weights, `resume`d after a kill or not, but for rounding: TensorFlow's sums may differ in the last digits from
-    process to process. With a `fold` that part of the data is held out. `pictures` are those of `root` as
-    `find_pictures` gives them, where they were looked at before. Blocks for as long as it takes.
+    same weights on as many threads of a processor of the same kind (see `train.fitting.threads`), `resume`d after a
+    kill or not. With a `fold` that part of the data is held out. `pictures` are those of `root` as `find_pictures`
+    gives them, where they were looked at before. Blocks for as long as it takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
@@ -164,6 +169,7 @@ def train(
             is_pretrained=is_pretrained(recipe, weights),
             out=out,
             key=key,
+            num_threads=start.num_threads,
             watch=Watch(on_step, on_epoch),
         )
         shipped = fitter.run(checkpoint)

@@ -38,12 +38,21 @@ class PhaseFitter:
     """A training run between its first and its last epoch. `model` is at `train_px`, what ships at `input_px`."""
 
     def __init__(
-        self, model: keras.Model, material: Material, *, is_pretrained: bool, out: Path, key: str, watch: Watch
+        self,
+        model: keras.Model,
+        material: Material,
+        *,
+        is_pretrained: bool,
+        out: Path,
+        key: str,
+        num_threads: int,
+        watch: Watch,
     ) -> None:
         self._recipe, self._material = material.recipe, material
         self._model = model
         self._shipped = build_model(self._recipe, material.targets.shape[1], self._recipe.network.input_px)
-        self._is_pretrained, self._out, self._key, self._watch = is_pretrained, out, key, watch
+        self._is_pretrained, self._watch = is_pretrained, watch
+        self._out, self._key, self._num_threads = out, key, num_threads
         self._history: list[Epoch] = []
         self._best: list[NDArray[np.generic]] = []
         self._network = model
@@ -137,6 +146,7 @@ class PhaseFitter:
         average = self._average
         checkpoint = Checkpoint(
             key=self._key,
+            num_threads=self._num_threads,
             history=tuple(self._history),
             network=self._model.get_weights(),
             optimizer=values_of(self._network.optimizer.variables),

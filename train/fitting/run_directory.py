@@ -65,6 +65,7 @@ class Origin:
     averaged: tuple[AveragedRun, ...] = ()
     weights_sha256: str | None = None
     fold: RunFold | None = None
+    num_threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def describe_run(dataset: Dataset, recipe: Recipe, facts: RunFacts, evaluation: 
         averaged=origin.averaged,
         seed=origin.seed,
         fold=origin.fold,
+        num_threads=origin.num_threads,
         versions=recorded_versions(),
         data=DataFingerprint(
             root=str(dataset.root.resolve()),

@@ -361,6 +361,7 @@ def _command(story: Story) -> str:
         options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
         options += [("--teacher", teacher.path) for teacher in run.teachers]
         options += [("--folds", str(run.fold.num_folds))] if run.fold else []
+        options += [("--threads", str(run.num_threads))] if run.num_threads else []
     return shlex.join(["sorter", *words, *(word for option in options for word in option), "--out", "AGAIN"])
 
 
@@ -380,7 +381,7 @@ def _again(story: Story) -> str:
         "To do it again",
         page.listing(_command(story)),
         page.text(" ".join(_sources(run))),
-        page.text("It will be the same but for rounding: two processes can differ in the last digits."),
+        page.text("The weights come out the same on a processor of the same kind; another rounds its sums otherwise."),
         page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
         page.folded("Versions", page.listing(versions)),
     )

@@ -14,6 +14,7 @@ import pytest
 
 from edge.errors import MissingInputError
 from edge.run import load_splits
+from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
 
 pytestmark = pytest.mark.filterwarnings(
@@ -62,9 +63,9 @@ def test_it_opens_anywhere(document: str) -> None:
 
 
 def test_it_says_how_to_do_the_run_again(document: str, trained: Trained, shapes: Path) -> None:
-    assert f"sorter train {shapes} --recipe {trained[0]} --weights imagenet --seed 1 --out AGAIN" in document
+    again = f"sorter train {shapes} --recipe {trained[0]} --weights imagenet --seed 1 --threads {cpu_threads()}"
+    assert f"{again} --out AGAIN" in document
     assert "&quot;batch_size&quot;: 12" in document
-    assert "the same but for rounding" in document
 
 
 def test_every_condition_has_its_row(document: str) -> None:
