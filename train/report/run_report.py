@@ -359,9 +359,9 @@ def _command(story: Story) -> str:
     else:
         words = ["train", run.data.root]
         options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
+        options += [("--threads", str(run.num_threads))] if run.num_threads else []
         options += [("--teacher", teacher.path) for teacher in run.teachers]
         options += [("--folds", str(run.fold.num_folds))] if run.fold else []
-        options += [("--threads", str(run.num_threads))] if run.num_threads else []
     return shlex.join(["sorter", *words, *(word for option in options for word in option), "--out", "AGAIN"])
 
 

@@ -96,7 +96,7 @@ def test_a_run_goes_on_with_the_same_teacher_only(
     with pytest.raises(KeyboardInterrupt):
         run("stopped", on_epoch=stop)
     (teacher / "model.keras").write_bytes((surer / "model.keras").read_bytes())
-    with pytest.raises(UsageError, match="teachers and seed"):
+    with pytest.raises(UsageError, match="teachers, seed"):
         run("stopped", resume=True)
     (teacher / "model.keras").write_bytes(network)
     run("stopped", resume=True)
