@@ -92,15 +92,21 @@ def _draw(dataset: Dataset, settings: Data, seed: int) -> dict[str, str]:
 def _draw_groups(
     rows: Sequence[SplitRow], settings: Data, wanted: dict[str, int], rng: np.random.Generator
 ) -> set[str]:
-    """Groups in random order while their class is short of the number wanted."""
+    """Groups in random order while their class is short of the number wanted; of a class with larger ones the least."""
     members = _members(rows, settings)
-    drawn: set[str] = set()
     names = sorted(members)
-    for index in rng.permutation(len(names)):
-        labels = Counter(row.label for row in members[names[index]])
+    shuffled = {
+        names[index]: Counter(row.label for row in members[names[index]]) for index in rng.permutation(len(names))
+    }
+    drawn: set[str] = set()
+    for name, labels in shuffled.items():
         if all(wanted[label] >= count for label, count in labels.items()):
             wanted = {label: left - labels[label] for label, left in wanted.items()}
-            drawn.add(names[index])
+            drawn.add(name)
+    for label in wanted:
+        own = [name for name, labels in shuffled.items() if label in labels]
+        if len(own) > 1 and drawn.isdisjoint(own):
+            drawn.add(min(own, key=lambda name: len(members[name])))
     return drawn
 
 

@@ -62,6 +62,19 @@ def test_drawn_splits_never_divide_a_group(seed: int) -> None:
     assert leak(dataset) == 0
 
 
+def test_of_three_objects_that_were_photographed_often_one_is_held_out() -> None:
+    """Each is more than the share that was asked for."""
+    rows = [
+        SplitRow(f"{label}/{number}-{view}.jpg", label, f"{label}{number}", "")
+        for label in ("can", "jar")
+        for number in range(3)
+        for view in range(20 - number)
+    ]
+    dataset = with_splits(Dataset(Path("data"), ("can", "jar"), tuple(rows)), Data(val_share=0.2, test_share=0.2), 0)
+    assert groups_of(dataset, "val") == {"can2", "jar2"}
+    assert groups_of(dataset, "test") == {"can1", "jar1"}
+
+
 def test_a_random_split_divides_them_and_its_leak_is_known() -> None:
     dataset = with_splits(twins(50), Data(val_share=0.2, split="random"), seed=0)
     # Of a held-out picture its twin is in train with a chance of 80 %.
