@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from edge.commands.options import verbosity
+from edge.listing import some_of
 
 if TYPE_CHECKING:
     from train.fitting.progress import Progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BAR_WIDTH = 24
+_MOST_MISTAKEN = 6  # classes that one is told to be taken for
 
 
 class ProgressLine:
@@ -76,7 +78,7 @@ def summary(evaluation: Evaluation) -> str:
         [
             f"{head}, macro F1 {evaluation.macro_f1:.2%}, calibration error {evaluation.ece:.3f}",
             f"accuracy on the surest: {surest}",
-            f"{'':{width}}  precision  recall      F1  pictures  answered as {' '.join(evaluation.labels)}",
+            f"{'':{width}}  precision  recall      F1  pictures  taken for",
             *(_class_line(evaluation, index, width) for index in range(len(evaluation.labels))),
         ]
     )
@@ -87,10 +89,15 @@ def _class_line(evaluation: Evaluation, index: int, width: int) -> str:
     one: ClassMetrics = evaluation.per_class[label]
     if not one.support:  # shares of nothing say nothing
         return f"{label:{width}}  {'no pictures':>25} {0:9d}"
-    counts = zip(evaluation.labels, evaluation.confusion_matrix[index], strict=True)
-    answers = " ".join(f"{count:{len(name)}d}" for name, count in counts)
     shares = f"{one.precision:9.1%} {one.recall:7.1%} {one.f1:7.1%}"
-    return f"{label:{width}}  {shares} {one.support:9d}  {'':11} {answers}"
+    return f"{label:{width}}  {shares} {one.support:9d}  {_taken_for(evaluation, index)}"
+
+
+def _taken_for(evaluation: Evaluation, index: int) -> str:
+    """What a class was mistaken for, the commonest first: a matrix of many classes has lines that no terminal holds."""
+    answers = zip(evaluation.labels, evaluation.confusion_matrix[index], strict=True)
+    wrong = [(name, count) for name, count in answers if count and name != evaluation.labels[index]]
+    return some_of([f"{name} {count}" for name, count in sorted(wrong, key=lambda one: -one[1])], _MOST_MISTAKEN)
 
 
 def columns(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:

@@ -12,7 +12,7 @@ from edge.messages import Box, Prediction
 from edge.preprocess import Image, InputSpec
 from tests.train.shapes import LABELS, draw_shapes
 from train.measuring.evaluate import Find, Part, evaluate, evaluate_conditions, whole, with_splits_of
-from train.measuring.metrics import Evaluation
+from train.measuring.metrics import Evaluation, measure_scores
 from train.measuring.robustness import Row
 from train.terminal import summary
 
@@ -143,3 +143,14 @@ def test_a_class_without_pictures_is_not_called_wrong(folder: Path) -> None:
     said = summary(evaluate(scan(folder), ColorClassifier(), model="color").evaluation)
     assert " 0.0%" not in said
     assert said.count("no pictures") == 2
+
+
+def test_of_a_hundred_classes_each_line_says_what_the_class_is_taken_for() -> None:
+    labels = tuple(f"class {number:03}" for number in range(100))
+    scores = np.full((300, 100), 0.001, np.float32)
+    scores[np.arange(300), np.repeat([7, 7, 9], 100)] = 0.9  # of each class two are called 7, and one 9
+    found = measure_scores(scores, np.tile(np.arange(100), 3), labels, model="many")
+    lines = summary(found).splitlines()
+    assert lines[-1].endswith("  class 007 2, class 009 1")
+    assert lines[-91].endswith(" 3  class 007 2")
+    assert max(map(len, lines)) < 160
