@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,26 +23,33 @@ from edge.listing import some_of
 from edge.preprocess import PICTURE_SUFFIXES, Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
-_log = logging.getLogger(__name__)
-
 GROUPS_FILE = "groups.csv"
-# What telephones and better cameras keep, and OpenCV does not read.
-_FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".avif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"})
+# What telephones, scanners and better cameras keep, and is not read here.
+_FOREIGN_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"}
+)
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
+_MOST_NAMED = 12  # of what is left out, before it is only counted
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A picture that is not used, and why."""
+    """A picture, or a folder of them, that is not used, and why."""
 
     path: str
     reason: str
 
+    def __str__(self) -> str:
+        return self.reason if self.path in self.reason else f"{self.path}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Pictures by class; `rows` sorted by path, their `split` empty until training draws one."""
+    """Pictures by class; `rows` sorted by path, their `split` empty until training draws one.
+
+    `left_out` is what lies there and cannot be used, as far as anybody looked.
+    """
 
     root: Path
     labels: tuple[str, ...]
@@ -78,19 +84,23 @@ def scan(root: Path) -> Dataset:
     if not folders:
         raise DatasetError(f"{root} has no classes: expected one subfolder of pictures a class, found none")
     pictures = {folder: _pictures(folder) for folder in folders}
-    unread = [path for folder in folders for path in folder.iterdir() if path.suffix.lower() in _FOREIGN_SUFFIXES]
-    if empty := [folder.name for folder, names in pictures.items() if not names]:
+    unused = {folder: unused_in(folder) for folder in folders}
+    if empty := [folder for folder, names in pictures.items() if not names]:
+        found = in_words([one for folder in empty for one in unused[folder]], most=1)
         raise DatasetError(
-            f"{root}: no pictures in class {', '.join(empty)}: expected {' '.join(sorted(PICTURE_SUFFIXES))};"
-            f" add some or remove the folder{_about(unread)}"
+            f"{root}: no pictures in class {some_of([folder.name for folder in empty])}: expected"
+            f" {' '.join(sorted(PICTURE_SUFFIXES))}, found {', '.join(found) or 'none'}; add some or remove the folder"
         )
-    if unread:
-        _log.warning("%s: left out%s", root, _about(unread))
     label_of = {folder: _class_of(folder) for folder in folders}
     rows = [
         SplitRow(f"{folder.name}/{name}", label_of[folder], "", "") for folder in folders for name in pictures[folder]
     ]
-    dataset = Dataset(root, tuple(dict.fromkeys(label_of.values())), tuple(sorted(rows, key=lambda row: row.path)))
+    dataset = Dataset(
+        root,
+        tuple(dict.fromkeys(label_of.values())),
+        tuple(sorted(rows, key=lambda row: row.path)),
+        tuple(one for found in unused.values() for one in found),
+    )
     return _with_groups(dataset, root / GROUPS_FILE) if (root / GROUPS_FILE).exists() else dataset
 
 
@@ -112,20 +122,32 @@ def labelled_pictures(
             f" {some_of(labels)}; `sorter teach` teaches it new ones"
         )
     for row in progress(rows):
-        try:
-            image = load_picture(dataset.path(row))
-        except (PictureError, MissingInputError) as error:  # the latter of a link to nothing
-            left_out.append(LeftOut(row.path, str(error)))
+        image = _load_whole(dataset.path(row))
+        if isinstance(image, str):
+            left_out.append(LeftOut(row.path, image))
+        else:
+            yield row, labels.index(row.label), image
+
+
+def in_words(left_out: Sequence[LeftOut], most: int = _MOST_NAMED) -> list[str]:
+    """A line for each that is left out; of more than `most` the first ones, and how many more there are."""
+    lines = [str(one) for one in left_out[:most]]
+    return lines if len(left_out) <= most else [*lines, f"and {len(left_out) - most} more"]
+
+
+def unused_in(folder: Path) -> list[LeftOut]:
+    """What in the folder of a class is not used and looks as if it should be: other kinds of pictures, and folders."""
+    found: list[LeftOut] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        name = f"{folder.name}/{path.name}"
+        if path.name.startswith("."):
             continue
-        yield row, labels.index(row.label), image
-
-
-def _about(unread: Sequence[Path]) -> str:
-    """What to do with pictures of kinds that cannot be read; empty where there are none."""
-    if not unread:
-        return ""
-    kinds = ", ".join(sorted({path.suffix for path in unread}))
-    return f": {len(unread)} {kinds} cannot be read; save them as JPEG (`heif-convert`, or a telephone's own setting)"
+        if path.is_dir() and any(inner.suffix.lower() in PICTURE_SUFFIXES for inner in path.rglob("*")):
+            found.append(LeftOut(name, "a folder within a class is not looked into: put its pictures beside it"))
+        elif path.suffix.lower() in _FOREIGN_SUFFIXES:
+            how = "save it as JPEG (`heif-convert`, an image viewer, or a telephone's own setting)"
+            found.append(LeftOut(name, f"{path.suffix} cannot be read: {how}"))
+    return found
 
 
 def _class_of(folder: Path) -> str:
@@ -162,7 +184,7 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
         left_out.append(LeftOut(name, problem))
     _check_groups(listed.values(), path)
     rows = [replace(listed[name], label=label_of[name]) for name in sorted(listed)]
-    return replace(dataset, rows=tuple(rows), left_out=tuple(left_out))
+    return replace(dataset, rows=tuple(rows), left_out=(*dataset.left_out, *left_out))
 
 
 def _read_groups(path: Path) -> dict[str, SplitRow]:
@@ -228,14 +250,19 @@ def leave_out_unreadable(dataset: Dataset) -> Dataset:
 
 def why_unreadable(path: Path) -> str | None:
     """Why a file is not used as a picture; None where it can be decoded, and as a whole."""
+    found = _load_whole(path)
+    return found if isinstance(found, str) else None
+
+
+def _load_whole(path: Path) -> Image | str:
+    """The picture, or why it is not used: OpenCV by itself decodes half a JPEG without a word."""
     try:
-        if (defect := examine(path).defect) is None:
-            load_picture(path)
+        defect = examine(path).defect
+        return load_picture(path) if defect is None else defect
     except (PictureError, MissingInputError) as error:
         return str(error)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return defect
 
 
 def fingerprint(dataset: Dataset) -> str:

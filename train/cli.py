@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from edge.host.native import native_stderr_logged
 from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
-    from edge.data_folder import LeftOut
     from train.measuring.evaluate import Outcome
     from train.recipes import Recipe
 
@@ -199,7 +197,7 @@ def evaluate(
     """Classify the pictures of DATA, one subfolder a class, and hold the answers against the folders' names."""
     from edge.assembly.parts import load_parts
     from edge.config import Config, with_choices
-    from edge.data_folder import scan
+    from edge.data_folder import in_words, scan
     from train.measuring.evaluate import Part, evaluate_conditions, whole, with_splits_of
     from train.measuring.evaluate import evaluate as measure
 
@@ -215,7 +213,8 @@ def evaluate(
         progress=bar,
         find=find,
     )
-    _show_left_out(outcome.left_out)
+    for line in in_words(outcome.left_out):
+        click.echo(f"left out: {line}", err=True)
     _say(f"{data}: {outcome.evaluation.num_images} pictures, {_describe_part(outcome)}")
     rows = evaluate_conditions(dataset, classifier, outcome, progress=bar, find=find) if has_rows else []
     if as_json:
@@ -331,11 +330,6 @@ COMMANDS: list[click.Command] = [train, average, evaluate, report, compare, data
 
 def _describe_part(outcome: Outcome) -> str:
     return "all of them" if outcome.part == "all" else f"the {outcome.part} split"
-
-
-def _show_left_out(left_out: Sequence[LeftOut]) -> None:
-    for picture in left_out:
-        click.echo(f"left out: {picture.reason}", err=True)
 
 
 def _say(text: str) -> None:

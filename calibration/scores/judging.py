@@ -25,7 +25,7 @@ from calibration.teaching.lessons import learn
 from calibration.teaching.teach import Teaching
 from edge.assembly.parts import Parts, open_head
 from edge.assembly.places import journal_path, pictures_folder
-from edge.data_folder import scan
+from edge.data_folder import in_words, scan
 from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
@@ -260,8 +260,8 @@ def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool)
         lambda rows: desk.talk.bar(rows, "pictures"),
         _taught(desk, parts),
     )
-    for picture in measured.left_out:
-        desk.talk.say(f"left out: {picture.reason}")
+    for line in in_words(measured.left_out):
+        desk.talk.say(f"left out: {line}")
     if measured.num_taught:
         desk.talk.say(f"{measured.num_taught} of them were taught: each is judged by a head that has not seen it.")
     return measured

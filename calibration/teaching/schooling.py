@@ -18,7 +18,8 @@ from edge.assembly.cameras import open_camera
 from edge.assembly.parts import labels_of_bins
 from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
-from edge.errors import DatasetError, MissingInputError, PictureError
+from edge.data_folder import LeftOut, in_words, unused_in, why_unreadable
+from edge.errors import DatasetError, MissingInputError
 
 
 class School:
@@ -43,6 +44,8 @@ class School:
         shown = [(label, folder, pictures_in(folder)) for label, folder in zip(named, folders.values(), strict=True)]
         fresh: list[Example] = []
         for label, folder, paths in shown:
+            for line in in_words(unused_in(folder)):
+                self._say(f"left out: {line}")
             found = self._examples_in(label, paths, are_crops=are_crops)
             if not found:
                 raise DatasetError(f"{folder}: in none of its pictures an item was found; nothing was changed")
@@ -120,12 +123,9 @@ class School:
         found: list[Example] = []
         without_item: list[str] = []
         for path in self._desk.talk.bar(_spread(paths), label):
-            try:
-                item = item_in(path, finder)
-            except PictureError as error:
-                self._say(f"left out: {error}")
-                continue
-            if item is None:
+            if (problem := why_unreadable(path)) is not None:
+                self._say(f"left out: {LeftOut(path.name, problem)}")
+            elif (item := item_in(path, finder)) is None:
                 without_item.append(path.name)
             else:
                 found.append(example_of_crop(label, item, self._teaching.network))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.data_folder import fingerprint, leave_out_unreadable, scan
+from edge.data_folder import LeftOut, fingerprint, in_words, leave_out_unreadable, scan
 from edge.errors import DatasetError, MissingInputError
 from tests.train.shapes import LABELS, draw_shapes
 
@@ -52,6 +52,34 @@ def test_a_class_without_pictures_is_named(folder: Path) -> None:
     (folder / "cone").mkdir()
     with pytest.raises(DatasetError, match="no pictures in class cone"):
         scan(folder)
+
+
+def test_pictures_of_other_kinds_and_folders_within_a_class_are_named(folder: Path) -> None:
+    for name in ("phone.HEIC", "scan.tif", "moving.gif"):
+        (folder / "disc" / name).write_bytes(b"a picture")
+    (folder / "disc" / "monday").mkdir()
+    (folder / "disc" / "00.png").rename(folder / "disc" / "monday" / "00.png")
+    dataset = scan(folder)
+    assert [one.path for one in dataset.left_out] == [
+        f"disc/{name}" for name in ("monday", "moving.gif", "phone.HEIC", "scan.tif")
+    ]
+    assert leave_out_unreadable(dataset).left_out == dataset.left_out
+    assert "put its pictures beside it" in str(dataset.left_out[0])
+
+
+def test_a_class_of_folders_says_where_its_pictures_are(folder: Path) -> None:
+    (folder / "disc").rename(folder / "inner")
+    (folder / "disc").mkdir()
+    (folder / "inner").rename(folder / "disc" / "monday")
+    with pytest.raises(DatasetError, match=r"no pictures in class disc: .* found disc/monday: a folder within a class"):
+        scan(folder)
+
+
+def test_what_is_left_out_is_told_with_its_name_and_of_many_the_first() -> None:
+    assert str(LeftOut("can/1.jpg", "empty: 0 bytes")) == "can/1.jpg: empty: 0 bytes"
+    assert str(LeftOut("can/1.jpg", "/photos/can/1.jpg cannot be read")) == "/photos/can/1.jpg cannot be read"
+    many = [LeftOut(f"can/{number}.heic", "no JPEG") for number in range(500)]
+    assert in_words(many, most=2) == ["can/0.heic: no JPEG", "can/1.heic: no JPEG", "and 498 more"]
 
 
 def test_unreadable_pictures_are_listed_and_left_out(folder: Path) -> None:

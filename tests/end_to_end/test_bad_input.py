@@ -135,7 +135,9 @@ def test_a_class_without_pictures_is_named_and_nothing_is_written(sorter: Sorter
 def test_pictures_that_only_a_telephone_reads_are_named(sorter: Sorter, tmp_path: Path) -> None:
     (tmp_path / "data" / "glass").mkdir(parents=True)
     (tmp_path / "data" / "glass" / "IMG_1.HEIC").write_bytes(b"ftypheic")
-    assert "1 .HEIC cannot be read; save them as JPEG" in complaint(sorter("data", "audit", str(tmp_path / "data")), 65)
+    assert "glass/IMG_1.HEIC: .HEIC cannot be read: save it as JPEG" in complaint(
+        sorter("data", "audit", str(tmp_path / "data")), 65
+    )
 
 
 def test_a_wrong_setting_of_training_blames_the_option(sorter: Sorter, tmp_path: Path) -> None:

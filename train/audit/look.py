@@ -91,7 +91,9 @@ def _open(dataset: Dataset, row: SplitRow, spec: InputSpec) -> _One:
             return _One(row, facts)
         image = load_picture(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (PictureError, MissingInputError, OSError) as error:
+    except (PictureError, MissingInputError) as error:
         return _One(row, FileFacts(defect=str(error)))
+    except OSError as error:
+        return _One(row, FileFacts(defect=f"cannot be read: {error.strerror}"))
     small = cv2.resize(image, _LAYOUT, interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1)
     return _One(row, facts, digest, corner_colors(image), small, to_input(image, spec))

@@ -20,7 +20,7 @@ def _lines(audit: Audit) -> Iterator[str]:
         size = f"{facts.median_width_px} x {facts.median_height_px} pixels"
         yield f"{label:{width}}  {facts.num_pictures:6d} pictures, {size}"
     yield f"imbalance: {audit.imbalance:.1f} pictures of the largest class to one of the smallest"
-    yield from _listed("left out", [f"{one.path}: {one.reason}" for one in audit.left_out])
+    yield from _listed("left out", [str(one) for one in audit.left_out])
     for note, paths in audit.notes.items():
         yield f"{note}: {len(paths)} (used all the same), such as {paths[0]}"
     conflicts = [one for one in audit.alike if one.has_conflict]

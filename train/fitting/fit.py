@@ -12,7 +12,7 @@ from typing import Self
 
 import keras
 
-from edge.data_folder import Dataset, fingerprint, leave_out_unreadable, scan
+from edge.data_folder import Dataset, fingerprint, in_words, leave_out_unreadable, scan
 from edge.errors import (
     AccessDeniedError,
     ConfigError,
@@ -210,8 +210,8 @@ def find_pictures(root: Path, recipe: Recipe) -> Dataset:
         DatasetError, MissingInputError: there is nothing to train on (see `edge.data_folder`).
     """
     dataset = leave_out_unreadable(scan(root))
-    for left_out in dataset.left_out:
-        _log.warning("left out %s: %s", left_out.path, left_out.reason)
+    for line in in_words(dataset.left_out):
+        _log.warning("left out: %s", line)
     return with_found_groups(dataset, recipe.data)
 
 

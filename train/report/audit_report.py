@@ -37,7 +37,7 @@ def audit_page(audit: Audit, dataset: Dataset) -> str:
                 ],
             ),
         ),
-        page.section("Left out", *(page.text(f"{one.path}: {one.reason}") for one in audit.left_out[:_MOST_SHOWN])),
+        page.section("Left out", *(page.text(str(one)) for one in audit.left_out[:_MOST_SHOWN])),
         page.section("Background", page.text(_background(audit))),
         page.section("The same picture twice", page.pictures(_alike(audit, root))),
         page.section(

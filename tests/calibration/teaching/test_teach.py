@@ -278,10 +278,15 @@ def test_mistakes_are_told_in_words(
 def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
     folder = write(tmp_path / "spray", variants(CAN, 1))
     (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "phone.heic").write_bytes(b"a picture")
+    (folder / "half.png").write_bytes(next(folder.glob("*.png")).read_bytes()[:-200])
     result = run("spray", "--images", folder, "--site", tmp_path / "site", "--yes")
     assert result.exit_code == 0, result.output
     assert "left out" in result.output
     assert "broken.jpg" in result.output
+    assert "half.png: truncated" in result.output
+    assert "phone.heic: .heic cannot be read" in result.output
+    assert "num_examples.spray: not set -> 1" in result.output
 
 
 def test_what_is_no_picture_by_its_kind_is_passed_over(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -127,6 +128,16 @@ def test_conditions_see_the_item_that_the_evaluation_sees(folder: Path) -> None:
     # The upper left corner is ground in every picture, and gray, as only stripes are.
     evaluation, rows = conditions(folder, find=lambda _: Box(0, 0, 4, 4))
     assert rows["as it is"].accuracy == evaluation.accuracy == pytest.approx(1 / 3)
+
+
+def test_half_a_picture_is_left_out_as_in_training(folder: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    cv2.imwrite(str(folder / "disc" / "half.jpg"), image)
+    (folder / "disc" / "half.jpg").write_bytes((folder / "disc" / "half.jpg").read_bytes()[:2000])
+    outcome = evaluate(scan(folder), ColorClassifier(), model="color")
+    assert [str(picture) for picture in outcome.left_out] == [
+        "disc/half.jpg: truncated: the end of the JPEG is missing"
+    ]
 
 
 def test_conditions_leave_out_what_the_evaluation_leaves_out(folder: Path) -> None:
