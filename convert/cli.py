@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 import click
 from click.core import ParameterSource
 
-from edge.commands.options import FiniteRange, json_option, verbosity, verbosity_options
+from edge.commands.options import FiniteRange, json_option, verbosity_options
 from edge.errors import CheckFailedError, UsageError
 from edge.files.whole_file import whole_file
-from edge.host.native import native_stderr_logged
+from edge.host.native import native_stderr_logged, quiet_tensorflow
 
 if TYPE_CHECKING:
     from convert.bundle.draft import Draft
@@ -140,7 +140,8 @@ def convert(
     own preprocessing and runtime; beyond the limits nothing is written and the exit code is 1. With --from,
     a classifier trained elsewhere is wrapped instead, or a bundle compiled for the EdgeTPU.
     """
-    _quiet_tensorflow()
+    quiet_tensorflow()
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
     from convert.bundle.writer import check_target, write_bundle
     from convert.proof.parity import Limits
 
@@ -314,12 +315,6 @@ def _spec(size_px: int | None) -> InputSpec | None:
 
 
 COMMANDS: list[click.Command] = [convert]
-
-
-def _quiet_tensorflow() -> None:
-    """Keep TensorFlow's start-up chatter off stderr; it is read once, at the first import."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbosity() > 1 else "2")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
 
 
 def _bar(things: Sequence[T], title: str, /) -> Iterable[T]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
-from edge.host.native import native_stderr_logged
+from edge.host.native import native_stderr_logged, quiet_tensorflow
 from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
@@ -109,7 +107,7 @@ def train(
     from train.fitting.threads import compute_on, cpu_threads, threads_of
 
     compute_on(threads or (threads_of(target) if resume else None) or cpu_threads())
-    _quiet_tensorflow()
+    quiet_tensorflow()
     with native_stderr_logged():
         from train.session import Session
 
@@ -153,16 +151,6 @@ def _list_recipes() -> None:
     width = max(len(name) for name in recipe_names())
     for name in recipe_names():
         click.echo(f"{name:{width}}  {recipe_summary(name)}")
-
-
-def _quiet_tensorflow() -> None:
-    """Keep TensorFlow's chatter off stderr; the variable is read once, at the first import.
-
-    Its Python half warns of every model anew that it traces one: here are several, each for long.
-    """
-    if verbosity() <= 1:
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if verbosity() > 1 else "2")
 
 
 @click.command()
@@ -231,7 +219,7 @@ def evaluate(
 @verbosity_options
 def report(*, run: Path) -> None:
     """Write RUN/report.html again: one file that opens anywhere."""
-    _quiet_tensorflow()
+    quiet_tensorflow()
     with native_stderr_logged():
         from train.report.run_report import write_report
 
@@ -284,7 +272,7 @@ def average(*, runs: tuple[Path, ...], shares: tuple[float, ...], out: Path, as_
 
     Pictures, splits and recipe are those of the first run.
     """
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from train.fitting.soup import average_runs
 
     evaluation = average_runs(runs, shares or None, out)

@@ -23,7 +23,7 @@ Pixels = Annotated[int, Field(ge=32, le=1024)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Network(_Section):
@@ -153,6 +153,14 @@ class Augment(_Section):
     jpeg_share: Share = 0.0
     jpeg_quality_min: Annotated[int, Field(ge=1, le=95)] = 50
     erase_share: Share = 0.0
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        for name in ("square_margin", "zoom"):
+            least, most = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if least > most:
+                raise ValueError(f"{name}_min is above {name}_max: expected a range, found {least:g} to {most:g}")
+        return self
 
 
 class Recipe(_Section):

@@ -1,4 +1,4 @@
-"""What native code writes past Python's logging."""
+"""What native code, and TensorFlow, write past the verbosity that was asked for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ _log = logging.getLogger(__name__)
 
 # A process has one descriptor 2: of two threads at once the second would keep, and put back, the file of the first.
 _descriptor = threading.RLock()
+
+
+def quiet_tensorflow() -> None:
+    """Keep TensorFlow's chatter off stderr, but for debugging; to be called before its first import, which reads this.
+
+    Its Python half warns of every model anew that it traces one: here are several, each for long.
+    """
+    is_debugging = _log.isEnabledFor(logging.DEBUG)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if is_debugging else "2")
+    if not is_debugging:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -43,6 +43,9 @@ def test_one_phase_or_all_of_them_can_be_overridden() -> None:
         ("cnn", "data.test_share=0.8", "leave nothing to train on"),
         ("cnn", "phases.0.warmup_epochs=1", "only the cosine schedule warms up"),
         ("cnn", "phases.0.trainable=top 3", "phases.0.trainable"),
+        ("cnn", "phases.0.learning_rate=inf", "phases.0.learning_rate: Input should be a finite number"),
+        ("cnn", "augment.square_margin_min=nan", "augment.square_margin_min: Input should be a finite number"),
+        ("cnn", "augment.zoom_min=2", "zoom_min is above zoom_max: expected a range, found 2 to 1.2"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_refused(name: str, override: str, message: str) -> None:

@@ -33,7 +33,7 @@ from train.fitting.run_directory import Origin, write_splits
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
 from train.networks.devices import mixed_precision, share_batches
-from train.networks.model import build_model, is_pretrained, load_weights
+from train.networks.model import build_model, is_pretrained, load_weights, set_trainable
 from train.networks.teacher import identify, load_teacher
 from train.pictures.likeness import with_found_groups
 from train.pictures.material import load_material
@@ -150,11 +150,13 @@ def train(
     """
     start = Start.of(weights, seed, fold, teachers)
     check_target(out, resume=resume)
-    dataset = _split(pictures or find_pictures(root, recipe), recipe, start)
-    key = start.key(recipe, dataset)
     num_devices = _shared(recipe)
     keras.utils.set_random_seed(seed % 2**32)
-    model, has_head = _network(recipe, dataset, weights)
+    # Before the pictures, which take minutes: a wrong name, or weights that cannot be had, is said at once.
+    model, has_head = _network(recipe, len((pictures or scan(root)).labels), weights)
+    dataset = _split(pictures or find_pictures(root, recipe), recipe, start)
+    _warn_of_weights_that_saw(dataset, weights)
+    key = start.key(recipe, dataset)
     teacher = load_teacher(teachers, dataset, recipe)
     with storage_errors(out), claimed(out):
         _check_unfinished(out, resume=resume)  # another run may have come and gone meanwhile
@@ -186,12 +188,13 @@ def _digest(path: Path) -> str:
         raise translate(error) from error
 
 
-def _network(recipe: Recipe, dataset: Dataset, weights: str) -> tuple[keras.Model, bool]:
-    """The network as it starts, and whether its head is filled."""
+def _network(recipe: Recipe, num_labels: int, weights: str) -> tuple[keras.Model, bool]:
+    """The network as it starts, and whether its head is filled; each phase finds the layers that it trains."""
     with mixed_precision():
-        model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
+        model = build_model(recipe, num_labels, recipe.network.train_px)
     has_head = load_weights(model, recipe, weights)
-    _warn_of_weights_that_saw(dataset, weights)
+    for phase in recipe.phases:
+        set_trainable(model, phase.trainable)
     return model, has_head
 
 

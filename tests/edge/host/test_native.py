@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 # The second thread comes while the first is still inside, and would leave after it.
 PROGRAM = """
@@ -31,3 +34,20 @@ def test_native_words_are_logged_and_standard_error_comes_back_after_two_threads
     told = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
     assert told.stderr == "after all\n"
     assert told.stdout.splitlines() == ["of the first", "of the second", "of one inside the other"]
+
+
+QUIET = """
+import logging, os, sys
+from edge.host.native import quiet_tensorflow
+logging.basicConfig(level=sys.argv[1])
+quiet_tensorflow()
+print(os.environ["TF_CPP_MIN_LOG_LEVEL"], logging.getLogger("tensorflow").isEnabledFor(logging.WARNING))
+"""
+
+
+@pytest.mark.parametrize(("level", "said"), [("WARNING", "2 False"), ("INFO", "2 False"), ("DEBUG", "0 True")])
+def test_tensorflow_is_heard_when_debugging_only(level: str, said: str) -> None:
+    command = [sys.executable, "-c", QUIET, level]
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
+    assert told.stdout.strip() == said

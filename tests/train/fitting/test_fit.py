@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge.data_folder import Dataset, scan
-from edge.errors import DatasetError, MissingInputError, StorageError, UsageError
+from edge.errors import ConfigError, DatasetError, MissingInputError, StorageError, UsageError
 from edge.run import load_run, load_splits
-from tests.train.shapes import LABELS
+from tests.train.shapes import LABELS, draw_shapes
 from train.fitting.fit import Start, train
 from train.fitting.phases import predict
 from train.measuring.metrics import Evaluation
@@ -83,6 +83,18 @@ def test_nothing_is_written_for_data_that_cannot_be_trained_on(tmp_path: Path, s
     with pytest.raises(DatasetError):
         train(tmp_path / "data", tmp_path / "run", small_recipe, recipe_name="x")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_layer_that_there_is_not_is_said_before_the_pictures_are_looked_at(
+    tmp_path: Path, small_recipe: Recipe
+) -> None:
+    draw_shapes(tmp_path / "data", num_each=1)
+    for path in (tmp_path / "data").glob("*/*.png"):
+        path.write_bytes(b"damaged, as looking would find")
+    (phase,) = small_recipe.phases
+    recipe = small_recipe.model_copy(update={"phases": (phase.model_copy(update={"trainable": "from nowhere"}),)})
+    with pytest.raises(ConfigError, match="no layer begins with 'nowhere'"):
+        train(tmp_path / "data", tmp_path / "out", recipe, recipe_name="lite0", weights="none")
 
 
 def test_missing_weights_are_named_before_anything_is_written(
