@@ -122,7 +122,12 @@ class _Gate:
         update = {
             "temperature": measured.temperature,
             "metrics": _metrics(measured),
-            "novelty": NoveltyFile(class_means=CLASS_MEANS, prototypes=PROTOTYPES, max_distance=max_distance),
+            "novelty": NoveltyFile(
+                class_means=CLASS_MEANS,
+                prototypes=PROTOTYPES,
+                max_distance=max_distance,
+                same_likeness=_rounded(novelty.same_likeness),
+            ),
         }
         manifest = with_golden(manifest.model_copy(update=update), golden)
         kept_in = self.settings.rescue if measured.kept else None
@@ -143,6 +148,10 @@ def _metrics(measured: _Measured) -> dict[str, float]:
     held_out = measured.held_out
     nll = negative_log_likelihood(held_out.logits[_CHOSEN], held_out.label_indices, measured.temperature)
     return {**measured.parities[-1].metrics(), "nll": round(nll, 5)}
+
+
+def _rounded(likeness: float | None) -> float | None:
+    return None if likeness is None else round(likeness, 4)
 
 
 def _names(kept: Sequence[LayerCost]) -> list[str]:

@@ -93,11 +93,13 @@ class NoveltyFile(_Strict):
     """What known items look like: the file with each class's mean embedding, and how far one may be from it.
 
     `prototypes` is the file with several typical embeddings of each class, None in bundles made before there were any.
+    `same_likeness` is the cosine from which two embeddings may be of one thing, None where it was not measured.
     """
 
     class_means: RelativeName
     prototypes: RelativeName | None = None
     max_distance: float = Field(gt=0, le=2)
+    same_likeness: float | None = Field(default=None, ge=-1, le=1)
 
 
 class Manifest(_Strict):

@@ -10,10 +10,18 @@ import numpy as np
 from convert.proof.held_out import Progress, silently
 from convert.representative import choose_representative
 from edge.classifiers.litert import LiteRTClassifier
-from edge.deciding.novelty import Novelty, Vectors, distances, fit_class_means, fit_max_distance, fit_prototypes
+from edge.deciding.novelty import (
+    Novelty,
+    Vectors,
+    distances,
+    fit_class_means,
+    fit_max_distance,
+    fit_prototypes,
+    fit_same_likeness,
+)
 from edge.errors import InvalidDataError
 from edge.messages import Box, Image
-from edge.preprocess import InputSpec, to_input
+from edge.preprocess import InputSpec, to_input, turned
 from edge.run import VAL_SPLIT, SplitRow
 from edge.simulation.outline import find_outline
 
@@ -29,10 +37,11 @@ Reader = Callable[[SplitRow], Image]
 def fit_novelty(
     classifier: LiteRTClassifier, read: Reader, rows: Sequence[SplitRow], seed: int, progress: Progress = silently
 ) -> Novelty:
-    """Class means and prototypes of training pictures, and the distance within which nearly all held-out ones lie.
+    """Class means and prototypes of training pictures, and by held-out ones how near to them known items lie.
 
     Each held-out one counts by the strangest of its `views`, since a device shows the network an item nearer and
-    on another ground than photographs do. `classifier` is the very model that will run, `read` gives a picture
+    on another ground than photographs do. How alike one thing looks to itself is measured on the same pictures, seen
+    straight and turned a quarter. `classifier` is the very model that will run, `read` gives a picture
     as it was taken, `rows` are the run's pictures.
 
     Raises:
@@ -47,12 +56,18 @@ def fit_novelty(
     means = fit_class_means(known, label_indices, len(labels))
     if not held_out:
         raise InvalidDataError("nothing is held out: expected pictures that the network was not trained on")
-    strangest = [
-        distances(means, _embeddings(classifier, views(read(row), spec))).max()
+    seen = [
+        _embeddings(classifier, (turned(whole, 1), whole, *near))
         for row in progress(held_out, "held-out items")
+        for whole, *near in [views(read(row), spec)]
     ]
-    prototypes = fit_prototypes(known, label_indices, len(labels))
-    return Novelty(means, fit_max_distance(np.array(strangest, np.float32)), prototypes)
+    strangest = [distances(means, embeddings[1:]).max() for embeddings in seen]
+    return Novelty(
+        means,
+        fit_max_distance(np.array(strangest, np.float32)),
+        fit_prototypes(known, label_indices, len(labels)),
+        fit_same_likeness(*np.swapaxes([embeddings[:2] for embeddings in seen], 0, 1)),
+    )
 
 
 def views(image: Image, spec: InputSpec) -> Iterator[Image]:

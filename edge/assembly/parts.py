@@ -17,6 +17,7 @@ from edge.deciding.decision import DecisionSettings
 from edge.deciding.novelty import Novelty, load_novelty
 from edge.deciding.routing import Routing, route
 from edge.errors import InvalidDataError
+from edge.items.decided import SAME_LIKENESS
 from edge.items.passing import PassingTracker
 from edge.items.resting import RestTracker
 from edge.items.tracking import Mode, Tracker
@@ -43,7 +44,7 @@ class Parts:
         """What holds the items that wait, as they come in this bin."""
         match self.config.items.mode:
             case Mode.REST:
-                return RestTracker(self.config.smoothing)
+                return RestTracker(self.config.smoothing, same_likeness(self.bundle))
             case Mode.PASSING:
                 return PassingTracker(self.config.items, self.config.smoothing)
 
@@ -123,6 +124,12 @@ def open_head(site: Site, bundle: Bundle) -> SiteHead | None:
     if site.head.labels[: len(bundle.manifest.labels)] != bundle.manifest.labels:
         raise InvalidDataError(f"{site.folder}: the taught classes do not begin with the model's: teach again")
     return decode_head(read_part(site.folder, site.head.head), len(site.head.labels), size)
+
+
+def same_likeness(bundle: Bundle) -> float:
+    """The cosine from which two of the network's embeddings may be of one thing."""
+    measured = None if bundle.manifest.novelty is None else bundle.manifest.novelty.same_likeness
+    return SAME_LIKENESS if measured is None else measured
 
 
 def known_at(bundle: Bundle, head: SiteHead | None) -> Novelty | None:

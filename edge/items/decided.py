@@ -9,11 +9,14 @@ from edge.messages import Phase, Presence
 
 Embedding = NDArray[np.float32]
 
-# The cosine from which two embeddings may be of the same thing, and how many frames in a row must be less alike. Of
-# TrashNet's val pictures one in 20 is as like to another object of its class, and one in 3,000 to one of another; seen
-# a quarter turn further all are as like to themselves, and 83 % of objects seen from another side. An item that was
-# joined by another is as like as 0.75 to itself alone, several after a hand has reached for them 0.9.
-_SAME, _SAME_MANY, _NUM_UNLIKE = 0.7, 0.8, 3
+# The cosine from which two embeddings may be of the same thing, where the bundle does not say (`convert.proof.novelty`
+# measures it). Of TrashNet's val pictures one in 20 is as like to another object of its class, and one in 3,000 to one
+# of another; seen a quarter turn further 98 % are as like to themselves, and 83 % of objects seen from another side.
+SAME_LIKENESS = 0.7
+# Of what is left from there to 1 several must be nearer by a third: an item that was joined by another is as like as
+# 0.75 to itself alone, several after a hand has reached for them 0.9.
+_LEFT_TO_SEVERAL = 2 / 3
+_NUM_UNLIKE = 3  # frames in a row that must be less alike
 
 
 def likeness(one: Embedding, other: Embedding) -> float:
@@ -25,11 +28,13 @@ def likeness(one: Embedding, other: Embedding) -> float:
 class Decided:
     """One item, or several at once, after the decision; `look` (D,) is its embedding, None where that is not known.
 
-    It lies there until it has moved, and then until frame after frame, seen without an arm, looks otherwise.
+    It lies there until it has moved, and then until frame after frame, seen without an arm, looks otherwise: less like
+    it than `same_likeness`.
     """
 
-    def __init__(self, look: Embedding | None, *, is_many: bool) -> None:
+    def __init__(self, look: Embedding | None, same_likeness: float, *, is_many: bool) -> None:
         self._look = look
+        self._same_likeness = same_likeness
         self._is_many = is_many
         self._has_moved = False
         self._num_unlike = 0
@@ -59,7 +64,8 @@ class Decided:
         if self._look is not None and embedding is not None:
             # Of several one may be left, and what does not count as resting yet may turn out to be several.
             is_single = phase is Phase.SETTLED and not self._is_many
-            if likeness(self._look, embedding) < (_SAME if is_single else _SAME_MANY):
+            least = self._same_likeness if is_single else 1 - _LEFT_TO_SEVERAL * (1 - self._same_likeness)
+            if likeness(self._look, embedding) < least:
                 self._num_unlike += 1
                 return False
         self._has_moved, self._num_unlike = False, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edge.items.decided import Decided, Embedding
+from edge.items.decided import SAME_LIKENESS, Decided, Embedding
 from edge.items.smoothing import Gathering, SmoothingSettings
 from edge.items.tracking import Target
 from edge.messages import Item, Phase, Prediction, Presence
@@ -21,11 +21,13 @@ class RestTracker:
     What was decided is not given again while it lies there. Once it has moved, and no arm reaches in any more, it is
     held against how it looked: what looks otherwise frame after frame has taken its place, or lies on it or beside it,
     and is the next item. Where the classifier gives no embeddings, the next one begins when the scene was empty or,
-    after several at once, when something has moved: somebody took the others away.
+    after several at once, when something has moved: somebody took the others away. `same_likeness` is the cosine from
+    which two of its embeddings may be of one thing.
     """
 
-    def __init__(self, settings: SmoothingSettings) -> None:
+    def __init__(self, settings: SmoothingSettings, same_likeness: float = SAME_LIKENESS) -> None:
         self._settings = settings
+        self._same_likeness = same_likeness
         self._gathering = Gathering(settings)
         self._item: Item | None = None
         self._decided: Decided | None = None
@@ -81,7 +83,7 @@ class RestTracker:
         if item is None or item.item_id != item_id:
             return
         look = self._look_of_many if item.is_many else item.embedding
-        self._decided = None if item.has_left else Decided(look, is_many=item.is_many)
+        self._decided = None if item.has_left else Decided(look, self._same_likeness, is_many=item.is_many)
         self._item = None
 
     def end(self) -> None:

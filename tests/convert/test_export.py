@@ -13,10 +13,12 @@ from convert.bundle.writer import write_bundle
 from convert.export import REPRESENTATIVE, draft_bundle
 from convert.source import ConvertSettings
 from convert.tflite.anatomy import read_anatomy
+from edge.assembly.parts import same_likeness
 from edge.bundle import MANIFEST, Bundle, Precision, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.deciding.novelty import NUM_PROTOTYPES, REFUSED_SHARE, load_novelty
 from edge.errors import BundleError, InvalidDataError, MissingInputError
+from edge.items.decided import likeness
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import MODEL_FILE, RUN_FILE, SPLITS_FILE, load_run, load_splits
 
@@ -110,6 +112,19 @@ def test_the_bundle_knows_what_its_items_look_like(finished_run: Path, int8_bund
     black = classifier.infer(np.zeros((32, 32, 3), np.uint8))[1]
     assert black is not None
     assert novelty.distance(black) > novelty.max_distance
+
+
+def test_the_bundle_knows_how_like_one_thing_is_to_itself(finished_run: Path, int8_bundle: Bundle) -> None:
+    run, classifier = load_run(finished_run), LiteRTClassifier(int8_bundle)
+    likenesses = []
+    for row in load_splits(finished_run):
+        if row.split == "val":
+            picture = to_input(load_picture(Path(run.data.root) / row.path), classifier.input_spec)
+            straight, turned = (classifier.infer(view)[1] for view in (picture, np.rot90(picture, -1)))
+            assert straight is not None
+            assert turned is not None
+            likenesses.append(likeness(straight, turned))
+    assert same_likeness(int8_bundle) == pytest.approx(np.quantile(likenesses, 0.02), abs=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["float16", "dynamic", "float32"])

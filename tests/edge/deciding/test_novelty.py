@@ -23,6 +23,7 @@ from edge.deciding.novelty import (
     fit_class_means,
     fit_max_distance,
     fit_prototypes,
+    fit_same_likeness,
     load_novelty,
 )
 from edge.errors import BundleError, InvalidDataError
@@ -149,6 +150,14 @@ def test_a_bundle_carries_what_known_items_look_like(tmp_path: Path) -> None:
     assert novelty.max_distance == 0.25
     assert novelty.means == pytest.approx(means, abs=1e-6)
     assert len(novelty.prototypes) == 0  # of a bundle that was made before there were any
+
+
+def test_of_one_thing_seen_twice_one_in_fifty_may_look_otherwise() -> None:
+    angles = np.linspace(0, 0.5, 101)
+    straight = np.stack([np.ones(101), np.zeros(101)], axis=1).astype(np.float32)
+    again = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert fit_same_likeness(3 * straight, again) == pytest.approx(np.cos(0.49), abs=1e-3)
+    assert fit_same_likeness(straight[:5], again[:5]) is None
 
 
 def test_prototypes_are_one_for_each_kind_of_a_class(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
-from edge.items.decided import likeness
+from edge.items.decided import SAME_LIKENESS, likeness
 from edge.items.resting import RestTracker
 from edge.items.smoothing import SmoothingSettings
 from edge.items.tracking import Target
@@ -138,9 +138,9 @@ def shown(tracker: RestTracker, presence: Presence, at_s: float, look: NDArray[n
     return tracker.waiting()
 
 
-def decided_as(phase: Phase, look: NDArray[np.float32]) -> RestTracker:
+def decided_as(phase: Phase, look: NDArray[np.float32], same_likeness: float = SAME_LIKENESS) -> RestTracker:
     """A tracker before which something with this look was decided, as one or several, and has moved since."""
-    tracker = RestTracker(SmoothingSettings(many_after_s=0.1))
+    tracker = RestTracker(SmoothingSettings(many_after_s=0.1), same_likeness)
     for at_s in (0.0, 0.1):
         waiting = shown(tracker, seen(phase, still_s=0.3), at_s, look)
     (item,) = waiting
@@ -172,6 +172,17 @@ def test_what_looks_only_a_little_like_it_took_its_place() -> None:
     for at_s in (1.0, 1.1, 1.2):
         waiting = shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, rather_unlike)
     assert [item.frames_used for item in waiting] == [3]
+
+
+@pytest.mark.parametrize(("same_likeness", "num_waiting"), [(0.6, 0), (0.99, 1)])
+def test_how_like_one_thing_is_to_itself_the_network_says(same_likeness: float, num_waiting: int) -> None:
+    """One that sees little has all things alike, one that was hardly trained has a pushed thing look otherwise."""
+    tracker = decided_as(Phase.SETTLED, CAN, same_likeness)
+    between = CAN + np.float32(1.0) * CUP
+    assert 0.7 < likeness(CAN, between) < 0.75
+    for at_s in (1.0, 1.1, 1.2):
+        waiting = shown(tracker, seen(Phase.SETTLED, still_s=at_s - 0.7), at_s, between)
+    assert len(waiting) == num_waiting
 
 
 def test_one_frame_that_looks_otherwise_is_not_enough() -> None:
