@@ -107,17 +107,17 @@ class Parity:
     def broken_limits(self, limits: Limits) -> tuple[str, ...]:
         """What exceeds the limits, as sentences; empty when the conversion may be trusted.
 
-        Where the pictures are too few for the limit to allow a single change, one is allowed: it tells nothing.
+        Of pictures too few for a limit to allow a single one, one is allowed: it tells nothing.
         """
-        num_changed = self.agreement.total - self.agreement.count
-        is_allowed_none = 0 < self.agreement.total * (1 - limits.min_agreement) < 1
-        if num_changed <= 1 and is_allowed_none:
-            return ()
-        loss = self.reference_accuracy.value - self.candidate_accuracy.value
+        total = self.agreement.total
+        num_lost, num_changed = (
+            self.reference_accuracy.count - self.candidate_accuracy.count,
+            total - self.agreement.count,
+        )
         broken = []
-        if loss > limits.max_accuracy_loss:
-            broken.append(f"accuracy fell by {loss:.2%} (limit {limits.max_accuracy_loss:.2%})")
-        if self.agreement.value < limits.min_agreement:
+        if num_lost > _num_allowed(limits.max_accuracy_loss, total):
+            broken.append(f"accuracy fell by {num_lost / total:.2%} (limit {limits.max_accuracy_loss:.2%})")
+        if num_changed > _num_allowed(1 - limits.min_agreement, total):
             broken.append(f"the models agree on {self.agreement} (limit {limits.min_agreement:.2%})")
         return tuple(broken)
 
@@ -134,6 +134,11 @@ class Parity:
     def to_json(self) -> dict[str, object]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def _num_allowed(share: float, total: int) -> float:
+    """How many of `total` pictures a share is, but one at least where it is not none."""
+    return max(1.0, round(share * total, 6)) if share > 0 else 0.0  # (1 - 0.9) * 10 is a little less than 1
 
 
 def compare(held_out: HeldOut, reference: str, candidate: str, labels: Sequence[str], temperature: float) -> Parity:
