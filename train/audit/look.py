@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -19,12 +18,13 @@ from edge.files.picture_headers import FileFacts, examine
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
 from train.measuring.background import corner_colors
+from train.pictures.ahead import read_ahead
 from train.pictures.likeness import to_unit
 
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 
 _LAYOUT = (16, 12)  # pixels: what remains of a picture when it is seen from afar
-_AHEAD = 2
+_READ_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,17 +56,16 @@ def look(dataset: Dataset, progress: Progress = iter) -> Seen:
     kept: list[_One] = []
     embeddings: list[NDArray[np.float32]] = []
     left_out = list(dataset.left_out)
-    with ThreadPoolExecutor(_AHEAD, "look") as pool:
-        ones = pool.map(lambda row: _open(dataset, row, classifier.input_spec), dataset.rows)
-        for row, one in zip(progress(dataset.rows), ones, strict=True):
-            if one.image is None:
-                left_out.append(LeftOut(row.path, one.facts.defect or "it cannot be decoded"))
-                continue
-            embedding = classifier.classify(one.image).embedding
-            if embedding is None:
-                raise BundleError("the shipped bundle has no embedding output: reinstall edge-sorter")
-            kept.append(_One(row, one.facts, one.digest, one.corners, one.layout))
-            embeddings.append(embedding)
+    ones = read_ahead(lambda row: _open(dataset, row, classifier.input_spec), dataset.rows, _READ_THREADS)
+    for row, one in zip(progress(dataset.rows), ones, strict=True):
+        if one.image is None:
+            left_out.append(LeftOut(row.path, one.facts.defect or "it cannot be decoded"))
+            continue
+        embedding = classifier.classify(one.image).embedding
+        if embedding is None:
+            raise BundleError("the shipped bundle has no embedding output: reinstall edge-sorter")
+        kept.append(_One(row, one.facts, one.digest, one.corners, one.layout))
+        embeddings.append(embedding)
     return Seen(
         tuple(one.row for one in kept),
         tuple(one.facts for one in kept),

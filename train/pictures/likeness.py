@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +21,7 @@ from edge.data_folder import GROUPS_FILE, Dataset
 from edge.errors import BundleError
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import SplitRow
+from train.pictures.ahead import read_ahead
 from train.recipes import Data
 
 _log = logging.getLogger(__name__)
@@ -57,12 +57,11 @@ def embed(dataset: Dataset, progress: Progress = iter) -> Unit:
     classifier = LiteRTClassifier(bundle)
     read = partial(_read, dataset, classifier.input_spec)
     embeddings: list[NDArray[np.float32]] = []
-    with ThreadPoolExecutor(1, "embed") as pool:  # the next picture is decoded while the network works
-        for _, image in zip(progress(dataset.rows), pool.map(read, dataset.rows), strict=True):
-            embedding = classifier.classify(image).embedding
-            if embedding is None:
-                raise BundleError(f"{bundle.path} has no embedding output: expected the bundle that ships")
-            embeddings.append(embedding)
+    for _, image in zip(progress(dataset.rows), read_ahead(read, dataset.rows, 1), strict=True):
+        embedding = classifier.classify(image).embedding
+        if embedding is None:
+            raise BundleError(f"{bundle.path} has no embedding output: expected the bundle that ships")
+        embeddings.append(embedding)
     return to_unit(np.stack(embeddings))
 
 
