@@ -30,6 +30,7 @@ from edge.data_folder import why_unreadable
 from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import PICTURE_SUFFIXES, Image, InputSpec, load_picture, to_input
 
+_SUFFIXES = frozenset({".tflite", ".keras", ".h5", ".hdf5"})
 _SHARE_HELD = 0.9  # of all bytes: some models clip the brightest
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,11 @@ def draft_foreign(path: Path, settings: ForeignSettings) -> Draft:
     """
     if not path.exists():
         raise MissingInputError(f"no model at {path}: expected a .tflite or .keras file, or a SavedModel folder")
+    if path.is_file() and path.suffix.lower() not in _SUFFIXES:
+        raise InvalidDataError(
+            f"{path}: expected a .tflite, .keras or .h5 file, or a SavedModel folder: make one of these with the tool"
+            " that trained it (of an .onnx file with `onnx2tf`)"
+        )
     name = settings.name or re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")[:64] or "model"
     if path.suffix == ".tflite":
         content = path.read_bytes()

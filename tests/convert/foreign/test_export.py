@@ -257,6 +257,12 @@ def test_what_is_not_a_model_is_refused(content: bytes, labels: Path, tmp_path: 
         draft_foreign(tmp_path / "model.tflite", ForeignSettings(labels=labels))
 
 
+def test_a_kind_of_file_that_is_not_read_says_which_are(labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"\x08\x08")
+    with pytest.raises(InvalidDataError, match=r"expected a \.tflite, \.keras or \.h5 file, .*of an \.onnx file with"):
+        draft_foreign(tmp_path / "model.onnx", ForeignSettings(labels=labels, normalization=HALF))
+
+
 def test_a_network_that_takes_no_pictures_is_refused(labels: Path, tmp_path: Path) -> None:
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "flat.keras")
     settings = ForeignSettings(labels=labels, normalization=HALF, precision="float32")
