@@ -109,14 +109,17 @@ class Correction:
         return pack_model(twins.quantized)
 
     def _correct(self, twins: Twins, place: int, layer: Step) -> None:
-        """Round one layer's weights anew, and let its bias take what is left of the mean error."""
+        """Round one layer's weights anew, and let its bias, where it has one, take what is left of the mean error."""
         _, weights_place, bias_place = layer.quantized.inputs
-        float_bias = constants(twins.plain, layer.plain.inputs[2], np.float32)
+        has_bias = bias_place >= 0
+        float_bias = constants(twins.plain, layer.plain.inputs[2], np.float32) if has_bias else np.zeros(1)
         weight_scales = _widen_scales(twins, layer, float_bias)
         rounding = self._rounding(twins, place, layer, weight_scales)
         shape = tensor(twins.quantized, weights_place).shape
         weights = _ungrouped(rounding.rounded, shape, is_depthwise=layer.kind == DEPTHWISE)
         replace_constants(twins.quantized, weights_place, weights, np.int8)
+        if not has_bias:
+            return
         bias_scales = weight_scales * scales(twins.quantized, layer.quantized.inputs[0])
         bias = np.rint((float_bias + rounding.left) / bias_scales)
         is_wide = tensor(twins.quantized, bias_place).type == schema.TensorType.INT64  # where activations are int16

@@ -160,6 +160,24 @@ def test_a_layer_behind_flattened_maps_is_rounded_to_the_nearest_and_its_bias_co
     assert np.abs(biases - 1).max() > 1e-3  # takes what rounding left
 
 
+def test_a_layer_without_a_bias_is_rounded_in_turn() -> None:
+    keras.utils.set_random_seed(0)
+    image = keras.Input((32, 32, 3), name="image")
+    maps = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(image)
+    embedding = keras.layers.GlobalAveragePooling2D(name="pool")(maps)
+    logits = keras.layers.Dense(5, use_bias=False, name="logits")(embedding)
+    network = keras.Model(image, {"logits": logits, "embedding": embedding})
+    noise = list(np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8))
+    plain, rough = (to_tflite(network, SPEC, name, noise).model for name in ("float32", "int8"))
+    better = open_correction(plain, rough, noise).of(rough)
+
+    (before,), (after,) = (
+        [step for step in open_twins(plain, one).steps if step.kind == DENSE] for one in (rough, better)
+    )
+    assert before.quantized.inputs[2] == after.quantized.inputs[2] == -1
+    assert ends(better) == ends(rough)
+
+
 def test_rounding_that_is_larger_than_what_varies_does_no_harm() -> None:
     """A covariance has no negative eigenvalue; one that was gathered in single precision may."""
     chance = np.random.default_rng(0)
