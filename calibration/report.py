@@ -21,7 +21,7 @@ from edge.preprocess import load_picture
 from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
-from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, write_page
+from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, wide, write_page
 from edge.site import SiteDescription, load_variation, read_part, what_is_stale
 
 _PICTURE_WIDTH_PX = 960
@@ -214,7 +214,7 @@ def _confusion_chart(labels: tuple[str, ...], labelled: Labelled) -> str:
     counts = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(counts, (labelled.truth, labelled.answers), 1)
     rows = [[int(count) for count in row] for row in counts]
-    return matrix_chart(labels, rows, title="All of them: truth in rows, answers in columns")
+    return wide(matrix_chart(labels, rows, title="All of them: truth in rows, answers in columns"))
 
 
 def _taught(described: SiteDescription, folder: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ _WIDTH, _HEIGHT = 640, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 52
 _ROW = 26  # height of one bar
 _CELL = 52
+_READABLE = 0.6  # of its size: letters of 13 pixels are 8 then
 _LETTERS_OF_A_CELL = 8
 _LONGEST_LABEL = 28
 _TITLE_LETTER = 9.2  # width in pixels of a letter of the title, in the widest of the usual fonts (DejaVu Sans)
@@ -119,7 +120,7 @@ def matrix_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], *, titl
     for row, line in enumerate(counts):
         for column, count in enumerate(line):
             parts += _cell(left + _CELL * column, top + _CELL * row, count, sum(line), is_right=row == column)
-    return _svg(parts, title, width, top + _CELL * len(names) + 12)
+    return _svg(parts, title, width, top + _CELL * len(names) + 12, least_px=_READABLE * width)
 
 
 def _shortened(labels: Sequence[str]) -> list[str]:
@@ -233,10 +234,12 @@ def _whisker(start: float, end: float, y: float) -> Iterator[str]:
         yield f'<line class="whisker" x1="{x:.1f}" y1="{y - 4}" x2="{x:.1f}" y2="{y + 4}"/>'
 
 
-def _svg(parts: Sequence[str], title: str, width: float, height: float) -> str:
+def _svg(parts: Sequence[str], title: str, width: float, height: float, *, least_px: float = 0.0) -> str:
+    """The drawing, which a page may shrink to a width of `least_px`."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
-        f'width="{width:.0f}" height="{height:.0f}" role="img" aria-label="{escape(title)}">'
+        f'width="{width:.0f}" height="{height:.0f}" style="min-width: {least_px:.0f}px" role="img"'
+        f' aria-label="{escape(title)}">'
     )
     background = f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>'
     heading = f'<text class="title" x="8" y="20">{escape(title)}</text>'

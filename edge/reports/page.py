@@ -19,7 +19,7 @@ _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #f3f4f6; --line: #d5d8dc; --quiet: #5a6068; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --paper: #16181b; --soft: #22262b; --line: #3a4048; --quiet: #a2a9b2; } }
 @media print { :root { --ink: #000; --paper: #fff; --soft: #fff; } section { break-inside: avoid; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1080px; margin: 0 auto; padding: 24px; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1080px; margin: 0 auto; padding: 24px; overflow-wrap: break-word; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 8px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
 p { margin: 8px 0; max-width: 75ch; } .quiet { color: var(--quiet); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 8px 0; font-variant-numeric: tabular-nums; } th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -81,6 +81,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def figures(*charts: str) -> str:
     """Charts side by side where there is room."""
     return f'<div class="figures">{"".join(f"<div>{chart}</div>" for chart in charts)}</div>'
+
+
+def wide(chart: str) -> str:
+    """A chart that is moved from side to side where the page is too narrow to show it large enough to be read."""
+    return f'<div class="wide">{chart}</div>'
 
 
 def pictures(items: Sequence[tuple[str, Sequence[Image]]]) -> str:

@@ -17,7 +17,7 @@ def compare_page(contenders: Sequence[Contender]) -> str:
         Bar(one.name, 100 * one.accuracy, 100 * one.accuracy_ci95[0], 100 * one.accuracy_ci95[1]) for one in contenders
     ]
     histories = {one.name: one.history for one in contenders if one.history}
-    matrices = [matrix_chart(one.run.labels, one.confusion_matrix, title=one.name) for one in contenders]
+    matrices = [page.wide(matrix_chart(one.run.labels, one.confusion_matrix, title=one.name)) for one in contenders]
     sections = [
         f"<h1>{len(contenders)} runs compared</h1>",
         *(page.text(f"Mind: {warning}.") for warning in warnings(contenders)),

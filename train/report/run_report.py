@@ -134,7 +134,8 @@ def _head(story: Story) -> str:
 
 
 def _confusion(evaluation: Evaluation) -> str:
-    return matrix_chart(evaluation.labels, evaluation.confusion_matrix, title="True class (rows) and answer (columns)")
+    title = "True class (rows) and answer (columns)"
+    return page.wide(matrix_chart(evaluation.labels, evaluation.confusion_matrix, title=title))
 
 
 def _curves(story: Story) -> str:

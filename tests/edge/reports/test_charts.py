@@ -62,3 +62,9 @@ def test_classes_of_a_matrix_are_told_apart_and_its_title_is_not_cut_off(labels:
 )
 def test_numbers(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+def test_a_matrix_of_a_hundred_classes_is_not_shrunk_until_nobody_can_read_it() -> None:
+    labels = [f"class {number}" for number in range(100)]
+    chart = ET.fromstring(matrix_chart(labels, [[1] * 100] * 100, title="m"))  # noqa: S314
+    assert chart.attrib["style"] == f"min-width: {0.6 * float(chart.attrib['width']):.0f}px"
