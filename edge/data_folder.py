@@ -244,7 +244,7 @@ def leave_out_unreadable(dataset: Dataset) -> Dataset:
     kept = tuple(row for row, problem in checked if problem is None)
     left_out = tuple(LeftOut(row.path, problem) for row, problem in checked if problem is not None)
     if gone := sorted(set(dataset.labels) - {row.label for row in kept}):
-        raise DatasetError(f"{dataset.root}: no readable picture in class {', '.join(gone)}: all are damaged")
+        raise DatasetError(f"{dataset.root}: no readable picture in class {some_of(gone)}: all are damaged")
     return replace(dataset, rows=kept, left_out=dataset.left_out + left_out)
 
 

@@ -273,7 +273,8 @@ def average(*, runs: tuple[Path, ...], shares: tuple[float, ...], out: Path, as_
     Pictures, splits and recipe are those of the first run.
     """
     quiet_tensorflow()
-    from train.fitting.soup import average_runs
+    with native_stderr_logged():
+        from train.fitting.soup import average_runs
 
     evaluation = average_runs(runs, shares or None, out)
     if as_json:

@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.errors import DatasetError
+from edge.listing import some_of
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.recipes import Data
 
@@ -152,6 +153,6 @@ def _check(dataset: Dataset) -> None:
     for split in (TRAIN_SPLIT, VAL_SPLIT, *([TEST_SPLIT] if has_test else [])):
         if missing := sorted(set(dataset.labels) - {row.label for row in dataset.of(split)}):
             raise DatasetError(
-                f"{dataset.root}: no pictures of {', '.join(missing)} in the {split} split:"
+                f"{dataset.root}: no pictures of {some_of(missing)} in the {split} split:"
                 " expected a few pictures of different objects a class"
             )

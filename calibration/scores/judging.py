@@ -304,7 +304,7 @@ def _not_shown(measured: Measured) -> tuple[str, ...]:
 
 def _shares(measured: Measured, parts: Parts) -> str:
     counts = {label: int((measured.truth == index).sum()) for index, label in enumerate(parts.classifier.labels)}
-    return ", ".join(f"{count} of {label}" for label, count in counts.items())
+    return some_of([f"{count} of {label}" for label, count in counts.items()])
 
 
 def _tell_temperature(desk: Desk, fitted: FittedTemperature) -> None:

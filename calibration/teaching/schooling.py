@@ -20,6 +20,7 @@ from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
 from edge.data_folder import LeftOut, in_words, unused_in, why_unreadable
 from edge.errors import DatasetError, MissingInputError
+from edge.listing import some_of
 
 
 class School:
@@ -161,7 +162,7 @@ class School:
         routed = {label for labels in bins.values() for label in labels}
         homeless = [label for label in lesson.labels if label not in routed]
         if bins and homeless:
-            self._say(f"No bin takes {', '.join(homeless)} yet: add it to the labels of a bin in the configuration.")
+            self._say(f"No bin takes {some_of(homeless)} yet: add it to the labels of a bin in the configuration.")
 
     def _say(self, sentence: str) -> None:
         self._desk.talk.say(sentence)

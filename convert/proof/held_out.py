@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convert.network import LOGITS
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import InvalidDataError
+from edge.listing import some_of
 from edge.preprocess import Image
 from edge.run import SplitRow
 
@@ -60,7 +61,7 @@ def score_held_out(
     if not rows:
         raise InvalidDataError("splits.csv holds out no picture (split val): there is nothing to measure; train again")
     if strangers := sorted({row.label for row in rows} - set(labels)):
-        raise InvalidDataError(f"splits.csv holds out {', '.join(strangers)}, but the model knows {', '.join(labels)}")
+        raise InvalidDataError(f"splits.csv holds out {some_of(strangers)}, but the model knows {some_of(labels)}")
     scored: dict[str, list[NDArray[np.float32]]] = {name: [] for name in scorers}
     for row in progress(rows, "held-out pictures"):
         image = read(row)

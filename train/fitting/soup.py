@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.data_folder import Dataset, scan
 from edge.errors import DatasetError, InvalidDataError, UsageError
+from edge.listing import some_of
 from edge.run import (
     MODEL_FILE,
     RUN_FILE,
@@ -22,6 +23,7 @@ from edge.run import (
     VAL_SPLIT,
     AveragedRun,
     Run,
+    RunInput,
     SplitRow,
     load_run,
     load_splits,
@@ -104,8 +106,15 @@ def _check_networks(ingredients: Sequence[Ingredient]) -> None:
             expected, found = getattr(first.run, what), getattr(other.run, what)
             if expected != found:
                 raise InvalidDataError(
-                    f"{other.folder} does not fit {first.folder}: expected {what} {expected}, found {found}"
+                    f"{other.folder} does not fit {first.folder}: expected {what} {_told(expected)},"
+                    f" found {_told(found)}"
                 )
+
+
+def _told(value: str | tuple[str, ...] | RunInput) -> str:
+    if isinstance(value, RunInput):
+        return f"{value.width_px} x {value.height_px} pixels"
+    return value if isinstance(value, str) else some_of(value)
 
 
 def _dataset(first: Ingredient) -> Dataset:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge.classifiers.base import softmax
 from edge.data_folder import Dataset
 from edge.errors import InvalidDataError
+from edge.listing import some_of
 from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits, model_digest
 from train.networks.devices import mixed_precision
 from train.networks.model import build_model
@@ -75,7 +76,7 @@ def load_teacher(folders: Sequence[Path], dataset: Dataset, recipe: Recipe) -> T
     for folder in folders:
         run = load_run(folder)
         if run.labels != dataset.labels:
-            expected, found = ", ".join(dataset.labels), ", ".join(run.labels)
+            expected, found = some_of(dataset.labels), some_of(run.labels)
             raise InvalidDataError(f"{folder} cannot teach here: expected a run of {expected}, found {found}")
         check_unseen(dataset.rows, folder, load_splits(folder))
         try:
