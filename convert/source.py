@@ -12,6 +12,7 @@ from convert.quantizing.mixed import Wide
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from convert.tflite.metadata import Described
 from edge.bundle import Precision
+from edge.errors import MissingInputError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import VAL_SPLIT, Run, SplitRow, load_run, load_splits, model_digest
 
@@ -58,8 +59,19 @@ class Source:
         return to_input(self.photograph(row), self.spec)
 
     def photograph(self, row: SplitRow) -> Image:
-        """One of the run's pictures as it was taken."""
-        return load_picture(self.root / row.path)
+        """One of the run's pictures as it was taken.
+
+        Raises:
+            MissingInputError: it is not there any more.
+            PictureError: it cannot be decoded.
+        """
+        try:
+            return load_picture(self.root / row.path)
+        except MissingInputError:
+            raise MissingInputError(
+                f"{row.path}, which the run used, is no longer in {self.root}: put it back, or say with --data where"
+                " the run's pictures lie now"
+            ) from None
 
     def described(self, output_names: Sequence[str], labelled_output: str) -> Described:
         """What other tools read inside the model."""

@@ -194,7 +194,7 @@ def test_pictures_that_moved_are_found_with_data_root(run_copy: Path, finished_r
     record = (run_copy / RUN_FILE).read_text().replace(load_run(finished_run).data.root, "/nowhere")
     (run_copy / RUN_FILE).write_text(record)
 
-    with pytest.raises(MissingInputError, match="no picture at /nowhere"):
+    with pytest.raises(MissingInputError, match=r"no longer in /nowhere: .* say with --data"):
         draft_bundle(run_copy, ConvertSettings())
     assert draft_bundle(run_copy, ConvertSettings(data_root=moved)).losses == ()
 
