@@ -62,8 +62,10 @@ def prepare(connection: sqlite3.Connection, path: str, max_bytes: int) -> int:
             f" PRAGMA user_version={JOURNAL_VERSION}; COMMIT;"
         )
     (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    (max_pages,) = connection.execute(f"PRAGMA max_page_count={max_bytes // page_bytes}").fetchone()
-    return int(max_pages)
+    # SQLite allows no less than the file has.
+    max_pages = int(max_bytes // page_bytes)
+    connection.execute(f"PRAGMA max_page_count={max_pages}")
+    return max_pages
 
 
 def be_safe(connection: sqlite3.Connection) -> None:

@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 # Of the allowed size; beyond it the oldest decisions make room.
 _FULL_SHARE = 0.9
 _PRUNED_SHARE = 0.01
+# At once: more would hold up a commit. A journal above a bound that was lowered shrinks a step with each decision.
+_MIN_PRUNED, _MAX_PRUNED = 10, 1000
 
 
 class Journal:
@@ -53,6 +55,8 @@ class Journal:
             with self._database.reading() as connection:
                 self._max_pages = prepare(connection, self.path, max_bytes)
                 self._last_seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM decisions").fetchone()[0]
+            with self._database.transaction() as connection:
+                self._make_room(connection, num_coming=0)
         except BaseException:
             self._release(is_refused=True)
             raise
@@ -76,6 +80,7 @@ class Journal:
         self._restore_deleted()
         decision = record.decision
         with self._database.transaction() as connection:
+            self._make_room(connection, num_coming=1)
             connection.execute(
                 "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -87,7 +92,6 @@ class Journal:
                 connection.execute(
                     "INSERT INTO bins VALUES (?, 1) ON CONFLICT (bin) DO UPDATE SET count = count + 1", (decision.bin,)
                 )
-            self._make_room(connection, record.seq)
         self._last_seq = record.seq
         if decision.bin is not None:
             with self._counts_lock:
@@ -175,12 +179,19 @@ class Journal:
             database.close()
         self._release()
 
-    def _make_room(self, connection: sqlite3.Connection, newest_seq: int) -> None:
-        connection.execute("DELETE FROM decisions WHERE seq <= ?", (newest_seq - self._keep,))
+    def _make_room(self, connection: sqlite3.Connection, num_coming: int) -> None:
+        """Let the oldest decisions go, so that with `num_coming` more the journal stays within both bounds."""
+        (oldest_seq,) = connection.execute("SELECT min(seq) FROM decisions").fetchone()
+        if oldest_seq is None:
+            return
+        num_kept = self.next_seq - oldest_seq
+        num_pruned = num_kept + num_coming - self._keep
         if _pages(connection) > _FULL_SHARE * self._max_pages:
-            (oldest_seq,) = connection.execute("SELECT min(seq) FROM decisions").fetchone()
-            num_pruned = max(1, int(_PRUNED_SHARE * (newest_seq - oldest_seq)))
-            connection.execute("DELETE FROM decisions WHERE seq < ?", (min(newest_seq, oldest_seq + num_pruned),))
+            num_pruned = max(num_pruned, _MIN_PRUNED, int(_PRUNED_SHARE * num_kept))
+        # One always stays: its seq is where the next start goes on.
+        num_pruned = min(num_pruned, _MAX_PRUNED, num_kept + num_coming - 1)
+        if num_pruned > 0:
+            connection.execute("DELETE FROM decisions WHERE seq < ?", (oldest_seq + num_pruned,))
 
     def _restore_deleted(self) -> None:
         """Write the file again from what is still open, when somebody deleted it.

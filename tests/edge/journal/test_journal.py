@@ -16,6 +16,7 @@ from edge.errors import (
     StorageError,
 )
 from edge.journal import IN_MEMORY, Filter, Journal, JournalReader
+from edge.journal.writer import _pages
 from edge.messages import Actuation
 from tests.edge.records import a_record, fill
 
@@ -225,6 +226,51 @@ def test_the_file_stays_below_its_size_limit_for_ever(path: Path) -> None:
     assert kept[-1].seq == 800
     assert [entry.seq for entry in kept] == list(range(kept[0].seq, 801))
     assert path.stat().st_size <= limit_bytes
+
+
+def test_a_bound_that_was_lowered_is_reached_step_by_step_and_nothing_is_refused(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    for seq in range(1, 301):
+        journal.append(a_record(seq), trace="x" * 1000)
+    journal.close()
+    lower_bytes = path.stat().st_size // 4
+
+    journal = Journal(path, ReplayClock(), max_bytes=lower_bytes)
+    for seq in range(301, 501):
+        journal.append(a_record(seq), trace="x" * 1000)
+    with journal._database.reading() as connection:
+        used_bytes = 1024 * _pages(connection)
+
+    assert used_bytes <= lower_bytes
+    assert journal.decisions(limit=1, newest_first=True)[0].seq == 500
+    journal.close()
+
+
+def test_no_commit_takes_more_than_a_thousand_old_decisions_away(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    with journal._database.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO decisions VALUES (?, ?, '', '', NULL, NULL, 0, '{}', NULL)", ((n, n) for n in range(1, 3001))
+        )
+    journal.close()
+
+    kept = []
+    for _ in range(4):
+        journal = Journal(path, ReplayClock(), keep=500)
+        kept.append(journal.decisions(limit=1)[0].seq)
+        journal.close()
+
+    assert kept == [1001, 2001, 2501, 2501]
+
+
+@pytest.mark.parametrize("bound", [{"keep": 1}, {"max_bytes": 64 * 1024}])
+def test_seq_goes_on_whatever_made_room_at_the_start(path: Path, bound: dict[str, int]) -> None:
+    for expected_seq in (1, 2, 3):
+        Journal(path, ReplayClock(), **bound).close()
+        journal = Journal(path, ReplayClock(), **bound)
+        assert journal.next_seq == expected_seq
+        journal.append(a_record(expected_seq))
+        journal.close()
 
 
 def test_a_decision_that_finds_no_room_is_an_error_and_leaves_the_journal_whole(path: Path) -> None:
