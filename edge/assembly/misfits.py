@@ -27,7 +27,7 @@ from edge.config.sections import Config
 from edge.deciding.decision import DecisionPolicy
 from edge.deciding.routing import misroutings, route
 from edge.errors import MissingInputError, SorterError
-from edge.publishers.mqtt import tls_context
+from edge.publishers.connection import tls_context
 from edge.publishers.webhook import check_address
 from edge.site import NO_SITE
 

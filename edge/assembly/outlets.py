@@ -12,9 +12,10 @@ from edge.config.sections import Config
 from edge.journal import Journal
 from edge.models.remote_install import InstallReport
 from edge.publishers.base import Publisher
+from edge.publishers.connection import MqttSettings
 from edge.publishers.home_assistant import HomeAssistantSettings, discovery
 from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
-from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings
+from edge.publishers.mqtt import Announcement, MqttPublisher
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from edge.running.consequences import Listener

@@ -34,7 +34,7 @@ from edge.errors import SorterError
 from edge.journal import JournalReader
 from edge.messages import Frame, Image
 from edge.models.verification import check_golden
-from edge.publishers.mqtt import greet
+from edge.publishers.connection import greet
 from edge.running.day_budget import WRITES_KEY, DayWrites
 from edge.site import NO_SITE, Site
 

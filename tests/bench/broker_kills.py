@@ -19,7 +19,8 @@ from pathlib import Path
 
 from edge.clock import SystemClock
 from edge.journal import Journal
-from edge.publishers.mqtt import MqttPublisher, MqttSettings
+from edge.publishers.connection import MqttSettings
+from edge.publishers.mqtt import MqttPublisher
 from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener
 from tests.edge.records import a_record
 

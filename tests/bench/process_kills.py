@@ -24,7 +24,8 @@ from pathlib import Path
 from edge.actuators.worker import ActuationThread, WorkerSettings
 from edge.clock import SystemClock
 from edge.journal import Journal, JournalReader
-from edge.publishers.mqtt import MqttPublisher, MqttSettings
+from edge.publishers.connection import MqttSettings
+from edge.publishers.mqtt import MqttPublisher
 from edge.records import DecisionRecord, LiveIds, Recorder
 from edge.running.consequences import Consequences, Outcomes
 from edge.running.problems import Problems

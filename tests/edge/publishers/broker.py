@@ -50,6 +50,11 @@ class Broker:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def read_again(self) -> None:
+        """SIGHUP: access lists are read anew."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """SIGKILL: no farewell to clients, nothing saved."""
         if self._process is not None:

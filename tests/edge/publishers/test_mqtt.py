@@ -14,7 +14,8 @@ from paho.mqtt.client import MQTTMessage
 
 from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Journal
-from edge.publishers.mqtt import Announcement, MqttPublisher, MqttSettings, greet
+from edge.publishers.connection import MqttSettings, greet
+from edge.publishers.mqtt import Announcement, MqttPublisher
 from edge.records import DecisionRecord
 from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener, free_port
 from tests.edge.records import a_record
@@ -351,6 +352,75 @@ def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right
     listener.close()
 
 
+@pytest.fixture
+def refusing_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
+    """A broker that lets everybody in, and whose access list lets nobody write a decision."""
+    (tmp_path / "acl").write_text("topic readwrite sorter/bin-7/availability\n")
+    (tmp_path / "acl").chmod(0o644)
+    broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\nuser root")
+    yield broker
+    broker.kill()
+
+
+def test_a_decision_that_the_access_list_refuses_waits_until_it_is_taken(
+    refusing_broker: Broker, journal: Journal, tmp_path: Path
+) -> None:
+    refusing_broker.start()
+    publisher = _publisher(journal, refusing_broker.port)
+    publisher.start()
+    _decide(journal, publisher, 2)
+
+    assert not publisher.flush(1.0)
+    assert "refuses what the bin tells (Not authorized); let this user write to sorter/bin-7/#" in (
+        publisher.problem or ""
+    )
+
+    (tmp_path / "acl").write_text("topic readwrite sorter/#\n")
+    refusing_broker.read_again()
+    assert publisher.flush(PATIENCE_S)
+    assert publisher.problem is None
+    publisher.stop()
+
+
+def test_a_broker_that_lets_nobody_listen_is_a_problem(mosquitto: str, tmp_path: Path, journal: Journal) -> None:
+    (plugin,) = Path("/usr/lib").glob("**/mosquitto_dynamic_security.so")
+    (tmp_path / "access.json").write_text('{"defaultACLAccess": {"publishClientSend": true, "subscribe": false}}')
+    options = f"allow_anonymous true\nplugin {plugin}\nplugin_opt_config_file {tmp_path / 'access.json'}\nuser root"
+    broker = Broker(mosquitto, tmp_path, options)
+    broker.start()
+    settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.port)
+    publisher = MqttPublisher(settings, journal.outbox("mqtt"), on_command=lambda _topic, _payload: None)
+    publisher.start()
+    _decide(journal, publisher, 1)
+
+    assert publisher.flush(PATIENCE_S), "the answer to the subscription comes before that to the decision"
+    assert "hear no command (Not authorized); let this user read sorter/bin-7/#" in (publisher.problem or "")
+    publisher.stop()
+    broker.kill()
+
+
+def test_two_bins_of_one_name_say_so_once_each(broker: Broker, journal: Journal) -> None:
+    log: queue.Queue[logging.LogRecord] = queue.Queue()
+    (handler := QueueHandler(log)).setLevel(logging.WARNING)
+    logging.getLogger("edge.publishers.mqtt").addHandler(handler)
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/availability")
+    twins = [_publisher(journal, broker.port) for _ in range(2)]
+
+    for twin in twins:
+        twin.start()
+    for _ in range(20):
+        assert listener.next()
+    for twin in twins:
+        twin.stop(0.5)
+
+    logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
+    warnings = {record.message for record in log.queue}
+    assert any("whether another bin has the device.id bin-7, too" in text for text in warnings)
+    assert log.qsize() <= 2 * len(warnings)
+    listener.close()
+
+
 def test_a_password_never_shows_in_print() -> None:
     assert "secret" not in repr(MqttSettings("bin-7", username="bin", password="secret"))  # noqa: S106
 
@@ -374,3 +444,9 @@ def test_a_greeting_says_whether_the_broker_lets_the_bin_in(locked_broker: Broke
     locked_broker.kill()
     with pytest.raises(UnavailableError, match="cannot be reached"):
         greet(MqttSettings("bin-7", **here))  # type: ignore[arg-type]
+
+
+def test_a_greeting_says_that_the_access_list_refuses_what_the_bin_tells(refusing_broker: Broker) -> None:
+    refusing_broker.start()
+    with pytest.raises(UnavailableError, match="refuses what the bin tells"):
+        greet(MqttSettings("bin-7", host="127.0.0.1", port=refusing_broker.port))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.errors import UnavailableError
-from edge.publishers.mqtt import MqttSettings, greet
+from edge.publishers.connection import MqttSettings, greet
 from tests.edge.publishers.broker import Broker
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
