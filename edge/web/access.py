@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import os
 import secrets
 import socket
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from edge.errors import AccessDeniedError, ConfigError, StorageError
+from edge.files.whole_file import replacing
 
 # Shorter ones can be guessed, even by a patient guesser who is slowed down.
 MIN_TOKEN_LENGTH = 16
@@ -43,16 +44,20 @@ def keep_token(path: Path) -> str:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            path.chmod(0o600)
-            return checked_token(path.read_text(encoding="ascii", errors="replace").strip(), str(path))
+        with suppress(FileNotFoundError):
+            # An empty one is what a power cut can leave.
+            if token := path.read_text(encoding="ascii", errors="replace").strip():
+                path.chmod(0o600)
+                return checked_token(token, str(path))
+            path.unlink()
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        with os.fdopen(made, "w", encoding="ascii") as file:
-            file.write(token + "\n")
+        with replacing(path) as unfinished:
+            unfinished.touch(0o600)
+            unfinished.write_text(token + "\n", encoding="ascii")
     except PermissionError as error:
-        raise AccessDeniedError(f"{path}: expected a file for the page's token, found {error.strerror}") from error
+        raise AccessDeniedError(
+            f"{path}: this user may not read or write the page's token: delete it, or give it to the bin's user"
+        ) from error
     except OSError as error:
         raise StorageError(f"{path}: the page's token cannot be kept: {error.strerror}") from error
     return token

@@ -61,6 +61,22 @@ def test_a_token_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600, "a file that others could read is closed again"
 
 
+def test_what_a_power_cut_left_of_a_token_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "web-token"
+    path.touch(0o644)
+    token = keep_token(path)
+    assert len(token) >= 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert keep_token(path) == token
+
+
+def test_a_folder_in_place_of_the_token_is_an_error_and_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "web-token").mkdir(0o755)
+    with pytest.raises(StorageError, match="cannot be kept: Is a directory"):
+        keep_token(tmp_path / "web-token")
+    assert stat.S_IMODE((tmp_path / "web-token").stat().st_mode) == 0o755
+
+
 def test_a_token_that_could_be_guessed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "web-token").write_text("1234\n")
     with pytest.raises(ConfigError, match="at least 16 characters, found 4"):
