@@ -10,12 +10,32 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from edge.config import schema
+from edge.config.base import NAME_PATTERN
 from edge.config.lines import Place
 from edge.config.sections import Config
 from edge.errors import SorterError
+from edge.models.signatures import KEY_PATTERN
 
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _MISSING_KEY = "missing"
+# What pydantic adds to the place of a key that is wrong itself.
+_KEY = "[key]"
+
+_A_SECTION = "expected a section, with keys and values of its own"
+_A_WHOLE_NUMBER = "expected a whole number"
+# What pydantic says of types means nothing to whoever has never seen Python; by its kinds of error.
+_EXPECTED: Mapping[str, str] = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dataclass_type", "dict_type"), _A_SECTION),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), _A_WHOLE_NUMBER),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "expected a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
+    **dict.fromkeys(("string_type", "path_type"), "expected a text, in quotes"),
+    "tuple_type": 'expected a list, such as ["a", "b"]',
+}
+_EXPECTED_OF_PATTERN: Mapping[str, str] = {
+    NAME_PATTERN: "expected small letters a to z, digits, - and _, at most 63, a letter or digit first",
+    KEY_PATTERN: "expected a public key, as `sorter model keygen` prints it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +92,12 @@ def without(written: Mapping[str, Any], unusable: Iterable[Place]) -> dict[str, 
 
 
 def _written_place(loc: tuple[int | str, ...], written: Mapping[str, Any]) -> Place:
-    """The error's place as the owner wrote it: pydantic adds the tag of a chosen union member."""
+    """The error's place as the owner wrote it: pydantic adds the tag of a chosen union member, and says of keys so."""
     place: Place = ()
     node: Any = written
     for index, part in enumerate(map(str, loc)):
         is_written = isinstance(node, Mapping) and part in node
-        if part in schema.tags() and not is_written and index > 0:
+        if part == _KEY or (part in schema.tags() and not is_written and index > 0):
             continue
         place = (*place, part)
         node = node[part] if is_written else None
@@ -104,7 +124,16 @@ def _complaint(kind: str, error: Any, place: Place, written: Mapping[str, Any]) 
         return Complaint(place, " is missing")
     if place == ("schema",):
         return Complaint(place, f"{found} is not known, expected {error['ctx']['expected']}: update sorter")
-    return Complaint(place, f"{found}: {error['msg'].removeprefix('Value error, ')}")
+    return Complaint(place, f"{found}: {_expected(kind, error)}")
+
+
+def _expected(kind: str, error: Any) -> str:
+    if kind == "too_short" and error["ctx"]["field_type"] == "Value":  # a secret, of which pydantic counts "items"
+        return f"expected at least {error['ctx']['min_length']} characters, found {error['ctx']['actual_length']}"
+    said: str = error["msg"].removeprefix("Value error, ").replace("Input should be", "expected", 1)
+    if kind == "string_pattern_mismatch":
+        return _EXPECTED_OF_PATTERN.get(error["ctx"]["pattern"], said)
+    return _EXPECTED.get(kind, said)
 
 
 def _shown(value: object, place: Place, written: Mapping[str, Any]) -> str:

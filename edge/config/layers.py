@@ -147,10 +147,13 @@ def _file_layers(path: Path | None) -> list[_Layer]:
 
 def _parse(file: Path) -> _Layer:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
         return _Layer(str(file), tomllib.loads(text), lines_of(text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{file}:{number}: expected text in UTF-8, found other bytes: save it as UTF-8") from None
     except OSError as error:
         raise StorageError(f"{file} cannot be read: {error.strerror}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -62,13 +63,13 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         f"{path}:4: camera.widht_px = 640 is not a setting; did you mean width_px? (allowed: backend, controls, device,"
         in message
     )
-    assert f"{path}:6: decision.min_confidence = 3: Input should be less than or equal to 1" in message
+    assert f"{path}:6: decision.min_confidence = 3: expected less than or equal to 1" in message
     assert f"{path}:8: decision.classes.metal.min_confidense = 0.5 is not a setting; did you mean min_co" in message
     assert f"{path}:10: bins.dry.actuator.pin = 99: a Raspberry Pi has 0 to 27" in message
     assert f"{path}:11: mqtt.host is missing" in message
-    assert f"{path}:12: mqtt.port = 0: Input should be greater than or equal to 1" in message
+    assert f"{path}:12: mqtt.port = 0: expected greater than or equal to 1" in message
     assert f"{path}:13: nonsense is not a setting" in message
-    assert "--set smoothing.method: smoothing.method = 'mean': Input should be 'mean_log_prob', 'ema'" in message
+    assert "--set smoothing.method: smoothing.method = 'mean': expected 'mean_log_prob', 'ema'" in message
     assert "SORTER__MODEL__THREADS: model.threads = 99" in message
 
 
@@ -189,7 +190,7 @@ def test_checks_beyond_the_schema_are_named_together_with_its_mistakes_unless_th
     with pytest.raises(ConfigError) as refusal:
         load_config(path, environment={}, checks=[refuse])
     message = str(refusal.value)
-    assert f"{path}:2: model.threads = 99: Input should be" in message
+    assert f"{path}:2: model.threads = 99: expected" in message
     assert "threads = 2 does not fit" not in message
     assert f"{path}:5: bins.b.lables" in message
 
@@ -202,3 +203,39 @@ def test_a_check_that_failed_alone_keeps_its_own_error() -> None:
 
 def test_the_controls_that_may_be_set_are_those_the_camera_has() -> None:
     assert set(get_args(UsbControl)) == set(CONTROLS)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("mqtt = 3", ":1: mqtt = ***: expected a section, with keys and values of its own"),
+        (
+            '[bins."x y"]',
+            ":1: bins.x y = 'x y': expected small letters a to z, digits, - and _, at most 63, a letter or",
+        ),
+        ('[device]\nid = "Hall 1"', ":2: device.id = 'Hall 1': expected small letters a to z, digits, - and _"),
+        ('[web]\nhosts = "bin.local"', ":2: web.hosts = 'bin.local': expected a list, such as ["),
+        ('[web]\ntoken = "short"', ":2: web.token = ***: expected at least 16 characters, found 5"),
+        ('[web]\nport = "eighty"', ":2: web.port = 'eighty': expected a whole number"),
+        ("[mqtt]\nhost = 5", ":2: mqtt.host = 5: expected a text, in quotes"),
+        ('[mqtt]\nhost = "a"\nuse_tls = "ja"', ":3: mqtt.use_tls = 'ja': expected true or false"),
+        ('[camera]\nbackend = "usb"\ncontrols = { gain = nan }', ":3: camera.controls.gain = nan: expected a number"),
+        ('[model]\npublic_key = "abc"', "expected a public key, as `sorter model keygen` prints it"),
+    ],
+)
+def test_a_mistake_is_told_in_words_of_the_file_and_not_of_a_programming_language(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        load_config(path, environment={})
+
+
+def test_a_file_from_another_system_s_editor_is_read_or_its_encoding_named(tmp_path: Path) -> None:
+    path = tmp_path / "sorter.toml"
+    path.write_bytes(b'\xef\xbb\xbf[device]\r\nid = "hall"\r\n')
+    assert load_config(path, environment={}).device.id == "hall"
+
+    path.write_bytes('[device]\nid = "hall"\nname = "Foyer f\xfcr alle"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"sorter\.toml:3: expected text in UTF-8"):
+        load_config(path, environment={})
