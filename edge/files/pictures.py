@@ -37,6 +37,8 @@ _FORGOTTEN_AFTER_S = 5.0
 _SURE_CONFIDENCE, _SURE_MARGIN = 0.85, 0.5
 # Of a day's bytes, for what is sure: the rest is for what teaches more.
 _SURE_SHARE = 0.5
+# Of the ring is emptied at once: to rank its thousands for each picture would take the loop's time.
+_ROOM_SHARE = 0.01
 
 
 class Worth(IntEnum):
@@ -229,13 +231,15 @@ class PictureRing:
         excess = sum(kept.num_bytes for kept in self._kept) - max_bytes
         if excess <= 0:
             return
-        corrected = self._corrected()
+        excess += _ROOM_SHARE * self._settings.max_bytes
+        corrected, gone = self._corrected(), set()
         for kept in sorted(self._kept, key=lambda one: (one.record_id in corrected, one.worth, one.record_id)):
             if excess <= 0:
                 break
             (self._settings.folder / kept.name).unlink(missing_ok=True)
-            self._kept.remove(kept)
+            gone.add(kept)
             excess -= kept.num_bytes
+        self._kept = [kept for kept in self._kept if kept not in gone]
 
 
 def _worth(decision: Decision) -> Worth:

@@ -115,6 +115,21 @@ def test_when_there_is_no_more_room_the_sure_go_first_and_the_corrected_last(tmp
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= settings.max_bytes
 
 
+def test_a_full_ring_is_ranked_once_in_a_while_and_not_for_each_picture(tmp_path: Path) -> None:
+    for number in range(1000):
+        (tmp_path / f"{number:026}.sure.jpg").write_bytes(b"x" * 10_000)
+    asked: list[int] = []
+
+    def corrected() -> frozenset[str]:
+        asked.append(1)
+        return frozenset()
+
+    keep(PictureSettings(tmp_path, max_bytes=10_000_000), *[(UNKNOWN, "2026-11-21")] * 8, corrected=corrected)
+
+    assert len(asked) <= 3
+    assert 0.97e7 <= sum(file.stat().st_size for file in tmp_path.iterdir()) <= 1e7
+
+
 def test_no_more_is_written_a_day_than_allowed_and_the_sure_get_half(tmp_path: Path) -> None:
     one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
     settings = PictureSettings(tmp_path, max_bytes_a_day=round(6.5 * one))  # noise differs by less than a tenth
