@@ -53,11 +53,18 @@ export function when(timestamp) {
   return moment.toDateString() === new Date().toDateString() ? clock.format(moment) : day.format(moment);
 }
 
+/** The classes with their shares, the likeliest first; objects hold keys that are numbers in an order of their own. */
+export const ranked = (scores) => Object.entries(scores).sort((a, b) => b[1] - a[1]);
+
+/** Shows a class between words; whichever way it is written, it leaves the order of the words as it is. */
+export const showLabel = (element, before, label, after = "") =>
+  element.replaceChildren(before, make("bdi", { textContent: label }), after);
+
 /** Rows of bars, the longest first; rows that stay are changed in place, so that they can glide. */
 export function showBars(list, scores, { limit = 6, onPick = null, picked = null } = {}) {
-  const ranked = Object.entries(scores).sort((a, b) => b[1] - a[1]).slice(0, limit);
-  while (list.children.length > ranked.length) list.lastChild.remove();
-  ranked.forEach(([label, share], index) => {
+  const best = ranked(scores).slice(0, limit);
+  while (list.children.length > best.length) list.lastChild.remove();
+  best.forEach(([label, share], index) => {
     let row = list.children[index];
     if (!row) {
       row = make("li", {}, make("span", { className: "name" }), make("span", { className: "track" }, make("span", { className: "fill" })), make("span", { className: "share" }));

@@ -1,6 +1,6 @@
 // Live: the picture, the decisions as they fall, counts, timings and problems.
 import * as controls from "./controls.js";
-import { askJson, find, labelButtons, make, outcomeWord, percent, send, showBars, thumbnail, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, percent, send, showBars, showLabel, thumbnail, when } from "./dom.js";
 import { LiveStream } from "./stream.js";
 
 const PAUSE_MS = 1000;
@@ -137,7 +137,8 @@ async function showOlder() {
 }
 
 function showDetail(decision, item) {
-  find("detail-title").textContent = decision.label ? `${decision.label}, ${percent(decision.confidence)}` : "Nothing was seen";
+  if (decision.label) showLabel(find("detail-title"), "", decision.label, `, ${percent(decision.confidence)}`);
+  else find("detail-title").textContent = "Nothing was seen";
   find("detail-outcome").textContent = `${outcomeWord(decision.outcome)}${decision.bin ? ` → ${decision.bin}` : ""}`;
   find("detail-reason").textContent = decision.reason;
   showBars(find("detail-scores"), decision.scores);

@@ -1,5 +1,5 @@
 // Review: one picture at a time, one key for each label.
-import { askJson, find, labelButtons, make, outcomeWord, percent, send, thumbnail, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, percent, send, showLabel, thumbnail, when } from "./dom.js";
 
 const GROUPS = { todo: (one) => ["unknown", "unsure", "wrong"].includes(one.why), sure: (one) => one.why === "sure", labelled: (one) => one.why === "labelled" };
 const DONE = { todo: "Nothing waits for a label.", sure: "No picture of a sure decision is kept.", labelled: "Nothing is labelled yet." };
@@ -95,7 +95,9 @@ function draw() {
   image.alt = one.guess ? `An item, taken for ${one.guess}` : "An item";
   caption.textContent = one.ids.length > 1 ? `${WHY[one.why]} · ${one.ids.length} alike` : WHY[one.why];
   find("review-count").textContent = `${index + 1} of ${list.length} · ${when(one.ts)}`;
-  find("review-guess").textContent = one.label ? `You say: ${one.label}` : one.guess ? `Taken for ${one.guess}, ${percent(one.confidence)}` : outcomeWord(one.outcome);
+  if (one.label) showLabel(find("review-guess"), "You say: ", one.label);
+  else if (one.guess) showLabel(find("review-guess"), "Taken for ", one.guess, `, ${percent(one.confidence)}`);
+  else find("review-guess").textContent = outcomeWord(one.outcome);
   find("review-reason").textContent = one.reason;
   labelButtons(find("review-labels"), labels, say, one.label ?? null);
   find("review-strip").replaceChildren(...list.map((other, position) => {

@@ -1,5 +1,5 @@
 // The live picture: asks for the next one only when the last was drawn, and only while somebody looks.
-import { ask, find, make, phaseWord, percent } from "./dom.js";
+import { ask, find, make, percent, phaseWord, ranked, showLabel } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -68,10 +68,10 @@ export class LiveStream {
   tag(sight) {
     const tag = find(`${this.prefix}-tag`);
     if (!tag) return;
-    const best = Object.entries(sight.scores)[0];
+    const best = ranked(sight.scores)[0];
     tag.hidden = !(sight.box && best && sight.phase === "settled");
     if (tag.hidden) return;
-    tag.textContent = `${best[0]} ${percent(best[1])}`;
+    showLabel(tag, "", best[0], ` ${percent(best[1])}`);
     tag.style.left = `${Math.min(sight.box[0] * 100, 78)}%`;
     tag.style.top = `${Math.max(sight.box[1] * 100 - 1, 9)}%`;
   }

@@ -1,5 +1,5 @@
 // Try: a picture of one's own, its classes, and a heat map that grows as the network answers.
-import { ask, find, percent, showBars } from "./dom.js";
+import { ask, find, percent, ranked, showBars, showLabel } from "./dom.js";
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_PIXELS = 16e6;
@@ -77,7 +77,7 @@ function hear(told) {
   if (told.scores) {
     scores = told.scores;
     rows = told.num_rows;
-    picked = Object.entries(scores).sort((a, b) => b[1] - a[1])[0][0];
+    picked = ranked(scores)[0][0];
     find("try-answer").hidden = false;
   }
   if (told.heat) for (const [label, row] of Object.entries(told.heat)) (heat[label] ??= []).push(row);
@@ -85,7 +85,7 @@ function hear(told) {
 }
 
 function draw() {
-  find("try-title").textContent = `${picked}, ${percent(scores[picked])}`;
+  showLabel(find("try-title"), "", picked, `, ${percent(scores[picked])}`);
   showBars(find("try-scores"), scores, { limit: 8, picked, onPick: (label) => { picked = label; draw(); } });
   const isWhole = (heat[picked]?.length ?? 0) === rows;
   find("try-explained").textContent = isWhole

@@ -62,9 +62,12 @@ class AttentiveTeacher:
 class StandingBin:
     """A bin that stands still: `see` and `decide` are its loop."""
 
-    def __init__(self, teacher: Teacher | None = None, *, is_steered: bool = False) -> None:
+    def __init__(
+        self, teacher: Teacher | None = None, *, is_steered: bool = False, labels: tuple[str, str] = LABELS
+    ) -> None:
+        self.labels = labels
         self.journal = Journal(IN_MEMORY, ReplayClock())
-        self.inbox = Inbox(LABELS)
+        self.inbox = Inbox(labels)
         self.controls = Controls(self.inbox, self.journal, lambda task: task(), 0.55, lambda _: None)
         self.sights = SightSlot()
         self.telemetry = Telemetry()
@@ -77,8 +80,8 @@ class StandingBin:
         self.window = Window(
             name="test bin",
             model="test@0",
-            labels=LABELS,
-            open_classifier=lambda: ScriptedClassifier(LABELS, ["metal"], input_spec=InputSpec(28, 28)),
+            labels=labels,
+            open_classifier=lambda: ScriptedClassifier(labels, [labels[1]], input_spec=InputSpec(28, 28)),
             work=work,
         )
 
@@ -90,7 +93,8 @@ class StandingBin:
         """An item comes and is decided; alike `seed`s give alike pictures."""
         seq = self.journal.next_seq
         self.see(a_sight(1000 + seq, item_id=seq, seed=seed))
-        decision = replace(a_decision(seq), outcome=outcome, margin=0.8 if outcome is Outcome.ACCEPTED else 0.1)
+        decision = a_decision(seq, label=self.labels[1])
+        decision = replace(decision, outcome=outcome, margin=0.8 if outcome is Outcome.ACCEPTED else 0.1)
         record = self._recorder.record(decision, seq, commanded=False)
         self.journal.append(record)
         self.tally.tell(record)

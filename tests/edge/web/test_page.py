@@ -266,6 +266,48 @@ def test_every_part_is_reached_by_keys_alone_and_none_is_wider_than_the_screen(
         assert page.evaluate("() => document.documentElement.scrollWidth") <= size["width"]
 
 
+def test_a_class_that_is_a_number_is_told_with_its_own_score(page: Page) -> None:
+    standing = StandingBin(labels=("2", "10"))
+    see_and_decide(standing, Outcome.ACCEPTED)
+    with standing.served() as visitor:
+        page.goto(visitor.address)
+        expect(page.locator("#live-tag")).to_have_text(re.compile("^10 80"))
+    standing.close()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_names_as_long_as_they_may_be_make_nothing_wider_than_the_screen(page: Page, size: dict[str, int]) -> None:
+    page.set_viewport_size(size)  # type: ignore[arg-type]
+    standing = StandingBin(labels=("glass", 200 * "m"))
+    see_and_decide(standing, Outcome.UNKNOWN, Outcome.ACCEPTED)
+    with standing.served() as visitor:
+        for part, shown in (("live", "#decisions li"), ("review", "#review-guess")):
+            page.goto("about:blank")
+            page.goto(f"{visitor.address}#{part}")
+            expect(page.locator(shown).first).to_contain_text(200 * "m")
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= size["width"]
+        page.goto(f"{visitor.address}#live")
+        page.locator("#decisions button").first.click()
+        expect(page.locator("#detail")).to_be_visible()
+        assert page.locator("#detail").evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+    standing.close()
+
+
+def test_a_class_written_from_right_to_left_leaves_the_words_around_it_in_order(page: Page) -> None:
+    standing = StandingBin(labels=("glass", "זכוכית"))
+    see_and_decide(standing, Outcome.UNKNOWN)
+    with standing.served() as visitor:
+        page.goto(f"{visitor.address}#review")
+        expect(page.locator("#review-guess")).to_contain_text("93")
+        label, share = page.locator("#review-guess").evaluate(
+            "guess => [...guess.childNodes].slice(1).map((node) => {"
+            " const range = document.createRange(); range.selectNodeContents(node);"
+            " return range.getBoundingClientRect().left; })"
+        )
+        assert label < share
+    standing.close()
+
+
 def test_when_the_bin_is_gone_the_page_says_so(standing: StandingBin, page: Page) -> None:
     with standing.served() as visitor:
         page.goto(visitor.address)
