@@ -231,7 +231,7 @@ class PictureRing:
         excess = sum(kept.num_bytes for kept in self._kept) - max_bytes
         if excess <= 0:
             return
-        excess += _ROOM_SHARE * self._settings.max_bytes
+        excess += int(_ROOM_SHARE * self._settings.max_bytes)
         corrected, gone = self._corrected(), set()
         for kept in sorted(self._kept, key=lambda one: (one.record_id in corrected, one.worth, one.record_id)):
             if excess <= 0:
