@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.base import Classifier
 from edge.errors import UsageError
 from edge.journal import Entry
@@ -73,11 +74,14 @@ def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
         TryAgainError: another command is changing the models.
     """
     active = store.path_of(Role.ACTIVE)
-    if active is not None and active.name == name:
+    if name == (load_bundle(DEFAULT_BUNDLE).short_name if active is None else active.name):
         raise UsageError(f"{name} is the active model already: expected another one to run beside it")
-    replace_file(store.folder / SHADOW, Shadow(model=name, num_wanted=num_wanted).model_dump_json(by_alias=True))
-    (store.folder / DISAGREEMENTS).unlink(missing_ok=True)
-    store.shadow(name)
+
+    def note() -> None:
+        _write(store, Shadow(model=name, num_wanted=num_wanted))
+        (store.folder / DISAGREEMENTS).unlink(missing_ok=True)
+
+    store.shadow(name, note)
 
 
 def read_shadow(store: ModelStore) -> Shadow | None:
@@ -116,6 +120,10 @@ def promote(store: ModelStore, name: str, num_wanted: int, before: Sequence[Entr
     store.shadow(None)
 
 
+def _write(store: ModelStore, shadow: Shadow) -> None:
+    replace_file(store.folder / SHADOW, shadow.model_dump_json(by_alias=True))
+
+
 class ShadowWatch:
     """Classifies what the active model classifies, and compares their answers for each item.
 
@@ -142,12 +150,13 @@ class ShadowWatch:
         self._later = later
         self._recent = recent
         self._on_promotion = on_promotion
-        self._shadow = read_shadow(store)
+        shadow = read_shadow(store)
+        self._model = None if shadow is None else shadow.model
         self._log_scores: dict[int, NDArray[np.float32]] = {}
 
     def saw(self, sight: Sight) -> None:
         """Classify the same part of the same frame."""
-        if self._shadow is None or sight.prediction is None or sight.item_id is None:
+        if self._model is None or sight.prediction is None or sight.item_id is None:
             return
         if sight.presence.phase is Phase.MANY:
             return  # no evidence of one item
@@ -165,13 +174,15 @@ class ShadowWatch:
             self._later(partial(self._count, record, self._classifier.labels[int(sums.argmax())]))
 
     def _count(self, record: DecisionRecord, label: str) -> None:
-        if self._shadow is None:
+        before = read_shadow(self._store)
+        if before is None or before.model != self._model:  # another one is in the shadow by now, or none
+            self._model = None
             return
         has_agreed = label == record.decision.label
-        self._shadow = shadow = self._shadow.after(has_agreed=has_agreed)
+        shadow = before.after(has_agreed=has_agreed)
         if not has_agreed:
             self._note(record, label)
-        replace_file(self._store.folder / SHADOW, shadow.model_dump_json(by_alias=True))
+        _write(self._store, shadow)
         if shadow.num_items >= shadow.num_wanted:
             self._end(shadow)
 
@@ -183,7 +194,7 @@ class ShadowWatch:
     def _end(self, shadow: Shadow) -> None:
         if shadow.agreement < MIN_AGREEMENT:
             self._store.shadow(None)
-            self._shadow = None
+            self._model = None
             log.warning(
                 "%s agreed on %d of %d items only and is not promoted (`sorter model status` shows where not): "
                 "`sorter model activate %s` if you want it",
@@ -191,6 +202,6 @@ class ShadowWatch:
             )  # fmt: skip
             return
         promote(self._store, shadow.model, shadow.num_wanted, self._recent())
-        self._shadow = None
+        self._model = None
         log.warning("%s agreed on %d of %d items: promoted", shadow.model, shadow.num_agreed, shadow.num_items)
         self._on_promotion()

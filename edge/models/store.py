@@ -19,7 +19,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,6 +37,13 @@ log = logging.getLogger(__name__)
 # Installed models that are neither active nor previous; older ones go, since a card is small.
 _NUM_KEPT = 2
 _PARTIAL = ".incoming-"
+
+# What is written beside a change, as part of it.
+Note = Callable[[], object]
+
+
+def _nothing() -> None:
+    """No note."""
 
 
 class Role(StrEnum):
@@ -96,8 +103,10 @@ class ModelStore:
             self._forget_old(target)
         return load_trusted_bundle(target, self.public_key)
 
-    def activate(self, name: str) -> None:
+    def activate(self, name: str, note: Note = _nothing) -> None:
         """Let an installed model be the one that the next start of the loop takes; the present one is kept.
+
+        `note` is called before, while nobody else can change the models; so in `shadow`, and after in `roll_back`.
 
         Raises:
             MissingInputError: no model of that name is installed.
@@ -106,20 +115,22 @@ class ModelStore:
         if name not in self.names():
             raise MissingInputError(f"no model {name} is installed: {', '.join(self.names()) or 'there is none'}")
         with self._writing():
+            note()
             present = self.path_of(Role.ACTIVE)
             if present is not None and present.name != name:
                 self._link(Role.PREVIOUS, present.name)
             self._link(Role.ACTIVE, name)
 
-    def shadow(self, name: str | None) -> None:
+    def shadow(self, name: str | None, note: Note = _nothing) -> None:
         """Let an installed model run beside the active one; None ends it."""
         with self._writing():
+            note()
             if name is None:
                 (self.folder / Role.CANDIDATE).unlink(missing_ok=True)
             else:
                 self._link(Role.CANDIDATE, name)
 
-    def roll_back(self) -> str:
+    def roll_back(self, note: Note = _nothing) -> str:
         """Go back to the model before, or to the shipped one where there is none; returns its name.
 
         Raises:
@@ -134,10 +145,11 @@ class ModelStore:
             if previous is None:
                 (self.folder / Role.ACTIVE).unlink(missing_ok=True)
                 sync(self.folder)
-                return "the shipped model"
-            self._link(Role.ACTIVE, previous.name)
-            (self.folder / Role.PREVIOUS).unlink(missing_ok=True)
-        return previous.name
+            else:
+                self._link(Role.ACTIVE, previous.name)
+                (self.folder / Role.PREVIOUS).unlink(missing_ok=True)
+            note()
+        return "the shipped model" if previous is None else previous.name
 
     def _link(self, role: Role, name: str) -> None:
         partial = self.folder / f".{role}.new"

@@ -108,13 +108,14 @@ def begin_trial(store: ModelStore, name: str, num_wanted: int, before: Sequence[
     Raises:
         MissingInputError, StorageError: as `ModelStore.activate`.
     """
-    path = store.folder / TRIAL
-    if num_wanted:
-        trial = Trial(model=name, num_wanted=num_wanted, baseline=Baseline.of(before))
-        replace_file(path, trial.model_dump_json(by_alias=True))
-    else:
-        path.unlink(missing_ok=True)
-    store.activate(name)
+
+    def note() -> None:
+        if num_wanted:
+            _write(store.folder, Trial(model=name, num_wanted=num_wanted, baseline=Baseline.of(before)))
+        else:
+            _forget(store.folder)
+
+    store.activate(name, note)
 
 
 def read_trial(store: ModelStore) -> Trial | None:
@@ -145,10 +146,9 @@ def end_badly(store: ModelStore, why: str) -> str:
         TryAgainError: another command is changing the models; the trial goes on.
         StorageError: it cannot be written; the trial goes on.
     """
-    sentence = f"{why}: rolled back to {store.roll_back()}"
+    # Only after the rollback: a trial whose model is not active counts for nothing, a bad model without its would stay.
+    sentence = f"{why}: rolled back to {store.roll_back(partial(_forget, store.folder))}"
     log.error("%s", sentence)
-    # Only now: a trial whose model is not active counts for nothing, a bad model without its trial would stay.
-    (store.folder / TRIAL).unlink(missing_ok=True)
     return sentence
 
 
@@ -165,7 +165,8 @@ class TrialWatch:
         self._store = store
         self._later = later
         self._on_end = on_end
-        self._trial = read_trial(store)
+        trial = read_trial(store)
+        self._model = None if trial is None else trial.model
         self._has_started = False
 
     def saw(self, _sight: object) -> None:
@@ -178,25 +179,33 @@ class TrialWatch:
         """One more decision."""
         self._later(partial(self._count, record))
 
+    def _under_way(self) -> Trial | None:
+        """The trial as it stands; none when another model has become the active one, or is on trial by now."""
+        trial = read_trial(self._store)
+        return trial if trial is not None and trial.model == self._model else None
+
     def _note_start(self) -> None:
-        if self._trial is not None and self._trial.num_starts:
-            self._trial = self._trial.model_copy(update={"num_starts": 0})
-            _write(self._store.folder, self._trial)
+        trial = self._under_way()
+        if trial is not None and trial.num_starts:
+            _write(self._store.folder, trial.model_copy(update={"num_starts": 0}))
 
     def _count(self, record: DecisionRecord) -> None:
-        if self._trial is None:
+        before = self._under_way()
+        if before is None:
             return
-        self._trial = trial = self._trial.after(record)
+        trial = before.after(record)
         if why := trial.complaint():
             end_badly(self._store, f"{trial.model}: {why}")
-            self._trial = None
             self._on_end()
         elif trial.num_items >= trial.num_wanted:
-            (self._store.folder / TRIAL).unlink(missing_ok=True)
-            self._trial = None
+            _forget(self._store.folder)
             log.warning("%s has passed its trial of %d items", trial.model, trial.num_items)
         else:
             _write(self._store.folder, trial)
+
+
+def _forget(folder: Path) -> None:
+    (folder / TRIAL).unlink(missing_ok=True)
 
 
 def _write(folder: Path, trial: Trial) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,13 +90,15 @@ def test_a_model_with_its_digest_comes_and_is_on_trial(bench: Bench, site: Site)
     assert bench.changes.empty(), "a message that comes twice disturbs nobody"
 
 
-def test_a_model_may_run_in_the_shadow_first(bench: Bench, site: Site) -> None:
+def test_a_model_may_run_in_the_shadow_of_another_first(bench: Bench, site: Site) -> None:
+    shutil.copytree(DEFAULT_BUNDLE, bench.store.folder / "another@1")
+    bench.store.activate("another@1")
     bench.installer.ask(InstallFrom(url=site.address, sha256=digest_of(site.content), shadow=12))
     assert bench.outcome().stage is Stage.INSTALLED
     shadow = read_shadow(bench.store)
     assert shadow is not None
     assert shadow.num_wanted == 12
-    assert bench.store.path_of(Role.ACTIVE) is None
+    assert bench.store.path_of(Role.ACTIVE) == bench.store.folder / "another@1"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +19,7 @@ from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.scripted import ScriptedClassifier
 from edge.clock import ReplayClock
 from edge.commands.model import model
-from edge.errors import UsageError
+from edge.errors import TryAgainError, UsageError
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Box, Frame, Image, InputSpec, Phase, Prediction, Presence, Sight
 from edge.models.shadow import DISAGREEMENTS, ShadowWatch, begin_shadow, read_disagreements, read_shadow
@@ -40,8 +41,11 @@ LABEL = CLASSIFIER.labels[int(ANSWER.scores.argmax())]
 
 @pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
+    """Two models, another than the shipped one active. The store does not look into them."""
     store = ModelStore(tmp_path / "models")
     store.install(DEFAULT_BUNDLE)
+    shutil.copytree(DEFAULT_BUNDLE, store.folder / "another@1")
+    store.activate("another@1")
     return store
 
 
@@ -102,7 +106,7 @@ def run(store: ModelStore, labels: list[str]) -> int:
 
 def test_one_that_agrees_is_promoted_after_its_items(store: ModelStore) -> None:
     assert run(store, [LABEL] * 3) == 0
-    assert store.path_of(Role.ACTIVE) is None
+    assert store.path_of(Role.ACTIVE) == store.folder / "another@1"
     assert run(store, [LABEL] * 4) == 1
     active = store.path_of(Role.ACTIVE)
     assert active is not None
@@ -112,7 +116,7 @@ def test_one_that_agrees_is_promoted_after_its_items(store: ModelStore) -> None:
 
 def test_disagreements_are_kept_and_too_many_keep_it_from_promotion(store: ModelStore) -> None:
     assert run(store, [LABEL, "something else", "something else", "something else"]) == 0
-    assert store.path_of(Role.ACTIVE) is None
+    assert store.path_of(Role.ACTIVE) == store.folder / "another@1"
     found = read_disagreements(store)
     assert [(one.seq, one.active, one.shadow) for one in found] == [(seq, "something else", LABEL) for seq in (2, 3, 4)]
     assert [one.id for one in found] == [a_record(seq).id for seq in (2, 3, 4)]
@@ -126,10 +130,10 @@ def test_a_line_that_a_power_cut_has_torn_is_passed_over(store: ModelStore) -> N
     assert [one.seq for one in read_disagreements(store)] == [1, 2]
 
 
-def test_status_shows_where_the_shadow_says_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_shows_where_the_shadow_says_otherwise(
+    tmp_path: Path, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    store = ModelStore(tmp_path / "models")
-    store.install(DEFAULT_BUNDLE)
     begin_shadow(store, BUNDLE.short_name, 12)
     watch = ShadowWatch(store, CLASSIFIER, at_once, list, lambda: None)
     for number in range(1, 13):
@@ -240,7 +244,36 @@ def test_the_active_model_is_not_asked_into_its_own_shadow(
 ) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     store.activate(BUNDLE.short_name)
+    assert_refused()
+    (store.folder / Role.ACTIVE).unlink()
+    (store.folder / Role.PREVIOUS).unlink()
+    assert_refused()  # the shipped one runs where none is active
+    assert store.path_of(Role.CANDIDATE) is None
+
+
+def assert_refused() -> None:
     refused = CliRunner().invoke(model, ["install", str(DEFAULT_BUNDLE), "--shadow", "5"])
     assert isinstance(refused.exception, UsageError)
     assert f"{BUNDLE.short_name} is the active model already" in str(refused.exception)
-    assert store.path_of(Role.CANDIDATE) is None
+
+
+def test_a_bin_that_runs_on_does_not_undo_another_run_that_was_begun_meanwhile(store: ModelStore) -> None:
+    watch = watching(store, Attentive())
+    shutil.copytree(DEFAULT_BUNDLE, store.folder / "newer@2")
+    begin_shadow(store, "newer@2", 50)
+    watch.saw(sight(1))
+    watch.tell(decided(1, "can"))
+
+    assert compared(store) == (0, 0)
+    shadow = read_shadow(store)
+    assert shadow is not None
+    assert (shadow.model, shadow.num_wanted) == ("newer@2", 50)
+
+
+def test_while_another_command_changes_the_models_the_shadow_run_stays_as_it_was(store: ModelStore) -> None:
+    begin_shadow(store, BUNDLE.short_name, 7)
+    with locked(store), pytest.raises(TryAgainError):
+        begin_shadow(store, BUNDLE.short_name, 9)
+    shadow = read_shadow(store)
+    assert shadow is not None
+    assert shadow.num_wanted == 7

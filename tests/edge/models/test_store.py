@@ -199,9 +199,9 @@ def test_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> None:
         pass
 
 
-def test_a_shadow_run_can_be_called_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shadow_run_can_be_called_off(tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     run = CliRunner()
-    assert run.invoke(model, ["install", str(DEFAULT_BUNDLE), "--shadow", "5"]).exit_code == 0
+    assert run.invoke(model, ["install", str(other), "--shadow", "5"]).exit_code == 0
     assert "in the shadow no more" in run.invoke(model, ["rollback"]).output
     assert "shadow" not in run.invoke(model, ["status"]).output

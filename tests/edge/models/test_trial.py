@@ -13,7 +13,7 @@ import pytest
 
 from edge.bundle import DEFAULT_BUNDLE
 from edge.clock import ReplayClock
-from edge.errors import TryAgainError
+from edge.errors import MissingInputError, TryAgainError
 from edge.journal import IN_MEMORY, Entry, Journal
 from edge.messages import Outcome
 from edge.models.store import ModelStore, Role
@@ -147,6 +147,31 @@ def test_while_another_command_changes_the_models_the_trial_goes_on(store: Model
     assert read_trial(store) is not None
     end_badly(store, "it is bad")
     assert active(store) == "old@1"
+
+
+def test_a_trial_that_cannot_be_begun_leaves_the_one_that_is_under_way(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    with locked(store), pytest.raises(TryAgainError):
+        begin_trial(store, "old@1", 50, [])
+    with pytest.raises(MissingInputError, match="no model newer@3 is installed"):
+        begin_trial(store, "newer@3", 50, [])
+    trial = read_trial(store)
+    assert trial is not None
+    assert (trial.model, trial.num_wanted) == ("new@2", 100)
+
+
+def test_a_bin_that_runs_on_does_not_undo_the_trial_of_a_model_activated_meanwhile(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    watch = TrialWatch(store, at_once, lambda: None)
+    shutil.copytree(DEFAULT_BUNDLE, store.folder / "newer@3")
+    begin_trial(store, "newer@3", 50, [])
+
+    watch.saw(None)
+    watch.tell(decided(1, 0.9))
+
+    trial = read_trial(store)
+    assert trial is not None
+    assert (trial.model, trial.num_items) == ("newer@3", 0)
 
 
 def test_a_trial_that_is_left_over_counts_for_nothing(store: ModelStore) -> None:
