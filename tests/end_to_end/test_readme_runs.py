@@ -19,7 +19,7 @@ import cv2
 import pytest
 from click.testing import CliRunner, Result
 
-from edge.bundle import DEFAULT_BUNDLE
+from edge.bundle import DEFAULT_BUNDLE, MANIFEST, load_bundle
 from edge.cli import gather, sorter
 from edge.messages import Image
 from edge.simulation import Conditions, Plan, Scene, cut_out, write_clip
@@ -133,7 +133,10 @@ def _lay_out(folder: Path) -> None:
     items = [cut_out(item.picture, item.label, item.source) for item in stage.items[:2]]
     write_clip(Scene(items, stage.empty, plan, Conditions(), seed=1), folder / "clip.mp4")
     shutil.copytree(DEFAULT_BUNDLE, folder / "my-bundle")
-    shutil.make_archive(str(folder / "model"), "zip", DEFAULT_BUNDLE)
+    manifest = folder / "my-bundle" / MANIFEST  # another model than the shipped one
+    name = load_bundle(DEFAULT_BUNDLE).manifest.name
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(f'"{name}"', '"mine"', 1), encoding="utf-8")
+    shutil.make_archive(str(folder / "model"), "zip", folder / "my-bundle")
 
 
 def _write(path: Path, picture: Image) -> None:
