@@ -49,6 +49,7 @@ def run(
     by --site, what `sorter calibrate` wrote on this machine.
     """
     from edge.host.allocator import share_one_arena
+    from edge.host.native import native_stderr_told_once
 
     share_one_arena()
     from edge.clock import SystemClock
@@ -80,11 +81,12 @@ def run(
     requests, clock = Requests(), SystemClock()
     requests.listen()
     open_loop = open_rehearsal if dry_run else partial(open_bin, on_new_model=requests.reload)
-    while True:
-        with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
-            ending = serve(loop, requests, reread)
-            was_asked = isinstance(loop, RunningBin) and loop.wants_restart
-        if ending is not Ending.RELOADED:
-            break
+    with native_stderr_told_once():
+        while True:
+            with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
+                ending = serve(loop, requests, reread)
+                was_asked = isinstance(loop, RunningBin) and loop.wants_restart
+            if ending is not Ending.RELOADED:
+                break
     if ending is Ending.SOURCE_ENDED and not was_asked:
         click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)

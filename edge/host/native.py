@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 _log = logging.getLogger(__name__)
 
 # A process has one descriptor 2: of two threads at once the second would keep, and put back, the file of the first.
 _descriptor = threading.RLock()
+
+# Lines that differ in their numbers alone are one text; a program that has said so many has nothing new to say.
+_NUMBER = re.compile(r"\d+")
+_MAX_TEXTS = 50
+# A child process that does not end holds the pipe open.
+_LAST_WORDS_S = 0.5
 
 
 def quiet_tensorflow() -> None:
@@ -45,3 +53,57 @@ def native_stderr_logged() -> Iterator[None]:
             caught.seek(0)
             for line in caught.read().decode(errors="replace").splitlines():
                 _log.debug("%s", line)
+
+
+@contextmanager
+def native_stderr_told_once() -> Iterator[None]:
+    """Let each text that native code writes to file descriptor 2 be a warning once, and debug lines from then on.
+
+    libjpeg complains of every picture of many a USB camera, which would be millions of lines a day. Python's own
+    stderr goes on as it was. For the main thread of a process that does nothing else; what comes faster than it is
+    read is lost.
+    """
+    sys.stderr.flush()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)  # whoever writes may hold Python's lock, without which nobody reads
+    listener = threading.Thread(target=_tell_once, args=(reading,), name="native-stderr", daemon=True)
+    listener.start()
+    with os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace") as kept, _stderr_at(kept):
+        os.dup2(writing, 2)
+        os.close(writing)
+        try:
+            yield
+        finally:
+            os.dup2(kept.fileno(), 2)  # nobody writes into the pipe any more, which so ends
+            listener.join(_LAST_WORDS_S)
+
+
+@contextmanager
+def _stderr_at(file: TextIO) -> Iterator[None]:
+    """Python's own stderr and log in `file`, unless they are elsewhere already."""
+    own, is_process_s = sys.stderr, sys.stderr is sys.__stderr__
+    if is_process_s:
+        sys.stderr = file
+        _turn_handlers(own, file)
+    try:
+        yield
+    finally:
+        _turn_handlers(file, own)
+        sys.stderr = own
+
+
+def _turn_handlers(old: TextIO, new: TextIO) -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is old:
+            handler.setStream(new)
+
+
+def _tell_once(descriptor: int) -> None:
+    told: set[str] = set()
+    with os.fdopen(descriptor, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            text = _NUMBER.sub("#", line)
+            is_news = text not in told and len(told) < _MAX_TEXTS
+            if is_news:
+                told.add(text)
+            _log.log(logging.WARNING if is_news else logging.DEBUG, "%s", line.rstrip())

@@ -51,3 +51,32 @@ def test_tensorflow_is_heard_when_debugging_only(level: str, said: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
     assert told.stdout.strip() == said
+
+
+NOISY = """
+import logging, os, sys
+import cv2, numpy as np
+from edge.host.native import native_stderr_logged, native_stderr_told_once
+logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+log = logging.getLogger()
+whole = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+with native_stderr_told_once():
+    for number in range(1, 2001):
+        # As many cameras send them: one byte too much, or a few.
+        damaged = whole[:-2] + b"\\x12\\x34\\x56" * (1 + number % 3) + whole[-2:]
+        assert cv2.imdecode(np.frombuffer(damaged, np.uint8), cv2.IMREAD_COLOR) is not None
+    with native_stderr_logged():
+        os.write(2, b"within\\n")
+    log.warning("said by Python")
+    print("printed by Python", file=sys.stderr)
+os.write(2, b"after all\\n")
+log.warning("said after all")
+"""
+
+
+def test_what_native_code_says_of_every_picture_is_a_warning_once() -> None:
+    told = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True, check=True, timeout=60)
+    lines = told.stderr.splitlines()
+    assert sum(line.startswith("Corrupt JPEG data") for line in lines) == 1
+    rest = [line for line in lines if not line.startswith("Corrupt JPEG data")]
+    assert rest == ["said by Python", "printed by Python", "after all", "said after all"]
