@@ -12,11 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from edge.errors import AccessDeniedError, ConfigError, MissingLibraryError, UnavailableError
+from edge.errors import AccessDeniedError, ConfigError, MissingLibraryError, TryAgainError, UnavailableError
 
 if TYPE_CHECKING:
     from gpiozero import Factory
 
+
+# lgpio's word for a line that another program holds; its errors have no number.
+_BUSY = "busy"
 
 # Above what an eye sees flicker, below what a MOSFET on a breadboard minds.
 _PWM_HZ = 100
@@ -41,7 +44,7 @@ class PulseActuator:
     """Switches one line on for `pulse_s`, and off again; the line is off from the start.
 
     Raises:
-        UnavailableError: another program holds the line.
+        TryAgainError: another program holds the line. UnavailableError: it cannot be had.
         ConfigError: the board has no such pin, or another actuator here has it.
     """
 
@@ -142,7 +145,8 @@ def line_errors(pin: int | str) -> Iterator[None]:
         # lgpio.error derives from Exception alone, and lgpio may be absent where mock pins are used.
         if type(error).__module__ != "lgpio":
             raise
-        raise UnavailableError(f"pin {pin}: cannot be claimed: {error}; see gpioinfo for who holds it") from error
+        kind = TryAgainError if _BUSY in str(error) else UnavailableError
+        raise kind(f"pin {pin}: cannot be claimed: {error}; see gpioinfo for who holds it") from error
 
 
 def import_gpiozero() -> ModuleType:

@@ -36,8 +36,8 @@ _MARKS = {
 def doctor(config_path: Path | None, overrides: tuple[str, ...], archive: Path | None, *, as_json: bool) -> None:
     """Look at the camera, the model, GPIO, the broker, the disk, the clock and the power, and say what to do.
 
-    It opens the camera, so a running bin should be stopped first. The exit code is 1 when something keeps
-    the bin from sorting.
+    What a running bin has at work, its camera and its lines, is passed over. The exit code is 1 when something
+    keeps the bin from sorting.
     """
     from edge.config import Config, find_config, load_config, with_site
     from edge.doctor.report import examinations, pack, to_json, without_configuration

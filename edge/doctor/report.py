@@ -11,10 +11,11 @@ from pathlib import Path
 from edge.assembly.places import journal_path
 from edge.config import Config
 from edge.doctor import bin as the_bin
-from edge.doctor.finding import Finding, examine, failure
+from edge.doctor.finding import Check, Finding, Level, examine, failure
 from edge.doctor.machine import Machine
 from edge.doctor.redaction import hide
-from edge.errors import SorterError
+from edge.errors import SorterError, TryAgainError
+from edge.files.database import is_claimed
 from edge.files.whole_file import whole_file
 from edge.host.installation import UNIT
 from edge.host.kernel import ask
@@ -40,10 +41,25 @@ def examinations(config: Config, path: Path | None) -> Iterator[Finding]:
     yield from examine("config", lambda: the_bin.configuration(config, path))
     yield from examine("accelerator", the_bin.accelerator)
     yield from examine("model", lambda: the_bin.model(config))
-    yield from examine("gpio", lambda: the_bin.lines(config))
+    yield from examine("gpio", lambda: unless_in_use(config, "gpio", lambda: the_bin.lines(config)))
     yield from examine("broker", lambda: the_bin.broker(config))
     yield from examine("page", lambda: the_bin.page(config))
-    yield from examine("camera", lambda: the_bin.camera(config))
+    yield from examine("camera", lambda: unless_in_use(config, "camera", lambda: the_bin.camera(config)))
+
+
+def unless_in_use(config: Config, topic: str, check: Check) -> Iterator[Finding]:
+    """What `check` finds; what it cannot have because the bin itself is at work with it is no failure.
+
+    Raises:
+        SorterError: as `check`, while no bin is at work here.
+    """
+    try:
+        yield from check()
+    except TryAgainError:
+        if not (is_claimed(journal_path(config)) or ask("systemctl", "is-active", UNIT).strip() == "active"):
+            raise
+        advice = "to have it looked at, stop the bin first: sudo systemctl stop sorter"
+        yield Finding(topic, Level.OK, "the bin that runs here is at work with it", advice)
 
 
 def without_configuration(error: SorterError) -> Iterator[Finding]:

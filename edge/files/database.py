@@ -43,7 +43,7 @@ def claim(path: Path) -> Claim:
     """
     if path.is_dir():
         raise ConfigError(f"{path}: expected a file, found a folder; name a file in it")
-    lock_path = path.with_name(path.name + ".lock")
+    lock_path = _lock_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not lock_path.exists()
@@ -58,6 +58,22 @@ def claim(path: Path) -> Claim:
         lock_file.close()
         raise TryAgainError(f"{path}: another sorter has it open; stop that one, or name another file") from error
     return Claim(lock_file, lock_path, is_new=is_new)
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether a process owns the database at `path`, as far as this user may know."""
+    try:
+        with _lock_path(path).open("rb") as lock_file:
+            fcntl.flock(lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
 
 
 class Database:

@@ -134,5 +134,5 @@ def test_a_line_that_another_program_holds_is_named(bench: Guest) -> None:
     bench("systemd-run", "--unit=holder", PYTHON, "-c", HOLD)
     bench.wait(lambda: "held" in bench("journalctl", "-u", "holder", "-o", "cat", "--no-pager"), PATIENCE_S)
     answer = bench.run([SORTER, "actuators", "test", "lamp", "--config", CONFIG])
-    assert answer.returncode == 69
+    assert answer.returncode == 75
     assert "pin 17: cannot be claimed" in answer.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import pytest
 from click.testing import CliRunner
 
 from calibration.site.site_file import SiteFolder
+from edge.clock import SystemClock
 from edge.commands.doctor import doctor
 from edge.config import load_config
 from edge.doctor.bin import accelerator, page
-from edge.doctor.finding import Finding, examine
+from edge.doctor.finding import Finding, Level, examine, ok
+from edge.doctor.report import unless_in_use
 from edge.drift import fingerprint, sharpness
-from edge.errors import UnavailableError
+from edge.errors import TryAgainError, UnavailableError
+from edge.journal import Journal
 from edge.messages import Image, InputSpec
 from edge.preprocess import resize
 from edge.site import BackgroundStep, part_name
@@ -146,6 +150,21 @@ def test_a_port_that_another_program_has_is_a_warning() -> None:
     assert str(port) in found.found
     (found,) = page(load_config(None, [f"web.port={port}"], {}))
     assert found.level == "ok"
+
+
+def test_what_the_running_bin_has_at_work_is_no_failure(tmp_path: Path) -> None:
+    config = load_config(None, [f"journal.path={tmp_path / 'journal.sqlite'}"], {})
+
+    def busy() -> Iterator[Finding]:
+        yield ok("gpio", "line 17 of bins.paper is free")
+        raise TryAgainError("pin 22: cannot be claimed")
+
+    with pytest.raises(TryAgainError):
+        list(unless_in_use(config, "gpio", busy))
+    with closing(Journal(tmp_path / "journal.sqlite", SystemClock())):
+        free, at_work = unless_in_use(config, "gpio", busy)
+    assert free.found == "line 17 of bins.paper is free"
+    assert (at_work.level, at_work.advice[-26:]) == (Level.OK, "sudo systemctl stop sorter")
 
 
 def test_what_an_error_says_to_do_is_the_advice() -> None:
