@@ -150,7 +150,7 @@ def kept(config: Config) -> Iterator[Finding]:
 def writes(config: Config, now: datetime | None = None) -> Iterator[Finding]:
     """What the bin itself writes a day, as its journal remembers it, and where that leads."""
     path = journal_path(config)
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size == 0:
         return
     now = now or datetime.now(UTC)
     with closing(JournalReader(path)) as reader:

@@ -169,5 +169,5 @@ _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
 def _translate(error: sqlite3.Error, path: str) -> SorterError:
     # The low byte is the primary code, https://www.sqlite.org/rescode.html section 3.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    kind, meaning = _MEANINGS.get(code, (StorageError, "cannot be read or written; check the disk"))
+    kind, meaning = _MEANINGS.get(code, (StorageError, "cannot be read or written: is the disk full, or worn out?"))
     return kind(f"{path}: {meaning} (found: {error})")

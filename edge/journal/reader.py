@@ -124,6 +124,8 @@ def write_correction(database: Database, id_or_seq: str, label: str | None) -> E
 def _must_be_there(path: Path) -> None:
     if not path.is_file():
         raise MissingInputError(f"{path}: expected a journal, found no file; name one with --journal")
+    if path.stat().st_size == 0:
+        raise MissingInputError(f"{path}: expected a journal, found an empty file; its bin begins one when it starts")
 
 
 def _check_version(version: int, path: Path) -> None:

@@ -43,7 +43,7 @@ class Courier:
     def flush(self, timeout_s: float) -> bool:
         """Wait until the sink has everything; whether it has."""
         with self._progress:
-            return self._progress.wait_for(lambda: self._outbox.backlog() == 0, timeout_s)
+            return self._progress.wait_for(lambda: not self._outbox.pending(1), timeout_s)
 
     def stop(self, timeout_s: float) -> None:
         """End the thread; the delivery in hand is given up, not lost."""

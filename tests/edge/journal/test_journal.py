@@ -286,6 +286,16 @@ def test_a_decision_that_finds_no_room_is_an_error_and_leaves_the_journal_whole(
     journal.close()
 
 
+def test_an_empty_file_is_a_journal_that_has_not_begun(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    with pytest.raises(MissingInputError, match="found an empty file; its bin begins one"):
+        JournalReader(path)
+    journal = Journal(path, ReplayClock())
+    JournalReader(path).close()
+    journal.close()
+
+
 def test_reading_a_journal_that_is_not_there_makes_none(path: Path) -> None:
     with pytest.raises(MissingInputError, match="found no file"):
         JournalReader(path)
