@@ -7,7 +7,7 @@ from pathlib import Path
 from edge.config import Config
 from edge.doctor.bin import configuration
 from edge.doctor.finding import Level
-from tests.edge.test_site import OTHER, measured_with, write
+from tests.edge.site.test_site import OTHER, measured_with, write
 
 
 def test_what_must_be_calibrated_again_is_a_warning_with_the_command(tmp_path: Path) -> None:
