@@ -28,6 +28,8 @@ _SLOWEST_S = 2.0
 # How long a request waits for a picture that it has not seen yet, and how many may wait.
 _PATIENCE_S = 10.0
 _MAX_WATCHERS = 8
+# How soon a request notices that all is over: within the second that the server gives at its end.
+_NOTICE_S = 0.25
 
 _NUM_DECISIONS = 30
 _MAX_DECISIONS = 100
@@ -79,7 +81,8 @@ class LiveFeed:
                 if picture is not None and picture.sequence != sequence:
                     return picture
                 # Asking is cheaper than being told: the loop shall not have to wake anybody.
-                await asyncio.sleep(max(0.5 / LIVE_RATE_HZ, self._next_at_s - self._now_s()))
+                pause_s = max(0.5 / LIVE_RATE_HZ, self._next_at_s - self._now_s())
+                await asyncio.sleep(min(pause_s, _NOTICE_S))
         finally:
             self.num_watchers -= 1
         return None

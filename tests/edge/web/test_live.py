@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -64,6 +65,24 @@ def test_a_watcher_gets_no_more_than_the_live_rate(workers: Workers) -> None:
         return drawn
 
     assert np.diff(asyncio.run(watch())).min() >= 1 / LIVE_RATE_HZ - 0.05  # a few questions of 0.01 s lie between
+
+
+def test_whoever_waits_for_a_slow_picture_is_let_go_when_all_is_over(workers: Workers) -> None:
+    sights = SightSlot()
+    sights.put(a_sight(7))
+    slow = iter(np.arange(0, 1000, 0.1))  # a clock by which each picture takes a tenth of a second
+    is_over = threading.Event()
+
+    async def watch() -> float:
+        feed = LiveFeed(sights, LABELS, workers, lambda: float(next(slow)), is_over.is_set)
+        assert await feed.newer_than(-1) is not None
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.05, is_over.set)
+        began_s = loop.time()
+        assert await feed.newer_than(7) is None
+        return loop.time() - began_s
+
+    assert asyncio.run(watch()) < 1.0, "the second that the server gives"
 
 
 def test_only_so_many_may_watch(workers: Workers) -> None:
