@@ -60,7 +60,11 @@ function move(step) {
   draw();
 }
 
-async function say(label) {
+// One after the other: a key that is pressed while the last word is still on its way is meant for the next item.
+let turn = Promise.resolve();
+const say = (label) => { turn = turn.then(() => sayNow(label)); };
+
+async function sayNow(label) {
   const one = shown()[index];
   if (!one) return;
   try {

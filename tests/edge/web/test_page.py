@@ -127,6 +127,20 @@ def test_one_key_labels_one_item_and_the_labelled_ones_go_home(
     assert corrected == dict(zip([record.id for record in records], ["old battery", "glass"] * 2, strict=True))
 
 
+def test_a_key_that_is_pressed_before_the_last_label_has_arrived_is_for_the_next_item(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    older, newer = (standing.decide(Outcome.UNKNOWN, seed) for seed in (1, 2))
+    page.route("**/api/review/label", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+    page.goto(f"{visitor.address}#review")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 2"))
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    expect(page.locator("#review-empty")).to_be_visible()
+    corrected = {entry.id: entry.corrected for entry in standing.journal.decisions()}
+    assert corrected == {newer.id: "glass", older.id: "metal"}
+
+
 def test_the_last_label_can_be_changed(standing: StandingBin, visitor: Visitor, page: Page) -> None:
     see_and_decide(standing, Outcome.UNKNOWN)
     page.goto(f"{visitor.address}#review")
