@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from edge.bundle import Label
 from edge.errors import PictureError
 from edge.files.pictures import is_sure
-from edge.journal import Entry
+from edge.journal import Entry, Filter
 from edge.messages import Outcome
 from edge.web.bodies import read_form
 from edge.web.export import Reviewed, data_folder_zip
@@ -27,6 +28,8 @@ from edge.web.workers import Workers
 
 # Of the newest pictures; more than one sits down to label at a time.
 _MAX_SHOWN = 600
+# Labelled ones that go home at once, the newest: to fold more would take minutes.
+_MAX_EXPORTED = 10_000
 
 
 class Why(StrEnum):
@@ -92,11 +95,30 @@ class Folding:
 
     def folds(self) -> list[Fold]:
         """The newest items that have a picture, alike ones together; those that a person told apart stay apart."""
-        found = map(self._journal.find, list(self._pictures.ids())[:_MAX_SHOWN])
-        entries = {entry.id: entry for entry in found if entry is not None}
+        kept = self._pictures.ids()
+        found = map(self._journal.find, kept[:_MAX_SHOWN])
+        return self._folded([entry for entry in found if entry is not None], kept)
+
+    def labelled(self) -> list[Fold]:
+        """All items that a person labelled, as far as their pictures are kept."""
+        kept = self._pictures.ids()
+        found = self._journal.decisions(Filter(is_labelled=True), _MAX_EXPORTED, newest_first=True)
+        return self._folded(found, kept)
+
+    def has_labelled(self) -> bool:
+        """Whether there is anything to take home."""
+        kept = set(self._pictures.ids())
+        found = self._journal.decisions(Filter(is_labelled=True), _MAX_EXPORTED, newest_first=True)
+        return any(entry.id in kept for entry in found)
+
+    def _folded(self, found: Sequence[Entry], kept: Sequence[str]) -> list[Fold]:
+        """Those of `found` whose pictures are `kept`."""
+        with_picture = set(kept)
+        entries = {entry.id: entry for entry in found if entry.id in with_picture}
         with self._lock:
-            self._fingerprints = {record_id: self._fingerprint(record_id) for record_id in entries}
-            prints = {record_id: bits for record_id, bits in self._fingerprints.items() if bits is not None}
+            known = {record_id: bits for record_id, bits in self._fingerprints.items() if record_id in with_picture}
+            self._fingerprints = known | {record_id: self._fingerprint(record_id) for record_id in entries}
+            prints = {record_id: bits for record_id in entries if (bits := self._fingerprints[record_id]) is not None}
         by_word: dict[tuple[Why, str | None], dict[str, int]] = {}
         for record_id, bits in prints.items():
             entry = entries[record_id]
@@ -132,7 +154,8 @@ class ReviewPart:
 
     async def _list(self, _request: Request) -> Response:
         folds = await self._workers.do(self._folding.folds)
-        return JSONResponse({"folds": [one.as_json() for one in folds]})
+        has_labelled = await self._workers.do(self._folding.has_labelled)
+        return JSONResponse({"folds": [one.as_json() for one in folds], "has_labelled": has_labelled})
 
     async def _label(self, request: Request) -> Response:
         form = await read_form(request, LabelForm)
@@ -147,7 +170,7 @@ class ReviewPart:
         return all(is_known)
 
     async def _export(self, _request: Request) -> Response:
-        folds = await self._workers.do(self._folding.folds)
+        folds = await self._workers.do(self._folding.labelled)
         reviewed = [
             Reviewed(entry.id, entry.corrected, group=one.entries[0].id)
             for one in folds

@@ -12,6 +12,7 @@ let index = 0;
 let labels = [];
 let last = null;
 let isHere = false;
+let hasLabelled = false;
 
 export function begin(page) {
   about = page;
@@ -33,7 +34,7 @@ export function begin(page) {
 
 export async function enter() {
   isHere = true;
-  ({ folds } = await askJson("/api/review"));
+  ({ folds, has_labelled: hasLabelled } = await askJson("/api/review"));
   for (const one of folds) if (one.label && !labels.includes(one.label)) labels.push(one.label);
   index = 0;
   draw();
@@ -88,7 +89,7 @@ function draw() {
     button.setAttribute("aria-pressed", String(button.dataset.which === which));
     button.lastChild.textContent = folds.filter(GROUPS[button.dataset.which]).length;
   }
-  find("export").hidden = !folds.some(GROUPS.labelled);
+  find("export").hidden = !(hasLabelled || folds.some(GROUPS.labelled));
   find("review-one").hidden = list.length === 0;
   find("review-empty").hidden = list.length > 0;
   find("review-empty").lastElementChild.textContent = DONE[which];

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge.clock import ReplayClock
 from edge.data_folder import scan
+from edge.files.pictures import PictureReader
+from edge.journal import IN_MEMORY, Journal
 from edge.messages import Outcome
-from edge.web.review import Why
-from tests.edge.web.standing import StandingBin, Visitor
+from edge.web.jpeg import small_jpeg
+from edge.web.review import Folding, Why
+from tests.edge.records import a_record
+from tests.edge.web.standing import StandingBin, Visitor, an_image
 
 
 def test_items_are_shown_with_why_and_alike_ones_folded(standing: StandingBin, visitor: Visitor) -> None:
@@ -87,6 +93,24 @@ def test_the_export_is_a_data_folder_with_alike_pictures_in_one_group(
         f"old battery/{other}.jpg": other,
     }
     assert (tmp_path / "data" / f"glass/{alike[0]}.jpg").read_bytes() == standing.pictures.find(alike[0])
+
+
+def test_what_was_labelled_long_ago_is_exported_as_long_as_its_picture_is_kept(tmp_path: Path) -> None:
+    with closing(Journal(IN_MEMORY, ReplayClock())) as journal:
+        records = [a_record(seq) for seq in range(1, 703)]
+        for record in records:
+            journal.append(record)
+            (tmp_path / f"{record.id}.sure.jpg").write_bytes(small_jpeg(an_image(1), 160))
+        (tmp_path / f"{records[1].id}.sure.jpg").unlink()
+        folding = Folding(journal, PictureReader(tmp_path))
+        assert not folding.has_labelled()
+        for record in records[:3]:
+            journal.correct(record.id, "glass")
+
+        assert folding.has_labelled()
+        (fold,) = folding.labelled()
+        assert {entry.id for entry in fold.entries} == {records[0].id, records[2].id}
+        assert sum(len(one.entries) for one in folding.folds()) == 600
 
 
 def test_a_label_that_would_be_a_path_is_refused(standing: StandingBin, visitor: Visitor) -> None:
