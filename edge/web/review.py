@@ -26,8 +26,8 @@ from edge.web.folding import fingerprint, fold
 from edge.web.window import Decisions, ItemPictures
 from edge.web.workers import Workers
 
-# Of the newest pictures; more than one sits down to label at a time.
-_MAX_SHOWN = 600
+# More than one sits down to label at a time; chosen among so many of the newest decisions, some days of a busy bin.
+_MAX_SHOWN, _MAX_LOOKED_AT = 600, 5000
 # Labelled ones that go home at once, the newest: to fold more would take minutes.
 _MAX_EXPORTED = 10_000
 
@@ -94,10 +94,15 @@ class Folding:
         self._fingerprints: dict[str, int | None] = {}
 
     def folds(self) -> list[Fold]:
-        """The newest items that have a picture, alike ones together; those that a person told apart stay apart."""
+        """The newest items that have a picture, alike ones together; those that a person told apart stay apart.
+
+        Where there are too many, the sure ones are left out first.
+        """
         kept = self._pictures.ids()
-        found = map(self._journal.find, kept[:_MAX_SHOWN])
-        return self._folded([entry for entry in found if entry is not None], kept)
+        with_picture = set(kept)
+        newest = self._journal.decisions(limit=_MAX_LOOKED_AT, newest_first=True)
+        found = sorted((entry for entry in newest if entry.id in with_picture), key=lambda one: why(one) is Why.SURE)
+        return self._folded(found[:_MAX_SHOWN], kept)
 
     def labelled(self) -> list[Fold]:
         """All items that a person labelled, as far as their pictures are kept."""

@@ -97,7 +97,7 @@ def test_the_export_is_a_data_folder_with_alike_pictures_in_one_group(
 
 def test_what_was_labelled_long_ago_is_exported_as_long_as_its_picture_is_kept(tmp_path: Path) -> None:
     with closing(Journal(IN_MEMORY, ReplayClock())) as journal:
-        records = [a_record(seq) for seq in range(1, 703)]
+        records = [a_record(seq, bin_name="recycling" if seq != 4 else None) for seq in range(1, 703)]
         for record in records:
             journal.append(record)
             (tmp_path / f"{record.id}.sure.jpg").write_bytes(small_jpeg(an_image(1), 160))
@@ -110,7 +110,9 @@ def test_what_was_labelled_long_ago_is_exported_as_long_as_its_picture_is_kept(t
         assert folding.has_labelled()
         (fold,) = folding.labelled()
         assert {entry.id for entry in fold.entries} == {records[0].id, records[2].id}
-        assert sum(len(one.entries) for one in folding.folds()) == 600
+        shown = {entry.id for one in folding.folds() for entry in one.entries}
+        assert len(shown) == 600
+        assert records[3].id in shown, "what it did not know is shown before newer ones that it was sure of"
 
 
 def test_a_label_that_would_be_a_path_is_refused(standing: StandingBin, visitor: Visitor) -> None:
