@@ -74,6 +74,9 @@ class Filter:
             parameters["is_wrong"] = int(self.is_wrong)
         if self.is_labelled is not None:
             terms.append(f"corrected IS {'NOT ' if self.is_labelled else ''}NULL")
+        if self.is_wrong or self.is_labelled:
+            # Of what nobody spoke of there are a hundred thousand: SQLite would look at each.
+            terms.append("decisions.seq IN (SELECT seq FROM corrections)")
         return " AND ".join(terms), parameters
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from edge.errors import (
     UsageError,
 )
 from edge.journal import Filter, Journal, correct
+from edge.journal.entries import SELECT
 from tests.edge.records import a_record, fill
 
 
@@ -65,3 +67,12 @@ def test_a_correction_names_a_class_and_nothing_else(journal: Journal, label: st
     with pytest.raises(UsageError, match="cannot be the name of a class"):
         journal.correct("1", label)
     assert not journal.decisions()[0].is_wrong
+
+
+@pytest.mark.parametrize("which", [Filter(is_wrong=True), Filter(is_labelled=True)])
+def test_what_a_person_spoke_of_is_found_without_a_look_at_all_the_others(path: Path, which: Filter) -> None:
+    condition, parameters = which.where()
+    with closing(Journal(path, ReplayClock())) as journal, journal._database.reading() as connection:
+        steps = connection.execute(f"EXPLAIN QUERY PLAN {SELECT} WHERE {condition} ORDER BY seq DESC", parameters)
+        plan = [step["detail"] for step in steps]
+    assert "SEARCH decisions USING INTEGER PRIMARY KEY (rowid=?)" in plan, "one after the other, by their numbers"
