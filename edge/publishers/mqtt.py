@@ -227,7 +227,7 @@ class MqttPublisher:
             if not message.retain and message.payload == announcement.repeat_payload.encode():
                 self._introduce()
         elif message.retain:
-            _log.warning("%s: a retained command is not obeyed; it would be again on every connect", message.topic)
+            self._log_once(f"{message.topic}: a retained command is not obeyed; it would be again on every connect")
         elif self._on_command is not None:
             self._on_command(message.topic.removeprefix(f"{self._settings.prefix}/"), bytes(message.payload))
 
@@ -258,9 +258,12 @@ class MqttPublisher:
         return f"connection lost: {reason}"
 
     def _warn(self, why: str) -> str:
-        """The problem as a sentence; logged unless it was before, since the last connection that held."""
+        """The problem as a sentence, which is logged."""
         problem = f"broker {self._settings.address}: {why}"
-        # A broker that is away for a week is worth one warning, not ten thousand.
-        _log.log(logging.DEBUG if problem in self._warned else logging.WARNING, "%s", problem)
-        self._warned.add(problem)
+        self._log_once(problem)
         return problem
+
+    def _log_once(self, sentence: str) -> None:
+        """Once since the last connection that held: a week without a broker is worth one warning, not ten thousand."""
+        _log.log(logging.DEBUG if sentence in self._warned else logging.WARNING, "%s", sentence)
+        self._warned.add(sentence)
