@@ -155,10 +155,18 @@ def _address(text: str) -> str:
 
 
 def _broker(text: str) -> str | None:
+    from edge.config.outlets import host_name
+
+    if not text.strip():
+        return None
     host, colon, port = text.strip().partition(":")
-    if colon and not (port.isdecimal() and 0 < int(port) < 65536):
+    try:
+        is_fit = bool(host_name(host)) and (not colon or (port.isdecimal() and 0 < int(port) < 65536))
+    except ValueError:
+        is_fit = False
+    if not is_fit:
         raise click.BadParameter("expected host or host:port, such as broker.local:1883")
-    return text.strip() if host else None
+    return text.strip()
 
 
 def _write(target: Path, text: str, check: Callable[[Path], object]) -> None:

@@ -14,7 +14,8 @@ _MIB = 1024 * 1024
 Prefix = Annotated[str, StringConstraints(pattern=r"^[^+#/\s][^+#\s]{0,99}$")]
 
 
-def _is_host(text: str) -> str:
+def host_name(text: str) -> str:
+    """`text`, where it is the name or address of a host; ValueError where it is not."""
     # What the resolver cannot even encode raises in the network's thread, long after.
     try:
         is_fit = text.encode("idna") != b"" and not any(sign in text for sign in "/ \t\n")
@@ -25,7 +26,7 @@ def _is_host(text: str) -> str:
     return text
 
 
-Host = Annotated[str, AfterValidator(_is_host)]
+Host = Annotated[str, AfterValidator(host_name)]
 
 
 class MqttSection(Section):

@@ -76,9 +76,10 @@ def asked(lines: Sequence[str], *arguments: str) -> Result:
     return CliRunner().invoke(init, arguments, input="\n".join(lines) + "\n")
 
 
-def test_a_wrong_answer_is_asked_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", ["broker:99999", "broker local", ":1884", "mqtt://broker"])
+def test_a_wrong_answer_is_asked_again(tmp_path: Path, wrong: str) -> None:
     target = tmp_path / "sorter.toml"
-    answer = asked(["Küche", "kitchen", "", "2", "3", "broker:99999", "broker:1884", "n", "n"], "--out", str(target))
+    answer = asked(["Küche", "kitchen", "", "2", "3", wrong, "broker:1884", "n", "n"], "--out", str(target))
     assert answer.exit_code == 0, answer.output
     assert "such as kitchen-bin" in answer.output
     assert "such as broker.local:1883" in answer.output
