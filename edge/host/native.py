@@ -81,8 +81,8 @@ def native_stderr_told_once() -> Iterator[None]:
 @contextmanager
 def _stderr_at(file: TextIO) -> Iterator[None]:
     """Python's own stderr and log in `file`, unless they are elsewhere already."""
-    own, is_process_s = sys.stderr, sys.stderr is sys.__stderr__
-    if is_process_s:
+    own = sys.stderr
+    if _is_at_descriptor_2(own):
         sys.stderr = file
         _turn_handlers(own, file)
     try:
@@ -90,6 +90,13 @@ def _stderr_at(file: TextIO) -> Iterator[None]:
     finally:
         _turn_handlers(file, own)
         sys.stderr = own
+
+
+def _is_at_descriptor_2(file: TextIO) -> bool:
+    try:
+        return file.fileno() == 2
+    except OSError:  # it is in memory
+        return False
 
 
 def _turn_handlers(old: TextIO, new: TextIO) -> None:
