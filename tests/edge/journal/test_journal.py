@@ -230,19 +230,19 @@ def test_the_file_stays_below_its_size_limit_for_ever(path: Path) -> None:
 
 def test_a_bound_that_was_lowered_is_reached_step_by_step_and_nothing_is_refused(path: Path) -> None:
     journal = Journal(path, ReplayClock())
-    for seq in range(1, 301):
-        journal.append(a_record(seq), trace="x" * 1000)
+    for seq in range(1, 81):
+        journal.append(a_record(seq), trace="x" * 4000)
     journal.close()
     lower_bytes = path.stat().st_size // 4
 
     journal = Journal(path, ReplayClock(), max_bytes=lower_bytes)
-    for seq in range(301, 501):
-        journal.append(a_record(seq), trace="x" * 1000)
+    for seq in range(81, 121):
+        journal.append(a_record(seq), trace="x" * 4000)
     with journal._database.reading() as connection:
         used_bytes = 1024 * _pages(connection)
 
     assert used_bytes <= lower_bytes
-    assert journal.decisions(limit=1, newest_first=True)[0].seq == 500
+    assert journal.decisions(limit=1, newest_first=True)[0].seq == 120
     journal.close()
 
 

@@ -370,7 +370,7 @@ def test_a_decision_that_the_access_list_refuses_waits_until_it_is_taken(
     publisher.start()
     _decide(journal, publisher, 2)
 
-    assert not publisher.flush(1.0)
+    assert not publisher.flush(0.5)
     assert "refuses what the bin tells (Not authorized); let this user write to sorter/bin-7/#" in (
         publisher.problem or ""
     )
