@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import re
@@ -61,7 +62,7 @@ def native_stderr_told_once() -> Iterator[None]:
 
     libjpeg complains of every picture of many a USB camera, which would be millions of lines a day. Python's own
     stderr goes on as it was. For the main thread of a process that does nothing else; what comes faster than it is
-    read is lost.
+    read is lost. So are the last words of native code that dies: where Python's threads were is told in their place.
     """
     sys.stderr.flush()
     reading, writing = os.pipe()
@@ -72,7 +73,8 @@ def native_stderr_told_once() -> Iterator[None]:
         os.dup2(writing, 2)
         os.close(writing)
         try:
-            yield
+            with _last_words_at(kept):
+                yield
         finally:
             os.dup2(kept.fileno(), 2)  # nobody writes into the pipe any more, which so ends
             listener.join(_LAST_WORDS_S)
@@ -90,6 +92,18 @@ def _stderr_at(file: TextIO) -> Iterator[None]:
     finally:
         _turn_handlers(file, own)
         sys.stderr = own
+
+
+@contextmanager
+def _last_words_at(file: TextIO) -> Iterator[None]:
+    if faulthandler.is_enabled():  # by somebody who knows better where to
+        yield
+        return
+    faulthandler.enable(file)
+    try:
+        yield
+    finally:
+        faulthandler.disable()
 
 
 def _is_at_descriptor_2(file: TextIO) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -80,3 +81,13 @@ def test_what_native_code_says_of_every_picture_is_a_warning_once() -> None:
     assert sum(line.startswith("Corrupt JPEG data") for line in lines) == 1
     rest = [line for line in lines if not line.startswith("Corrupt JPEG data")]
     assert rest == ["said by Python", "printed by Python", "after all", "said after all"]
+
+
+def test_a_crash_of_native_code_says_where_it_was() -> None:
+    program = "import os\nfrom edge.host.native import native_stderr_told_once\nwith native_stderr_told_once():\n"
+    told = subprocess.run(
+        [sys.executable, "-c", program + "    os.abort()"], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in told.stderr
+    assert 'File "<string>", line 4 in <module>' in told.stderr
