@@ -85,6 +85,16 @@ class Background:
         self._waiting_s = 0.0
         self._derive()
 
+    @property
+    def light(self) -> float:
+        """How far the light of the newest frame was from the scene's own, mean of all pixels, log units."""
+        return float(np.abs(self._surface).mean())
+
+    def light_change(self, log_picture: Floats) -> Floats:
+        """How much brighter a frame is than the scene, in each of a few cells, (N,) log units."""
+        cells: Floats = cv2.resize(log_picture, self._light.size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        return brightness(minus(cells, self._cells)).ravel()
+
     def compare(self, log_picture: Floats, foreground: Mask) -> Difference:
         """Hold a frame against the empty scene; `foreground` is what was seen in the frame before."""
         size = self._light.size
@@ -173,6 +183,7 @@ class Background:
     def _derive(self) -> None:
         """Bounds that forgive a shift by one work pixel, edges and noise, from mean and variance."""
         self._own_brightest = _brightest(self._mean)
+        self._cells: Floats = cv2.resize(self._mean, self._light.size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         self._low = cv2.erode(self._mean, SQUARE3)
         self._high = cv2.dilate(self._mean, SQUARE3)
         shade = brightness(self._mean)

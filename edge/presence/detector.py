@@ -14,6 +14,7 @@ from edge.presence.background import Background, Difference
 from edge.presence.learning import SceneLearner
 from edge.presence.planes import Floats, Mask, brightness, share_of, to_log
 from edge.presence.regions import Foreground, Side, find_things
+from edge.presence.scenes import Scenes
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
 from edge.presence.stillness import Stillness
@@ -79,7 +80,7 @@ class _Watch:
         self._learner = SceneLearner(settings)
         self._stillness = Stillness(settings.settle_s)
         self._mask: Mask = np.zeros((view.height_px, view.width_px), np.uint8)
-        self._background: Background | None = None
+        self._scenes = Scenes(settings.adapt_s)
         self._difference: Difference | None = None
         self._last_s: float | None = None
         self._is_settled = self._is_occupied = False
@@ -87,27 +88,28 @@ class _Watch:
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
             mean = to_log(view.shrink_reference(reference))
-            self._background = Background(mean, _variance(view, mean, variation), settings.adapt_s)
+            self._scenes.learn(Background(mean, _variance(view, mean, variation), settings.adapt_s))
 
     @property
     def has_background(self) -> bool:
-        return self._background is not None
+        return self._scenes.now is not None
 
     def update(self, frame: Frame) -> Presence:
         log_picture = to_log(self.view.shrink(frame.image))
         now_s = frame.captured_at_s
         elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
         self._last_s = now_s
-        if self._background is None:
+        if self._scenes.now is None:
             lesson = self._learner.learn(log_picture, now_s)
             if lesson is not None:
-                self._background = Background(lesson.mean, lesson.variance, self._settings.adapt_s)
+                self._scenes.learn(Background(lesson.mean, lesson.variance, self._settings.adapt_s))
             return Presence(Phase.EMPTY)
-        if self._is_blinded(self._background, log_picture, now_s):
+        if self._is_blinded(self._scenes.now, log_picture, now_s):
             self._stillness.reset()
             self._is_settled = False
             return Presence(Phase.MOVING if self._is_occupied else Phase.EMPTY)
-        self._difference = self._background.compare(log_picture, self._mask)
+        background = self._scenes.under(self._scenes.now, log_picture, now_s)
+        self._difference = background.compare(log_picture, self._mask)
         foreground = find_things(
             self._difference.score,
             self._difference.doubt,
@@ -115,8 +117,8 @@ class _Watch:
             self._settings.sensitivity,
         )
         self._mask = np.zeros_like(self._mask) if foreground is None else cv2.dilate(foreground.mask, _GUARD)  # type: ignore[assignment]
-        self._background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
-        presence = self._judge(self._background, foreground, self._difference, now_s)
+        background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
+        presence = self._judge(background, log_picture, foreground, self._difference, now_s)
         self._is_occupied = presence.phase is not Phase.EMPTY
         return presence
 
@@ -129,7 +131,12 @@ class _Watch:
         return now_s - self._dark_since_s < _BLIND_S
 
     def _judge(
-        self, background: Background, foreground: Foreground | None, difference: Difference, now_s: float
+        self,
+        background: Background,
+        log_picture: Floats,
+        foreground: Foreground | None,
+        difference: Difference,
+        now_s: float,
     ) -> Presence:
         if foreground is None:
             self._stillness.reset()
@@ -140,7 +147,7 @@ class _Watch:
         was_settled = self._is_settled
         phase, box = self._phase(foreground, difference, still_s)
         if self._is_settled and not was_settled:
-            if background.realign(difference):
+            if self._scenes.realign(difference) or self._scenes.recall(background, log_picture, difference, now_s):
                 self._look_anew()
                 return Presence(Phase.MOVING)
             if ghosts := self._forget_ghosts(background, foreground, difference):

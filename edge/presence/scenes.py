@@ -1,0 +1,102 @@
+"""The empty scene under lamps that go on and off: what each of the last lights showed is known again.
+
+What a lamp does that no smooth surface explains, a highlight or a hard shadow, is where it was when the lamp comes on
+once more; and of a scene that has been dark for a night its own picture tells nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import cv2
+import numpy as np
+
+from edge.presence.background import Background, Difference
+from edge.presence.planes import Floats, exceeds
+from edge.presence.regions import STRONG, WEAK
+
+# The light has jumped when all but this share of the picture, hardly ever left by an item, has changed by so much; log
+# units.
+_LEFT, _JUMP = 0.2, 0.2
+# Another scene is shown again when the picture is this many times nearer to it.
+_NEARER = 2.0
+# A scene whose light is this much further from the frame's, log units, forgives no more than twice as much: what is
+# strong against the one is weak at least against the other.
+_AS_NEAR = 0.2
+# How many lights are remembered beside that of now: of a lamp that is off, on, and on beside the sun.
+_NUM_LIGHTS = 3
+
+
+class Scenes:
+    """The scene that the light shows now, and those that the last lights did.
+
+    Args:
+        adapt_s: a light is worth to be remembered when it has lasted so long, seconds.
+    """
+
+    def __init__(self, adapt_s: float) -> None:
+        self.now: Background | None = None
+        """The empty scene under the light of the newest frame, None while it is not known."""
+        self._adapt_s = adapt_s
+        self._others: list[Background] = []
+        self._is_away = False
+        self._began_s = -math.inf
+
+    def learn(self, scene: Background) -> None:
+        """Take what was learned under the light of now."""
+        self.now, self._is_away, self._began_s = scene, False, -math.inf
+
+    def under(self, scene: Background, log_picture: Floats, now_s: float) -> Background:
+        """The scene that the light of this frame shows: `now`, or what was remembered."""
+        change = np.abs(scene.light_change(log_picture))
+        if float(np.quantile(change, _LEFT)) < _JUMP:
+            self._is_away = False
+            return scene
+        away = [_median(other.light_change(log_picture)) for other in self._others]
+        if away and min(away) * _NEARER < _median(change):
+            return self._turn(scene, int(np.argmin(away)), now_s)
+        if not self._is_away:
+            self._remember(scene, now_s)
+            self._is_away, self._began_s = True, now_s
+        return scene
+
+    def recall(self, scene: Background, log_picture: Floats, difference: Difference, now_s: float) -> bool:
+        """Whether what lies there is the work of a light that is known: one that is as near shows far less there.
+
+        A camera that exposes by itself makes every light as bright as the last, and leaves what no surface explains.
+        """
+        nothing = np.zeros(difference.score.shape, np.uint8)
+        found = [_num_beyond(WEAK, other.compare(log_picture, nothing)) for other in self._others]
+        if not found or min(found) * _NEARER > _num_beyond(STRONG, difference):
+            return False
+        best = int(np.argmin(found))
+        if self._others[best].light > scene.light + _AS_NEAR:
+            return False
+        self._turn(scene, best, now_s)
+        return True
+
+    def _turn(self, scene: Background, index: int, now_s: float) -> Background:
+        known = self._others.pop(index)
+        self._remember(scene, now_s)
+        self.learn(known)
+        return known
+
+    def _remember(self, scene: Background, now_s: float) -> None:
+        if now_s - self._began_s >= self._adapt_s:
+            self._others = [copy.deepcopy(scene), *self._others][:_NUM_LIGHTS]
+
+    def realign(self, difference: Difference) -> bool:
+        """Follow a camera that was pushed; True when it was."""
+        if self.now is None or not self.now.realign(difference):
+            return False
+        self._others.clear()
+        return True
+
+
+def _num_beyond(score: float, difference: Difference) -> int:
+    return cv2.countNonZero(exceeds(difference.score, score))
+
+
+def _median(change: Floats) -> float:
+    return float(np.median(np.abs(change)))
