@@ -48,6 +48,11 @@ def gap(first: Box, second: Box) -> float:
     return math.hypot(max(0, across), max(0, down))
 
 
+def is_cut_off(start: int, length: int, rim: int, room: int) -> bool:
+    """Whether an interval reaches an end of the room that begins at `rim`."""
+    return start <= rim or start + length >= rim + room
+
+
 def step(start: int, length: int, new_start: int, new_length: int, rim: int, room: int) -> float:
     """How far an interval went, by those of its ends that are not cut off at a rim of the region.
 

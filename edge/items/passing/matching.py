@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.items.passing.boxes import around, common, gap, intersection_over_union, middle, overlap
 from edge.items.passing.route import Route
@@ -25,10 +25,14 @@ _ABREAST = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The things of a frame, what lies abreast as one, and for each the indices of the tracks that it belongs to."""
+    """The things of a frame, what lies abreast as one, and for each the indices of the tracks that it belongs to.
+
+    `joined` are tracks that turned out to be a part of another one.
+    """
 
     things: list[Box]
     owners: list[list[int]]
+    joined: set[int] = field(default_factory=set)
 
     def pieces(self, index: int) -> list[Box]:
         """The things that are this track and no other."""
@@ -37,6 +41,16 @@ class Matching:
     def touches(self, index: int) -> bool:
         """Whether the track is in one thing with another."""
         return any(index in of for of in self.owners)
+
+    def join(self, was_whole: Sequence[bool]) -> None:
+        """Make one of the tracks that are in one thing before any was whole: corners of what is coming into view."""
+        first_of: dict[int, int] = {}
+        for of in self.owners:
+            if len(of) > 1 and not any(was_whole[index] for index in of):
+                first_of.update(dict.fromkeys(of, min(of)))
+        for of in self.owners:
+            of[:] = sorted({first_of.get(index, index) for index in of})
+        self.joined.update(index for index, first in first_of.items() if index != first)
 
     def newcomers(self) -> list[Box]:
         """The things that are none of the tracks."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
-from edge.items.passing.boxes import around, step
+from edge.items.passing.boxes import around, is_cut_off, step
 from edge.messages import Box, Item
 
 # Pieces are of one item when together they are at most this many times as long as it was when seen in one piece.
@@ -18,7 +19,9 @@ _SPEED_WEIGHT = 0.5
 class Track:
     """One thing on its way: `box` is where it is, or must be; pixels, and pixels a second.
 
-    `width` and `height` are the greatest that it had when it was seen in one piece.
+    `width` and `height` are the greatest that it had when it was seen in one piece. `came_across` is True for what came
+    into view over the left or right rim, False over the upper or lower one, None where that was not seen. `was_whole`:
+    a rim on its way has not cut it off all the time.
     """
 
     item: Item
@@ -34,6 +37,19 @@ class Track:
     is_alone: bool = True
     is_item: bool = False
     is_decided: bool = False
+    came_across: bool | None = None
+    was_whole: bool = False
+
+    @classmethod
+    def begin(cls, item: Item, thing: Box, region: Box, usual_speed: tuple[float, float], now_s: float) -> Self:
+        """What has just come into view: in a corner as usual, else as a sliver along the rim over which it comes."""
+        across = is_cut_off(thing.x, thing.width, region.x, region.width)
+        down = is_cut_off(thing.y, thing.height, region.y, region.height)
+        is_across = thing.width <= thing.height
+        if any(usual_speed):
+            is_across = abs(usual_speed[0]) >= abs(usual_speed[1])
+        came_across = (is_across if down else True) if across else (False if down else None)
+        return cls(item, thing, now_s, thing.width, thing.height, came_across=came_across)
 
     def expected(self, now_s: float, usual_speed: tuple[float, float] = (0.0, 0.0)) -> Box:
         """Where the box must be by now. What was seen only once goes at the usual speed, x and y."""
@@ -52,6 +68,11 @@ class Track:
         if elapsed_s > 0:
             step_x = step(self.box.x, self.box.width, box.x, box.width, region.x, region.width)
             step_y = step(self.box.y, self.box.height, box.y, box.height, region.y, region.height)
+            # Of what came over one rim and is cut off by another, more comes into view along that one.
+            if self.came_across is True and is_cut_off(box.y, box.height, region.y, region.height):
+                step_y = 0.0
+            if self.came_across is False and is_cut_off(box.x, box.width, region.x, region.width):
+                step_x = 0.0
             self.moved_x, self.moved_y = self.moved_x + step_x, self.moved_y + step_y
             weight = 1.0 if self.num_seen == 1 else _SPEED_WEIGHT
             self.speed_x += weight * (step_x / elapsed_s - self.speed_x)

@@ -31,12 +31,15 @@ class PassingTracker:
     def follow(self, presence: Presence, now_s: float) -> Target | None:
         self._route = replace(self._route, region=presence.region or self._route.region)
         matching = Matcher(self._tracks, self._route, self._usual_speed, now_s).match(presence.things)
+        matching.join([track.was_whole for track in self._tracks])
         for index, track in enumerate(self._tracks):
             pieces = matching.pieces(index)
             if pieces:
                 track.see(pieces, self._route.region, now_s)
             elif matching.touches(index):
                 track.carry_on(now_s)
+            track.was_whole = track.was_whole or not self._route.is_cut_off(track.box, track)
+        self._tracks = [track for index, track in enumerate(self._tracks) if index not in matching.joined]
         for thing in matching.newcomers():
             self._begin(thing, now_s)
         self._judge(now_s)
@@ -67,7 +70,9 @@ class PassingTracker:
 
     def _begin(self, thing: Box, now_s: float) -> None:
         self._num_items += 1
-        self._tracks.append(Track(Item(self._num_items, now_s), thing, now_s, thing.width, thing.height))
+        self._tracks.append(
+            Track.begin(Item(self._num_items, now_s), thing, self._route.region, self._usual_speed, now_s)
+        )
 
     def _judge(self, now_s: float) -> None:
         """Which tracks are items, which of those have passed, and which are gone."""

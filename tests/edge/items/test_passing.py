@@ -76,6 +76,30 @@ def test_a_long_tilted_thing_that_comes_into_view_does_not_go_down() -> None:
     assert item.frames_used >= 3
 
 
+def test_a_thing_larger_than_the_belt_that_comes_into_view_does_not_go_down() -> None:
+    """Cut off above, its visible part grew downward, and it was decided at the rim without a frame."""
+    comes_in = [Box(0, 0, 16, 192), Box(0, 0, 28, 232), Box(0, 0, 40, 252), Box(0, 0, 52, 360)]
+    path = comes_in + [Box(12 * index - 120, 0, 180, 360) for index in range(67)]
+    [(index, item)] = decided(tracker(), path)
+    assert path[index].x + 90 >= 320
+    assert item.frames_used >= 3
+
+
+def test_the_corners_in_which_a_tilted_large_thing_comes_into_view_are_one_item() -> None:
+    """They are apart until its middle is there; each was decided, one of them as going up."""
+    before = moving(-80, 150, 20, 37)
+    corners = [(Box(0, 360 - 12 * i, 14 * i, 12 * i), Box(0, 0, 14 * i, 10 * i)) for i in range(1, 12)]
+    both = [(Box(0, 0, 14 * i, 360),) for i in range(12, 31)] + [(Box(14 * i, 0, 420, 360),) for i in range(46)]
+    clips = (
+        [seen(box) for box in before] + [seen()] * 8 + [seen(*things) for things in [*corners, *both]] + [seen()] * 8
+    )
+    (_, small, _), (index, large, _) = played(tracker(), clips)
+    assert small.has_passed
+    assert large.has_passed
+    assert index > len(before) + 8 + len(corners) + 19
+    assert large.frames_used >= 3
+
+
 def test_what_passed_without_a_usable_frame_has_timed_out() -> None:
     """A thing longer than the picture is never seen whole."""
     path = [Box(-700 + 20 * index, 150, 700, 60) for index in range(68)]
