@@ -83,7 +83,7 @@ class _Watch:
         self._scenes = Scenes(settings.adapt_s)
         self._difference: Difference | None = None
         self._last_s: float | None = None
-        self._is_settled = self._is_occupied = False
+        self._is_settled = self._is_occupied = self._is_lost = False
         self._dark_since_s: float | None = None
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
@@ -105,9 +105,7 @@ class _Watch:
                 self._scenes.learn(Background(lesson.mean, lesson.variance, self._settings.adapt_s))
             return Presence(Phase.EMPTY)
         if self._is_blinded(self._scenes.now, log_picture, now_s):
-            self._stillness.reset()
-            self._is_settled = False
-            return Presence(Phase.MOVING if self._is_occupied else Phase.EMPTY)
+            return self._unseen()
         background = self._scenes.under(self._scenes.now, log_picture, now_s)
         self._difference = background.compare(log_picture, self._mask)
         foreground = find_things(
@@ -118,9 +116,27 @@ class _Watch:
         )
         self._mask = np.zeros_like(self._mask) if foreground is None else cv2.dilate(foreground.mask, _GUARD)  # type: ignore[assignment]
         background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
+        if self._is_lost_in_light(foreground, now_s):
+            return self._unseen()
         presence = self._judge(background, log_picture, foreground, self._difference, now_s)
         self._is_occupied = presence.phase is not Phase.EMPTY
         return presence
+
+    def _unseen(self) -> Presence:
+        """What was there is taken to be there still."""
+        self._stillness.reset()
+        self._is_settled = False
+        return Presence(Phase.MOVING if self._is_occupied else Phase.EMPTY)
+
+    def _is_lost_in_light(self, foreground: Foreground | None, now_s: float) -> bool:
+        """Whether what was there went out of sight with a jump of the light, of which much is forgiven at first.
+
+        In the dark it has been waited for already.
+        """
+        lasts_s = now_s - self._scenes.began_s
+        is_gone = foreground is None and self._is_occupied and self._dark_since_s is None
+        self._is_lost = is_gone and (lasts_s == 0 or (self._is_lost and lasts_s < _BLIND_S))
+        return self._is_lost
 
     def _is_blinded(self, background: Background, log_picture: Floats, now_s: float) -> bool:
         """Whether the light has just gone: for a moment what was there is taken to be there still."""

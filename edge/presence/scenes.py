@@ -41,11 +41,12 @@ class Scenes:
         self._adapt_s = adapt_s
         self._others: list[Background] = []
         self._is_away = False
-        self._began_s = -math.inf
+        self.began_s = -math.inf
+        """When the light jumped to that of now, seconds; infinitely long ago where its scene is known."""
 
     def learn(self, scene: Background) -> None:
         """Take what was learned under the light of now."""
-        self.now, self._is_away, self._began_s = scene, False, -math.inf
+        self.now, self._is_away, self.began_s = scene, False, -math.inf
 
     def under(self, scene: Background, log_picture: Floats, now_s: float) -> Background:
         """The scene that the light of this frame shows: `now`, or what was remembered."""
@@ -58,7 +59,7 @@ class Scenes:
             return self._turn(scene, int(np.argmin(away)), now_s)
         if not self._is_away:
             self._remember(scene, now_s)
-            self._is_away, self._began_s = True, now_s
+            self._is_away, self.began_s = True, now_s
         return scene
 
     def recall(self, scene: Background, log_picture: Floats, difference: Difference, now_s: float) -> bool:
@@ -83,7 +84,7 @@ class Scenes:
         return known
 
     def _remember(self, scene: Background, now_s: float) -> None:
-        if now_s - self._began_s >= self._adapt_s:
+        if now_s - self.began_s >= self._adapt_s:
             self._others = [copy.deepcopy(scene), *self._others][:_NUM_LIGHTS]
 
     def realign(self, difference: Difference) -> bool:

@@ -81,6 +81,25 @@ def test_a_camera_that_exposes_every_light_alike_knows_them_apart() -> None:
         assert watcher.phases[-1] is Phase.EMPTY
 
 
+def test_an_item_that_a_jump_of_light_hides_lies_there_still() -> None:
+    watcher = bin_with_a_lamp(ground())
+    pale = ground()
+    pale[60:100, 120:180] *= (1.25, 1.2, 1.1)
+    assert watcher.see(pale, 1.0).phase is Phase.SETTLED
+    watcher.phases.clear()
+    watcher.see(pale * np.float32(ROOM), 1.0)
+    assert watcher.see(pale, 1.0).phase is Phase.SETTLED
+    assert Phase.EMPTY not in watcher.phases
+    assert watcher.see(ground(), 1.0).phase is Phase.EMPTY
+
+
+def test_what_goes_after_the_light_has_jumped_is_gone_at_once() -> None:
+    watcher = bin_with_a_lamp(ground())
+    watcher.see(with_item(ground()), 1.0)
+    watcher.see(with_item(ground()) * np.float32(0.7), 1.0)
+    assert watcher.see(ground() * np.float32(0.7), 0.5).phase is Phase.EMPTY
+
+
 def test_what_was_thrown_in_while_the_lamp_was_off_is_seen_when_it_comes_on() -> None:
     watcher = bin_with_a_lamp(ground())
     watcher.see(ground() * np.float32(NIGHT), A_WHILE_S)
