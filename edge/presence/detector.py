@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.messages import Box, Frame, Image, Phase, Presence
 from edge.presence.background import Background, Difference
+from edge.presence.blindness import Blindness
 from edge.presence.learning import SceneLearner
 from edge.presence.planes import Floats, Mask, brightness, share_of, to_log
 from edge.presence.regions import Foreground, Side, find_things
@@ -25,8 +26,6 @@ _log = logging.getLogger(__name__)
 # Around what is seen, so that its faint rim is not taken for the empty scene; work pixels.
 _GUARD = np.ones((5, 5), np.uint8)
 _GUARD_PX = 4
-# A lamp that flickers is back by then; a lamp that fails is the camera's fault to tell, seconds.
-_BLIND_S = 3.0
 # What varies more than this by itself, log units, is no noise but something that moves there.
 _MOST_NOISE = 0.1
 # What is cut off as an arm is may rest this many times as long as an arm commonly does, before it is taken for an item.
@@ -80,33 +79,36 @@ class _Watch:
         self._learner = SceneLearner(settings)
         self._stillness = Stillness(settings.settle_s)
         self._mask: Mask = np.zeros((view.height_px, view.width_px), np.uint8)
-        self._scenes = Scenes(settings.adapt_s)
+        self._blindness = Blindness()
+        self._scenes: Scenes | None = None
         self._difference: Difference | None = None
         self._last_s: float | None = None
-        self._is_settled = self._is_occupied = self._is_lost = False
-        self._dark_since_s: float | None = None
+        self._is_settled = self._is_occupied = False
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
             mean = to_log(view.shrink_reference(reference))
-            self._scenes.learn(Background(mean, _variance(view, mean, variation), settings.adapt_s))
+            self._scenes = Scenes(
+                Background(mean, _variance(view, mean, variation), settings.adapt_s), settings.adapt_s
+            )
 
     @property
     def has_background(self) -> bool:
-        return self._scenes.now is not None
+        return self._scenes is not None
 
     def update(self, frame: Frame) -> Presence:
         log_picture = to_log(self.view.shrink(frame.image))
         now_s = frame.captured_at_s
         elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
         self._last_s = now_s
-        if self._scenes.now is None:
+        if self._scenes is None:
             lesson = self._learner.learn(log_picture, now_s)
             if lesson is not None:
-                self._scenes.learn(Background(lesson.mean, lesson.variance, self._settings.adapt_s))
+                scene = Background(lesson.mean, lesson.variance, self._settings.adapt_s)
+                self._scenes = Scenes(scene, self._settings.adapt_s)
             return Presence(Phase.EMPTY)
-        if self._is_blinded(self._scenes.now, log_picture, now_s):
+        if self._blindness.in_dark(self._scenes.now, log_picture, now_s):
             return self._unseen()
-        background = self._scenes.under(self._scenes.now, log_picture, now_s)
+        background = self._scenes.under(log_picture, now_s)
         self._difference = background.compare(log_picture, self._mask)
         foreground = find_things(
             self._difference.score,
@@ -116,9 +118,10 @@ class _Watch:
         )
         self._mask = np.zeros_like(self._mask) if foreground is None else cv2.dilate(foreground.mask, _GUARD)  # type: ignore[assignment]
         background.follow(elapsed_s, self._mask if foreground is None else _guarded(foreground))
-        if self._is_lost_in_light(foreground, now_s):
+        is_gone = foreground is None and self._is_occupied
+        if self._blindness.in_jump(self._scenes.began_s, now_s, is_gone=is_gone):
             return self._unseen()
-        presence = self._judge(background, log_picture, foreground, self._difference, now_s)
+        presence = self._judge(self._scenes, log_picture, foreground, self._difference, now_s)
         self._is_occupied = presence.phase is not Phase.EMPTY
         return presence
 
@@ -128,27 +131,9 @@ class _Watch:
         self._is_settled = False
         return Presence(Phase.MOVING if self._is_occupied else Phase.EMPTY)
 
-    def _is_lost_in_light(self, foreground: Foreground | None, now_s: float) -> bool:
-        """Whether what was there went out of sight with a jump of the light, of which much is forgiven at first.
-
-        In the dark it has been waited for already.
-        """
-        lasts_s = now_s - self._scenes.began_s
-        is_gone = foreground is None and self._is_occupied and self._dark_since_s is None
-        self._is_lost = is_gone and (lasts_s == 0 or (self._is_lost and lasts_s < _BLIND_S))
-        return self._is_lost
-
-    def _is_blinded(self, background: Background, log_picture: Floats, now_s: float) -> bool:
-        """Whether the light has just gone: for a moment what was there is taken to be there still."""
-        if not background.is_darkened(log_picture):
-            self._dark_since_s = None
-            return False
-        self._dark_since_s = now_s if self._dark_since_s is None else self._dark_since_s
-        return now_s - self._dark_since_s < _BLIND_S
-
     def _judge(
         self,
-        background: Background,
+        scenes: Scenes,
         log_picture: Floats,
         foreground: Foreground | None,
         difference: Difference,
@@ -163,15 +148,15 @@ class _Watch:
         was_settled = self._is_settled
         phase, box = self._phase(foreground, difference, still_s)
         if self._is_settled and not was_settled:
-            if self._scenes.realign(difference) or self._scenes.recall(background, log_picture, difference, now_s):
+            if scenes.realign(difference) or scenes.recall(log_picture, difference, now_s):
                 self._look_anew()
                 return Presence(Phase.MOVING)
-            if ghosts := self._forget_ghosts(background, foreground, difference):
+            if ghosts := self._forget_ghosts(scenes.now, foreground, difference):
                 self._look_anew()
                 return Presence(Phase.EMPTY if ghosts == len(foreground.things) else Phase.MOVING)
         if self._is_settled and still_s >= self._settings.absorb_s:
             _log.warning("what has lain still for %.0f s is part of the empty scene from now on", still_s)
-            background.absorb(difference.relit, self._mask)
+            scenes.now.absorb(difference.relit, self._mask)
             self._look_anew()
             return Presence(Phase.EMPTY)
         return Presence(

@@ -32,37 +32,34 @@ class Scenes:
     """The scene that the light shows now, and those that the last lights did.
 
     Args:
+        scene: the one under the light of now.
         adapt_s: a light is worth to be remembered when it has lasted so long, seconds.
     """
 
-    def __init__(self, adapt_s: float) -> None:
-        self.now: Background | None = None
-        """The empty scene under the light of the newest frame, None while it is not known."""
+    def __init__(self, scene: Background, adapt_s: float) -> None:
+        self.now = scene
+        """The empty scene under the light of the newest frame."""
         self._adapt_s = adapt_s
         self._others: list[Background] = []
         self._is_away = False
         self.began_s = -math.inf
         """When the light jumped to that of now, seconds; infinitely long ago where its scene is known."""
 
-    def learn(self, scene: Background) -> None:
-        """Take what was learned under the light of now."""
-        self.now, self._is_away, self.began_s = scene, False, -math.inf
-
-    def under(self, scene: Background, log_picture: Floats, now_s: float) -> Background:
-        """The scene that the light of this frame shows: `now`, or what was remembered."""
-        change = np.abs(scene.light_change(log_picture))
+    def under(self, log_picture: Floats, now_s: float) -> Background:
+        """The scene that the light of this frame shows, which is `now` from here on."""
+        change = np.abs(self.now.light_change(log_picture))
         if float(np.quantile(change, _LEFT)) < _JUMP:
             self._is_away = False
-            return scene
+            return self.now
         away = [_median(other.light_change(log_picture)) for other in self._others]
         if away and min(away) * _NEARER < _median(change):
-            return self._turn(scene, int(np.argmin(away)), now_s)
-        if not self._is_away:
-            self._remember(scene, now_s)
+            self._turn_to(int(np.argmin(away)), now_s)
+        elif not self._is_away:
+            self._remember(now_s)
             self._is_away, self.began_s = True, now_s
-        return scene
+        return self.now
 
-    def recall(self, scene: Background, log_picture: Floats, difference: Difference, now_s: float) -> bool:
+    def recall(self, log_picture: Floats, difference: Difference, now_s: float) -> bool:
         """Whether what lies there is the work of a light that is known: one that is as near shows far less there.
 
         A camera that exposes by itself makes every light as bright as the last, and leaves what no surface explains.
@@ -72,24 +69,23 @@ class Scenes:
         if not found or min(found) * _NEARER > _num_beyond(STRONG, difference):
             return False
         best = int(np.argmin(found))
-        if self._others[best].light > scene.light + _AS_NEAR:
+        if self._others[best].light > self.now.light + _AS_NEAR:
             return False
-        self._turn(scene, best, now_s)
+        self._turn_to(best, now_s)
         return True
 
-    def _turn(self, scene: Background, index: int, now_s: float) -> Background:
+    def _turn_to(self, index: int, now_s: float) -> None:
         known = self._others.pop(index)
-        self._remember(scene, now_s)
-        self.learn(known)
-        return known
+        self._remember(now_s)
+        self.now, self._is_away, self.began_s = known, False, -math.inf
 
-    def _remember(self, scene: Background, now_s: float) -> None:
+    def _remember(self, now_s: float) -> None:
         if now_s - self.began_s >= self._adapt_s:
-            self._others = [copy.deepcopy(scene), *self._others][:_NUM_LIGHTS]
+            self._others = [copy.deepcopy(self.now), *self._others][:_NUM_LIGHTS]
 
     def realign(self, difference: Difference) -> bool:
         """Follow a camera that was pushed; True when it was."""
-        if self.now is None or not self.now.realign(difference):
+        if not self.now.realign(difference):
             return False
         self._others.clear()
         return True
