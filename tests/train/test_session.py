@@ -21,41 +21,37 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.timeout(600)
-def test_folds_hold_every_picture_out_once_and_their_answers_are_pooled(shapes: Path, tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(RECIPE)
-    arguments = [shapes, "--recipe", tmp_path / "small.toml", "--out", tmp_path / "cv", "--weights", "none"]
-    options = ["--folds", "2", "--epochs", "1", "--tensorboard", "--no-report", "--json"]
-    result = CliRunner().invoke(train, [str(item) for item in [*arguments, *options]])
-    assert result.exception is None
-    answer = json.loads(result.stdout)
-    assert answer["num_images"] == 48
-    held_out = Counter(
-        row.path for fold in ("fold1", "fold2") for row in load_splits(tmp_path / "cv" / fold) if row.split == "val"
-    )
-    assert len(held_out) == 48
-    assert set(held_out.values()) == {1}
-    recorded = json.loads((tmp_path / "cv" / "folds.json").read_text())
-    assert recorded["accuracy"] == answer["accuracy"]
-    assert sum(recorded["fold_accuracies"]) / 2 == pytest.approx(answer["accuracy"], abs=0.01)
-    assert list((tmp_path / "cv" / "fold1" / "tensorboard").iterdir())
-    fold = load_run(tmp_path / "cv" / "fold2").fold
-    assert fold is not None
-    assert (fold.number, fold.num_folds) == (2, 2)
-    report = write_report(tmp_path / "cv" / "fold2").read_text(encoding="utf-8")
-    assert "--folds 2 --out AGAIN" in report
-    assert "This is fold 2 of 2" in report
-
-
 @pytest.fixture(scope="module")
 def folds(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The arguments of a cross-validation that is finished."""
     folder = tmp_path_factory.mktemp("folds")
     (folder / "small.toml").write_text(RECIPE)
     given = [shapes, "--recipe", folder / "small.toml", "--out", folder / "cv", "--weights", "none"]
-    arguments = [str(item) for item in [*given, "--folds", "2", "--epochs", "1", "--no-report", "--json"]]
-    assert CliRunner().invoke(train, arguments).exception is None
+    options = ["--folds", "2", "--epochs", "1", "--tensorboard", "--no-report", "--json"]
+    arguments = [*map(str, given), *options]
+    result = CliRunner().invoke(train, arguments)
+    assert result.exception is None
+    (folder / "answer.json").write_text(result.stdout)
     return arguments
+
+
+def test_folds_hold_every_picture_out_once_and_their_answers_are_pooled(folds: list[str]) -> None:
+    out = Path(folds[4])
+    answer = json.loads((out.parent / "answer.json").read_text())
+    assert answer["num_images"] == 48
+    held_out = Counter(row.path for fold in ("fold1", "fold2") for row in load_splits(out / fold) if row.split == "val")
+    assert len(held_out) == 48
+    assert set(held_out.values()) == {1}
+    recorded = json.loads((out / "folds.json").read_text())
+    assert recorded["accuracy"] == answer["accuracy"]
+    assert sum(recorded["fold_accuracies"]) / 2 == pytest.approx(answer["accuracy"], abs=0.01)
+    assert list((out / "fold1" / "tensorboard").iterdir())
+    fold = load_run(out / "fold2").fold
+    assert fold is not None
+    assert (fold.number, fold.num_folds) == (2, 2)
+    report = write_report(out / "fold2").read_text(encoding="utf-8")
+    assert "--folds 2 --out AGAIN" in report
+    assert "This is fold 2 of 2" in report
 
 
 def test_a_cross_validation_that_is_finished_is_not_done_again(folds: list[str]) -> None:

@@ -48,6 +48,8 @@ def test_the_run_says_how_to_do_it_again(trained: Trained, shapes: Path, small_r
     assert Recipe.model_validate(run.settings) == small_recipe
     assert Path(run.data.root) == shapes
     assert {"keras", "numpy"} <= set(run.versions)
+    assert run.cost is not None
+    assert run.cost.num_multiply_adds > 0
 
 
 def test_the_saved_model_gives_the_recorded_metrics(trained: Trained, shapes: Path) -> None:

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+import shutil
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from edge.cli import gather, sorter
 from edge.errors import SorterError
-from edge.run import load_run, load_splits
+from edge.run import SPLITS_FILE, load_run, load_splits
 from tests.train.test_resume import RECIPE
 from train.cli import average
 
@@ -25,18 +26,22 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def runs(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two runs on the same splits, and a third on others."""
+    """Two runs on the same splits, and a third that held out what it trained on."""
     from train.fitting.fit import train  # noqa: PLC0415, seconds to import
     from train.recipes import load_recipe  # noqa: PLC0415
 
     root = tmp_path_factory.mktemp("soup")
     (root / "small.toml").write_text(RECIPE)
-    made = [root / name for name in ("slow", "quick", "other-splits")]
-    for folder, rate, seed in zip(made, ("1e-3", "3e-3", "1e-3"), (1, 1, 2), strict=True):
+    slow, quick, other = (root / name for name in ("slow", "quick", "other-splits"))
+    for folder, rate in ((slow, "1e-3"), (quick, "3e-3")):
         settings = ["phases.0.epochs=1", f"phases.0.learning_rate={rate}"]
         recipe = load_recipe(str(root / "small.toml"), settings)
-        train(shapes, folder, recipe, recipe_name="small", weights="none", seed=seed)
-    return made
+        train(shapes, folder, recipe, recipe_name="small", weights="none", seed=1)
+    shutil.copytree(slow, other)
+    splits = (slow / SPLITS_FILE).read_text(encoding="utf-8")
+    swapped = re.sub(r"(train|val)$", lambda found: {"train": "val", "val": "train"}[found[1]], splits, flags=re.M)
+    (other / SPLITS_FILE).write_text(swapped, encoding="utf-8")
+    return [slow, quick, other]
 
 
 def test_an_average_is_a_run_whose_weights_are_the_mean_by_shares(runs: list[Path], tmp_path: Path) -> None:

@@ -25,25 +25,45 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-# The splits of the run that teaches.
-MATCHING = ("--set", "data.val_share=0.25", "--set", "data.split=grouped")
-
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def make_surer(run: Path) -> None:
+    """Its logits become three times as large."""
+    import keras  # noqa: PLC0415, seconds to import
+
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    model.get_layer("logits").set_weights([3 * values for values in model.get_layer("logits").get_weights()])
+    model.save(run / "model.keras")
+
+
 @pytest.fixture(scope="module")
 def surer(trained: tuple[Path, Evaluation], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained run, with logits three times as large."""
-    import keras  # noqa: PLC0415, seconds to import
+    folder = shutil.copytree(trained[0], tmp_path_factory.mktemp("teachers") / "surer")
+    make_surer(folder)
+    return folder
 
-    folder = tmp_path_factory.mktemp("teachers") / "surer"
-    shutil.copytree(trained[0], folder)
-    model = keras.models.load_model(folder / "model.keras", compile=False)
-    model.get_layer("logits").set_weights([3 * values for values in model.get_layer("logits").get_weights()])
-    model.save(folder / "model.keras")
+
+@pytest.fixture(scope="module")
+def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe of a small network, which the teacher and those it teaches are trained by."""
+    path = tmp_path_factory.mktemp("recipes") / "small.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def teacher(shapes: Path, recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the small network, on the splits of seed 1."""
+    from train.fitting.fit import train  # noqa: PLC0415, seconds to import
+
+    folder = tmp_path_factory.mktemp("teachers") / "small"
+    recipe = load_recipe(str(recipe_file), ["phases.*.epochs=1"])
+    train(shapes, folder, recipe, recipe_name="small", weights="none", seed=1)
     return folder
 
 
@@ -74,19 +94,17 @@ def test_a_batch_mixes_labels_with_the_mean_answer_to_its_own_pictures(
 
 
 def test_a_run_goes_on_with_the_same_teacher_only(
-    shapes: Path, trained: tuple[Path, Evaluation], surer: Path, tmp_path: Path
+    shapes: Path, recipe_file: Path, teacher: Path, tmp_path: Path
 ) -> None:
     import keras  # noqa: PLC0415, seconds to import
 
     from train.fitting.fit import train  # noqa: PLC0415
 
-    (tmp_path / "small.toml").write_text(RECIPE)
-    recipe = load_recipe(str(tmp_path / "small.toml"), [*MATCHING[1::2], "phases.*.epochs=2"])
-    teacher, network = tmp_path / "teacher", (trained[0] / "model.keras").read_bytes()
-    shutil.copytree(trained[0], teacher)
+    recipe = load_recipe(str(recipe_file))
+    changing, network = shutil.copytree(teacher, tmp_path / "teacher"), (teacher / "model.keras").read_bytes()
 
     def run(name: str, **more: object) -> None:
-        options = {"recipe_name": "small", "weights": "none", "seed": 1, "teachers": [teacher], **more}
+        options = {"recipe_name": "small", "weights": "none", "seed": 1, "teachers": [changing], **more}
         train(shapes, tmp_path / name, recipe, **options)  # type: ignore[arg-type]
 
     def stop(progress: object) -> None:
@@ -95,46 +113,42 @@ def test_a_run_goes_on_with_the_same_teacher_only(
     run("whole")
     with pytest.raises(KeyboardInterrupt):
         run("stopped", on_epoch=stop)
-    (teacher / "model.keras").write_bytes((surer / "model.keras").read_bytes())
+    make_surer(changing)
     with pytest.raises(UsageError, match="teachers, seed"):
         run("stopped", resume=True)
-    (teacher / "model.keras").write_bytes(network)
+    (changing / "model.keras").write_bytes(network)
     run("stopped", resume=True)
     runs = [keras.models.load_model(tmp_path / name / "model.keras").get_weights() for name in ("whole", "stopped")]
     for whole, stopped in zip(*runs, strict=True):
         np.testing.assert_array_equal(whole, stopped)
 
 
-def test_a_run_tells_who_taught_it(shapes: Path, trained: tuple[Path, Evaluation], tmp_path: Path) -> None:
-    folder, _ = trained
-    (tmp_path / "small.toml").write_text(RECIPE)
-    asked = [str(shapes), "--recipe", str(tmp_path / "small.toml"), "--epochs", "1", "--weights", "none", "--seed", "1"]
-    asked += [*MATCHING, "--teacher", str(folder), "--out", str(tmp_path / "run")]
+def test_a_run_tells_who_taught_it(shapes: Path, recipe_file: Path, teacher: Path, tmp_path: Path) -> None:
+    asked = [str(shapes), "--recipe", str(recipe_file), "--epochs", "1", "--weights", "none", "--seed", "1"]
+    asked += ["--teacher", str(teacher), "--out", str(tmp_path / "run")]
     result = CliRunner().invoke(train_command, asked)
     assert result.exception is None, result.output
-    digest = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
-    assert load_run(tmp_path / "run").teachers == (TeacherRun(path=str(folder.resolve()), sha256=digest),)
-    assert f"--teacher {folder}" in (tmp_path / "run" / "report.html").read_text()
+    digest = hashlib.sha256((teacher / "model.keras").read_bytes()).hexdigest()
+    assert load_run(tmp_path / "run").teachers == (TeacherRun(path=str(teacher.resolve()), sha256=digest),)
+    assert f"--teacher {teacher}" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_who_cannot_teach_is_refused_before_anything_is_written(
-    shapes: Path, trained: tuple[Path, Evaluation], tmp_path: Path
+    shapes: Path, recipe_file: Path, teacher: Path, tmp_path: Path
 ) -> None:
     from train.fitting.fit import train  # noqa: PLC0415, seconds to import
 
-    folder, _ = trained
-    (tmp_path / "small.toml").write_text(RECIPE)
-    recipe = load_recipe(str(tmp_path / "small.toml"), MATCHING[1::2])
+    recipe = load_recipe(str(recipe_file))
     other_classes = tmp_path / "others"
     draw_shapes(other_classes, num_each=4)
     shutil.move(str(next(path for path in sorted(other_classes.iterdir()) if path.is_dir())), other_classes / "another")
-    for root, teacher, seed, error, said in (
-        (shapes, folder, 2, DatasetError, "pictures that are held out here"),
+    for root, asked, seed, error, said in (
+        (shapes, teacher, 2, DatasetError, "pictures that are held out here"),
         (shapes, tmp_path / "nothing", 1, MissingInputError, "nothing"),
-        (other_classes, folder, 1, InvalidDataError, "cannot teach here: expected a run of another"),
+        (other_classes, teacher, 1, InvalidDataError, "cannot teach here: expected a run of another"),
     ):
         with pytest.raises(error, match=said):
-            train(root, tmp_path / "run", recipe, recipe_name="small", weights="none", teachers=[teacher], seed=seed)
+            train(root, tmp_path / "run", recipe, recipe_name="small", weights="none", teachers=[asked], seed=seed)
         assert not (tmp_path / "run").exists()
 
 
