@@ -86,8 +86,9 @@ def _mistake(mistake: Mistake) -> str:
 
 
 def _summary(found: Score) -> str:
+    items = "1 item" if found.num_events == 1 else f"{found.num_events} items"
     counts = "".join(f"{_mistake(mistake)}\n" for mistake in found.mistakes) + (
-        f"{found.num_events} items: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
+        f"{items}: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
         f"{found.num_missed} missed, {found.num_invented} invented, {found.num_doubled} decided twice"
     )
     if found.settled_to_decided_p50_s is None:

@@ -22,7 +22,7 @@ def played(columns: int, rows: int, **environment: str) -> str:
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = subprocess.Popen(
-        [SORTER, "demo", "--fast", "--items", "2"], stdin=follower, stdout=follower, stderr=follower, close_fds=True,
+        [SORTER, "demo", "--fast", "--items", "1"], stdin=follower, stdout=follower, stderr=follower, close_fds=True,
         env={**os.environ, "TERM": "xterm-256color", **environment},
     )  # fmt: skip
     os.close(follower)
@@ -43,7 +43,7 @@ def test_a_large_terminal_shows_the_picture_the_scores_and_the_bins(setting: str
     said = played(120, 40, COLORTERM=setting)
     assert "the camera sees:" in said
     assert re.search(ink + r"\033\[48;[^m]+m▀", said)
-    assert "2 items:" in said
+    assert "1 item: " in said
     assert said.rstrip().count("\033[?25h") == 1, "the cursor is back"
 
 
