@@ -76,13 +76,6 @@ _TORCH_BLOCK_PARTS = (
 )
 
 
-def build_backbone(name: str, height_px: int, width_px: int) -> keras.Model:
-    """A network with random weights: float32 (N, H, W, 3) RGB in 0..255 to pooled features (N, 1280)."""
-    inputs = keras.Input((height_px, width_px, 3), name="image")
-    features = layers.GlobalAveragePooling2D(name="pool")(lite_maps(inputs, VARIANTS[name]))
-    return keras.Model(inputs, features, name=name.replace("-", "_"))
-
-
 def lite_maps(image: keras.KerasTensor, variant: Lite) -> keras.KerasTensor:
     """Maps of features (N, H / 32, W / 32, 1280); layers are called stem_*, group1_* to group7_* and head_*."""
     x = layers.Rescaling(1 / _DEVIATION, offset=-_MEAN / _DEVIATION, name="rescale")(image)

@@ -2,31 +2,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from edge.errors import InvalidDataError
 from edge.preprocess import InputSpec, load_picture, to_input
-from train.networks.lite import (
-    VARIANTS,
-    build_backbone,
-    imagenet_weights_path,
-    load_torch_weights,
-    scaled_groups,
-)
+from train.networks.lite import VARIANTS, imagenet_weights_path, load_torch_weights, scaled_groups
+from train.networks.model import build_model
 from train.networks.torch_stream import load_tensors
+from train.recipes import load_recipe
 
 NAME = "efficientnet-lite0"
 
 
+def up_to_embedding(name: str, size_px: int) -> keras.Model:
+    """The recipe's network without its head, random weights."""
+    model = build_model(load_recipe(name), 2, size_px)
+    return keras.Model(model.input, model.output["embedding"], name=model.name)
+
+
 @pytest.fixture(scope="module")
-def imagenet():
-    backbone = build_backbone(NAME, 224, 224)
-    load_torch_weights(backbone, imagenet_weights_path(NAME))
-    return backbone
+def imagenet() -> keras.Model:
+    model = up_to_embedding(NAME, 224)
+    load_torch_weights(model, imagenet_weights_path(NAME))
+    return model
 
 
-def test_lite0_has_the_published_number_of_parameters(imagenet) -> None:
+def test_lite0_has_the_published_number_of_parameters(imagenet: keras.Model) -> None:
     # 4,652,008 are published; the ImageNet head has 1000 x 1280 + 1000 of them, and batch norm statistics do not count.
     num_statistics = sum(layer.moving_mean.shape[0] * 2 for layer in imagenet.layers if hasattr(layer, "moving_mean"))
     assert imagenet.count_params() - num_statistics == 4_652_008 - 1_281_000
@@ -46,7 +49,7 @@ def test_larger_variants_follow_by_scaling(name: str, channels: tuple[int, ...],
     assert tuple(group.num_blocks for group in groups) == blocks
 
 
-def test_every_tensor_lands_in_the_layer_of_its_name(imagenet) -> None:
+def test_every_tensor_lands_in_the_layer_of_its_name(imagenet: keras.Model) -> None:
     tensors = load_tensors(imagenet_weights_path(NAME))
     stem = imagenet.get_layer("stem_conv").get_weights()[0]
     np.testing.assert_array_equal(stem[:, :, 2, 5], tensors["_conv_stem.weight"][5, 2])
@@ -56,7 +59,7 @@ def test_every_tensor_lands_in_the_layer_of_its_name(imagenet) -> None:
     np.testing.assert_array_equal(variance, tensors["_bn1.running_var"])
 
 
-def test_imagenet_names_a_bottle(imagenet, shared_data: Path) -> None:
+def test_imagenet_names_a_bottle(imagenet: keras.Model, shared_data: Path) -> None:
     # The ImageNet classifier lives in the file only; with it the network must know beer and wine bottles again.
     tensors = load_tensors(imagenet_weights_path(NAME))
     pictures = sorted((shared_data / "trashnet" / "glass").glob("*.jpg"))[:40]
@@ -72,4 +75,4 @@ def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(
         InvalidDataError, match=r"does not fit efficientnet_lite1: _blocks\.3\._depthwise_conv expected"
     ):
-        load_torch_weights(build_backbone("efficientnet-lite1", 64, 64), imagenet_weights_path(NAME))
+        load_torch_weights(up_to_embedding("efficientnet-lite1", 64), imagenet_weights_path(NAME))
