@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from edge.messages import Frame, Phase
 from edge.presence import PresenceDetector
 from edge.simulation import Cutout
-from edge.simulation.grounds import GROUNDS, render_ground
 from edge.simulation.paste import Pose, paste
 from tests.bench.trashnet_items import items_of
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 WIDTH, HEIGHT, RATE_HZ = 480, 360, 10
 LEARN_S, LOOK_S = 1.5, 1.5

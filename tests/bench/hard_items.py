@@ -20,7 +20,7 @@ from edge.confidence import wilson_interval
 from edge.messages import Box, Image, Phase, Presence
 from edge.presence import PresenceDetector
 from edge.simulation import Conditions, Cutout, Plan, Scene, load_cutouts
-from edge.simulation.grounds import GROUNDS, render_ground
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 WIDTH, HEIGHT = 480, 360
 PLAN = Plan(WIDTH, HEIGHT, lead_s=1.2, rest_s=(1.4, 1.5), scale=(0.3, 0.6), hand_only_share=0.0)

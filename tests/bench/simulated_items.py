@@ -28,9 +28,9 @@ from edge.messages import Decision, Image
 from edge.preprocess import load_picture
 from edge.service import open_rehearsal
 from edge.simulation import Conditions, Cutout, Plan, Scene, write_clip
-from edge.simulation.grounds import GROUNDS, render_ground
 from edge.truth.scoring import Score, Truth, TruthEvent, load_truth, score
 from tests.bench.trashnet_items import items_of
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 ITEMS_PER_CLIP = 9
 # Between two clips, so that a late decision is not the next one's; seconds.

@@ -21,9 +21,9 @@ from edge.messages import Box, Frame, Image, Phase
 from edge.preprocess import crop, square_around
 from edge.presence import PresenceDetector
 from edge.simulation import Conditions, Cutout, Plan, Scene
-from edge.simulation.grounds import render_ground
 from edge.simulation.lens import Lens
 from tests.bench.trashnet_items import items_of
+from tests.edge.simulation.grounds import render_ground
 
 NUM_SETTLING = 6  # frames that presence needs to see that an item lies still
 NUM_EACH = 48  # items of each class at most

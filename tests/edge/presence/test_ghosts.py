@@ -7,8 +7,8 @@ import pytest
 
 from edge.messages import Box, Phase
 from edge.presence import PresenceDetector
-from edge.simulation.grounds import render_ground
 from tests.edge.presence.watcher import CAN, HEIGHT, WIDTH, Scene, Watcher, ground, with_item
+from tests.edge.simulation.grounds import render_ground
 
 CARD = Box(110, 50, 90, 70)
 

@@ -16,8 +16,8 @@ from edge.presence import PresenceDetector, PresenceSettings, Region
 from edge.presence.background import Background
 from edge.presence.planes import to_log
 from edge.presence.stripes import Stripes
-from edge.simulation.grounds import GROUNDS, render_ground
 from tests.edge.presence.watcher import CAN, HEIGHT, RATE_HZ, WIDTH, Scene, Watcher, ground, overlap, with_item
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 
 @pytest.fixture

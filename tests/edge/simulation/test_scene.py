@@ -9,7 +9,7 @@ import pytest
 
 from edge.messages import Image
 from edge.simulation import Conditions, Cutout, Plan, Scene
-from edge.simulation.grounds import GROUNDS, render_ground
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 WIDTH, HEIGHT = 160, 120
 PLAN = Plan(width_px=WIDTH, height_px=HEIGHT, rate_hz=12.0, lead_s=0.5, hand_only_share=0.0)
