@@ -65,7 +65,7 @@ def judge_temperature(logits: Scores, truth: Truth, folds: NDArray[np.intp], bef
     )
 
 
-def best_temperature(logits: Scores, truth: Truth, before: float = 1.0) -> float:
+def best_temperature(logits: Scores, truth: Truth, before: float) -> float:
     """The temperature for logits (N, C) and class indices (N,), drawn towards the one that holds, `before`."""
     return fit_temperature(logits, truth, before, _PRIOR_PICTURES)
 

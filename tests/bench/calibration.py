@@ -53,7 +53,7 @@ def main() -> None:
 
 def _round(measured: Measured, precision: float, rng: np.random.Generator) -> dict[str, float]:
     first = rng.random(measured.objects.max() + 1)[measured.objects] < 0.5
-    pictures = measured.at(best_temperature(measured.logits[first], measured.truth[first]))
+    pictures = measured.at(best_temperature(measured.logits[first], measured.truth[first], before=1.0))
     ours, others = pictures.only(first), pictures.only(~first)
     fitted = fit_thresholds(ours, precision_wish(precision), folds_of(ours.objects))
     is_accepted = accepted(others, fitted.min_confidence)

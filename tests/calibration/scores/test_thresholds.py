@@ -50,6 +50,14 @@ def test_a_stricter_wish_accepts_less() -> None:
     assert shares[-1] > 0
 
 
+def test_a_threshold_is_rounded_down_so_that_the_picture_it_came_from_is_accepted() -> None:
+    scores = np.tile(np.array([[0.8129, 0.1871]], np.float32), (20, 1))
+    pictures = Labelled(scores, np.zeros(20, np.intp), np.arange(20))
+    fitted = fit_thresholds(pictures, precision_wish(0.8), folds_of(pictures.objects))
+    assert fitted.min_confidence == (0.812, NEVER)
+    assert accepted(pictures, fitted.min_confidence).all()
+
+
 def test_a_class_that_is_never_good_enough_is_never_accepted() -> None:
     scores = np.tile(np.array([[0.6, 0.4]], np.float32), (20, 1))
     pictures = Labelled(scores, np.ones(20, np.intp), np.arange(20))

@@ -75,6 +75,13 @@ def test_a_class_that_is_refused_is_never_accepted_however_sure(method: Method) 
     assert decision.reason == "unsure after 3 frames: can is never accepted here"
 
 
+def test_as_much_as_is_asked_for_suffices() -> None:
+    policy = DecisionPolicy(DecisionSettings(min_confidence=1.0, min_margin=1.0), LABELS, ROUTING)
+    decision = policy.decide(item(1.0, 0.0, 0.0), 10.8)
+    assert decision is not None
+    assert decision.outcome is Outcome.ACCEPTED
+
+
 def test_doubt_waits_while_frames_and_time_are_left() -> None:
     assert POLICY.decide(item(0.5, 0.3, 0.2, used=7), 11.0) is None
 
@@ -213,6 +220,18 @@ def test_it_stops_early_when_no_further_frame_can_change_the_answer() -> None:
     decision, num_frames = decided(settings, Method.VOTE, torn)
     assert decision is not None
     assert (decision.outcome, num_frames) == (Outcome.UNKNOWN, 4), "8 of 10 votes are the most that is left"
+
+
+@pytest.mark.parametrize("costs", [{}, COSTS.costs])
+@pytest.mark.parametrize(("third", "outcome", "num_frames"), [(0, Outcome.ACCEPTED, 4), (2, Outcome.UNKNOWN, 3)])
+def test_it_waits_exactly_as_long_as_enough_frames_can_still_agree(
+    costs: dict[str, dict[str, float]], third: int, outcome: Outcome, num_frames: int
+) -> None:
+    settings = DecisionSettings(costs=costs, min_frames=3, max_frames=4)
+    frames = [np.eye(3, dtype=np.float32)[winner] for winner in (1, 0, third, 0)]
+    decision, num_taken = decided(settings, Method.VOTE, frames)
+    assert decision is not None
+    assert (decision.outcome, num_taken) == (outcome, num_frames)
 
 
 @pytest.mark.parametrize("method", Method)
