@@ -42,12 +42,12 @@ def demo(
     film = SimulatedFilm(load_scenes(), num_items, rate_hz=section.rate_hz, seed=seed)
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []
-    shown.say(f"{num_items} rendered items fall into a simulated bin; nothing real moves.\n")
+    shown.say(f"Rendered items fall into a simulated bin, {num_items} in all; nothing real moves.\n")
     settings = with_choices(Config(camera=section, web=WebSection(port=port) if has_page else None), bundle, None)
     clock = ReplayClock() if fast else SystemClock()
     with ExitStack() as stack:
         is_plain = as_json or has_page or verbosity() < 0
-        view = None if is_plain else _live_view(stack, bundle, f"sorter demo: {num_items} rendered items")
+        view = None if is_plain else _live_view(stack, bundle, f"sorter demo: rendered items, {num_items} in all")
         listeners = [shown.record if view is None else view.tell, lambda record: decisions.append(record.decision)]
         observers = [] if view is None else [view.saw]
         loop = stack.enter_context(open_rehearsal(settings, clock, listeners, announce=show_page, observers=observers))
