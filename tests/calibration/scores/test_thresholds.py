@@ -80,6 +80,22 @@ def test_even_a_saturated_score_does_not_reach_never() -> None:
     assert accepted(right, fitted.min_confidence).all()
 
 
+def test_a_tally_counts_what_is_accepted_what_is_right_of_it_and_how_many_objects_it_shows() -> None:
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]], np.float32)
+    pictures = Labelled(scores, np.array([0, 1, 1, 1]), np.array([7, 7, 8, 9]))
+    is_accepted = np.array([True, True, True, False])
+    assert tally(pictures, is_accepted) == Tally(num_pictures=4, num_accepted=3, num_right=2, num_objects=2)
+    assert tally(pictures, is_accepted, pictures.answers == 1) == Tally(2, 1, 1, 1)
+
+
+def test_the_figures_of_a_class_are_those_of_the_pictures_answered_as_it() -> None:
+    scores = np.tile(np.array([[0.9, 0.1]], np.float32), (20, 1))
+    pictures = Labelled(scores, np.zeros(20, np.intp), np.arange(20))
+    fitted = fit_thresholds(pictures, precision_wish(0.8), folds_of(pictures.objects))
+    assert fitted.of_class == (Tally(20, 20, 20, 20), Tally(0, 0, 0, 0))
+    assert fitted.overall == fitted.of_class[0]
+
+
 def test_a_few_right_answers_do_not_prove_much() -> None:
     few, many = Tally(10, 10, 10, 10), Tally(400, 400, 400, 400)
     assert few.interval[0] < 0.85

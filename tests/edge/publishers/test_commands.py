@@ -28,6 +28,7 @@ _LABELS = ("glass", "metal")
         ("enabled/set", b"ON", SetEnabled(is_enabled=True)),
         ("enabled/set", b"OFF", SetEnabled(is_enabled=False)),
         ("unknown_threshold/set", b"0.65", SetUnknownThreshold(0.65)),
+        ("unknown_threshold/set", b"0", SetUnknownThreshold(0.0)),
         ("unknown_threshold/set", b"1", SetUnknownThreshold(1.0)),
         ("cmd/mark_wrong", b"PRESS", MarkWrong(None)),
         ("cmd/mark_wrong", b"", MarkWrong(None)),
@@ -53,6 +54,7 @@ def test_each_command_is_understood(topic: str, payload: bytes, command: RemoteC
     [
         ("enabled/set", b"yes", "expected ON or OFF, found 'yes'"),
         ("unknown_threshold/set", b"1.01", "expected a number from 0 to 1"),
+        ("unknown_threshold/set", b"-0.01", "expected a number from 0 to 1"),
         ("unknown_threshold/set", b"nan", "expected a number from 0 to 1"),
         ("unknown_threshold/set", b"", "expected a number from 0 to 1"),
         ("cmd/mark_wrong", b"../../etc", "expected one of glass, metal"),

@@ -49,3 +49,14 @@ def test_state_counts_and_problems_are_what_they_are_now() -> None:
     clock.advance_to(31.0)
     reporter.report()
     assert json.loads(board.topics["state"])["temperature_c"] == 60
+    clock.advance_to(60.0)
+    reporter.report()
+    assert json.loads(board.topics["state"])["temperature_c"] == 60
+
+
+def test_the_state_is_one_line_of_json_with_a_schema() -> None:
+    state = BinState(Phase.SETTLED, True, 0.55551, "a@1", "b@2", 51.6)  # noqa: FBT003
+    assert state.to_json() == (
+        '{"schema":1,"phase":"settled","occupied":true,"enabled":true,"unknown_threshold":0.556,'
+        '"temperature_c":52,"model":"a@1","latest_model":"b@2"}'
+    )
