@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibration.teaching.examples import Example
 from edge.classifiers.light import PLAIN_LIGHT, Light
 from edge.classifiers.taught import Blend, Known, SiteHead, features_of, opinion, widened
+from edge.items.evidence import MIN_SCORE
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -213,6 +214,6 @@ def _by_example(scores: Floats, views: Views) -> Floats:
 
 def _mean_score(scores: Floats) -> Floats:
     """Views (V, C) taken together as frames are: the normalized geometric mean, (C,)."""
-    mean = np.exp(np.log(np.maximum(scores, np.float32(1e-4))).mean(axis=0))
+    mean = np.exp(np.log(np.maximum(scores, np.float32(MIN_SCORE))).mean(axis=0))
     together: Floats = (mean / mean.sum()).astype(np.float32)
     return together

@@ -8,13 +8,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.base import Classifier
 from edge.errors import UsageError
+from edge.items.evidence import MeanLogProb
 from edge.journal import Entry
 from edge.messages import Phase, Sight
 from edge.models.store import ModelStore, Role, replace_file
@@ -28,7 +27,6 @@ SHADOW = "shadow.json"
 DISAGREEMENTS = "disagreements.jsonl"
 # A model that agrees on less than this of the items is another kind of model: a person decides, not we.
 MIN_AGREEMENT = 0.5
-_TINY = np.float32(1e-6)
 
 # What was looked at and never decided, such as a hand that held still, must not pile up.
 _MAX_ITEMS = 16
@@ -152,7 +150,7 @@ class ShadowWatch:
         self._on_promotion = on_promotion
         shadow = read_shadow(store)
         self._model = None if shadow is None else shadow.model
-        self._log_scores: dict[int, NDArray[np.float32]] = {}
+        self._evidence: dict[int, MeanLogProb] = {}
 
     def saw(self, sight: Sight) -> None:
         """Classify the same part of the same frame."""
@@ -161,17 +159,17 @@ class ShadowWatch:
         if sight.presence.phase is Phase.MANY:
             return  # no evidence of one item
         picture = to_input(sight.frame.image, self._classifier.input_spec, sight.box, sight.num_turns)
-        scores = np.log(np.maximum(self._classifier.classify(picture).scores, _TINY))
-        earlier = self._log_scores.get(sight.item_id)
-        self._log_scores[sight.item_id] = scores if earlier is None else earlier + scores
-        while len(self._log_scores) > _MAX_ITEMS:
-            del self._log_scores[min(self._log_scores)]
+        scores = self._classifier.classify(picture).scores
+        earlier = self._evidence.get(sight.item_id)
+        self._evidence[sight.item_id] = MeanLogProb.begin(scores) if earlier is None else earlier.add(scores)
+        while len(self._evidence) > _MAX_ITEMS:
+            del self._evidence[min(self._evidence)]
 
     def tell(self, record: DecisionRecord) -> None:
         """Compare what both made of the item."""
-        sums = self._log_scores.pop(record.decision.item_id, None)
-        if sums is not None and record.decision.label is not None:
-            self._later(partial(self._count, record, self._classifier.labels[int(sums.argmax())]))
+        evidence = self._evidence.pop(record.decision.item_id, None)
+        if evidence is not None and record.decision.label is not None:
+            self._later(partial(self._count, record, self._classifier.labels[int(evidence.scores.argmax())]))
 
     def _count(self, record: DecisionRecord, label: str) -> None:
         before = read_shadow(self._store)

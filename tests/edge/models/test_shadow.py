@@ -177,6 +177,22 @@ def test_all_frames_of_an_item_count_together(store: ModelStore, script: list[st
     assert compared(store) == (1, 1)
 
 
+def test_one_frame_that_is_sure_of_a_mistake_does_not_outvote_all_others_as_in_the_active_model(
+    store: ModelStore,
+) -> None:
+    frames = iter(np.array([[0.0, 1.0], *[[0.95, 0.05]] * 4], np.float32))
+
+    class Mistaken(Attentive):
+        def classify(self, image: Image) -> Prediction:
+            return replace(super().classify(image), scores=next(frames))
+
+    watch = watching(store, Mistaken())
+    for _ in range(5):
+        watch.saw(sight(1))
+    watch.tell(decided(1, "can"))
+    assert compared(store) == (1, 1)
+
+
 def test_several_at_once_are_no_evidence(store: ModelStore) -> None:
     classifier = Attentive()
     watch = watching(store, classifier)
