@@ -56,10 +56,12 @@ class Courier:
 
     def _run(self) -> None:
         try:
+            self._news.clear()
             while not self._stopping.is_set():
-                self._news.clear()
                 if not self._deliver_pending():
                     self._news.wait()
+                # Before `_stopping` is asked: what `stop` says after that must not be wiped away.
+                self._news.clear()
         except SorterError as error:
             _log.error("the outbox of %s failed: %s", self._outbox.sink, error)
             self._failure = error
