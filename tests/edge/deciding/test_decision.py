@@ -119,6 +119,11 @@ def test_thresholds_of_an_unknown_class_are_refused() -> None:
         DecisionPolicy(DecisionSettings(classes={"glass": ClassThresholds(0.5)}), LABELS, ROUTING)
 
 
+def test_frames_to_hold_the_lead_for_must_fit_behind_the_one_that_took_it() -> None:
+    with pytest.raises(ValueError, match="max_frames 4 must be more than hold_frames 4"):
+        DecisionSettings(min_frames=3, max_frames=4, hold_frames=4)
+
+
 @given(
     scores=st.lists(st.floats(0.01, 1), min_size=3, max_size=3),
     used=st.integers(1, 20),

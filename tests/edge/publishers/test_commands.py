@@ -90,6 +90,15 @@ def test_no_message_does_more_than_be_understood_or_refused(topic: str, payload:
     assert inbox.take() is None
 
 
+def test_what_is_refused_is_logged_once_until_something_is_understood(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    inbox = Inbox(_LABELS)
+    for payload in (b"yes", b"no", b"ON", b"maybe"):
+        inbox.receive("enabled/set", payload)
+    refused = "command refused: enabled/set: expected ON or OFF, found"
+    assert caplog.messages == [f"{refused} 'yes'", f"{refused} 'maybe'"]
+
+
 def test_a_flood_leaves_sixteen_commands_and_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     inbox = Inbox(_LABELS)
