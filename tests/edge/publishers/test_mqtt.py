@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -327,27 +328,47 @@ def locked_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     broker.kill()
 
 
-def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
-    locked_broker: Broker, journal: Journal
-) -> None:
-    locked_broker.start()
-    listener = Listener(locked_broker.port, "sorter/bin-7/decision", login=("bin", "right"))
+@pytest.fixture
+def warnings() -> Iterator[queue.Queue[logging.LogRecord]]:
+    """What publishers warn of, as it comes."""
     log: queue.Queue[logging.LogRecord] = queue.Queue()
     (handler := QueueHandler(log)).setLevel(logging.WARNING)
     logging.getLogger("edge.publishers.mqtt").addHandler(handler)
+    yield log
+    logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
+
+
+def test_a_server_that_hears_the_bin_and_hangs_up_is_a_problem_that_says_what_to_check(
+    journal: Journal, warnings: queue.Queue[logging.LogRecord]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        publisher = _publisher(journal, server.getsockname()[1])
+        publisher.start()
+        with server.accept()[0] as connection:
+            assert connection.recv(4096)
+        warned = warnings.get(timeout=PATIENCE_S).message
+        assert "hung up before it let the bin in" in warned
+        assert "check port, certificate_file and key_file" in warned
+        publisher.stop()
+
+
+def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
+    locked_broker: Broker, journal: Journal, warnings: queue.Queue[logging.LogRecord]
+) -> None:
+    locked_broker.start()
+    listener = Listener(locked_broker.port, "sorter/bin-7/decision", login=("bin", "right"))
 
     wrong = _publisher(journal, locked_broker.port, username="bin", password="wrong")  # noqa: S106 - of this test's broker
     wrong.start()
     _decide(journal, wrong, 1)
-    assert "refused: Not authorized; check user" in log.get(timeout=PATIENCE_S).message
+    assert "refused: Not authorized; check user" in warnings.get(timeout=PATIENCE_S).message
     wrong.stop()
     right = _publisher(journal, locked_broker.port, username="bin", password="right")  # noqa: S106
     right.start()
 
     assert _arrived(listener, 1) == [1]
     assert right.problem is None
-    assert log.empty()
-    logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
+    assert warnings.empty()
     right.stop()
     listener.close()
 
