@@ -9,10 +9,20 @@ from edge.publishers.courier import Courier
 from tests.edge.publishers.broker import PATIENCE_S
 
 
-def test_one_that_waits_for_news_ends_when_it_is_stopped(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_has_nothing_to_deliver_waits_and_ends_when_it_is_stopped(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    class News(threading.Event):
+        is_awaited = threading.Event()
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.is_awaited.set()
+            return super().wait(timeout)
+
     courier = Courier(journal.outbox("sink"), lambda _entry, _stopping: True)
+    courier._news = news = News()
     courier.start()
-    assert courier.flush(PATIENCE_S)
+    assert news.is_awaited.wait(PATIENCE_S)
     courier.stop(PATIENCE_S)
     assert not caplog.records
 

@@ -1,8 +1,11 @@
-"""A real broker behind TLS: who is trusted, who is not, and whether the owner is told which it was."""
+"""A real broker and a real web server behind TLS: who is trusted, who is not, and whether the owner is told which."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
+import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,8 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge.errors import UnavailableError
+from edge.journal import Journal
 from edge.publishers.connection import MqttSettings, greet
-from tests.edge.publishers.broker import Broker
+from edge.publishers.webhook import WebhookPublisher, WebhookSettings
+from tests.edge.publishers.broker import PATIENCE_S, Broker
+from tests.edge.publishers.test_webhook import Server
+from tests.edge.records import a_record
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
@@ -125,3 +132,43 @@ def test_a_broker_that_does_not_speak_tls_is_told_from_one_that_is_away(
     with pytest.raises(UnavailableError, match="check"):
         greet(settings(plain, authority, None))
     plain.kill()
+
+
+@pytest.fixture
+def server(authority: Authority) -> Iterator[Server]:
+    """A web server that shows a certificate."""
+    server = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.sign("site"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.url = server.url.replace("http:", "https:")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_webhook_trusts_the_authority_that_is_named(authority: Authority, server: Server, journal: Journal) -> None:
+    publisher = WebhookPublisher(WebhookSettings(server.url, ca_file=authority.ca_file), journal.outbox("webhook"))
+    publisher.start()
+    journal.append(a_record(1))
+    publisher.tell(a_record(1))
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+    assert json.loads(server.requests.get_nowait()[2])["seq"] == 1
+
+
+def test_a_webhook_trusts_no_other_and_says_so(server: Server, journal: Journal) -> None:
+    has_failed = threading.Event()
+
+    def wait(stopping: threading.Event, _pause_s: float) -> bool:
+        has_failed.set()
+        return stopping.wait(PATIENCE_S)
+
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), wait)
+    publisher.start()
+    journal.append(a_record(1))
+    publisher.tell(a_record(1))
+    assert has_failed.wait(PATIENCE_S)
+    assert "certificate verify failed" in str(publisher.problem)
+    publisher.stop()
+    assert server.requests.empty()
