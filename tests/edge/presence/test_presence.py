@@ -346,6 +346,13 @@ def test_an_arm_that_rests_for_a_second_is_no_item(watcher: Watcher) -> None:
     assert set(watcher.phases) == {Phase.MOVING}
 
 
+def test_a_bottle_whose_neck_lies_at_the_rim_is_no_arm(watcher: Watcher) -> None:
+    green = (60, 120, 70)
+    neck = with_item(ground(), Box(152, 0, 16, 50), green)
+    watcher.see(with_item(neck, Box(110, 46, 100, 80), green), 0.5)
+    assert watcher.phases[-1] is Phase.SETTLED, "a rest of a quarter of a second is enough"
+
+
 def test_an_arm_that_rests_on_an_item_is_said_to_be_there(watcher: Watcher) -> None:
     assert not watcher.see(with_item(ground()), 1.0).has_arm
     held = watcher.see(with_item(with_item(ground()), Box(140, 0, 36, 80), (200, 150, 120)), 1.0)
