@@ -102,11 +102,6 @@ class Score:
     settled_to_decided_p95_s: float | None
     mistakes: tuple[Mistake, ...]
 
-    @property
-    def is_flawless(self) -> bool:
-        """Whether no item was missed, invented or decided twice."""
-        return not (self.num_missed or self.num_invented or self.num_doubled)
-
     def to_json(self) -> dict[str, Any]:
         """The fields by name, ready for JSON."""
         return asdict(self)
