@@ -122,7 +122,11 @@ class ModelStore:
             self._link(Role.ACTIVE, name)
 
     def shadow(self, name: str | None, note: Note = _nothing) -> None:
-        """Let an installed model run beside the active one; None ends it."""
+        """Let an installed model run beside the active one; None ends it.
+
+        Raises:
+            TryAgainError, StorageError: as `activate`.
+        """
         with self._writing():
             note()
             if name is None:
