@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +21,7 @@ from edge.journal import Journal
 from edge.publishers.connection import MqttSettings, greet
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from tests.edge.publishers.broker import PATIENCE_S, Broker
-from tests.edge.publishers.test_webhook import Server
+from tests.edge.publishers.test_webhook import FirstPause, Server
 from tests.edge.records import a_record
 
 # paho leaves the socket of a handshake that failed to the garbage collector.
@@ -158,17 +157,12 @@ def test_a_webhook_trusts_the_authority_that_is_named(authority: Authority, serv
 
 
 def test_a_webhook_trusts_no_other_and_says_so(server: Server, journal: Journal) -> None:
-    has_failed = threading.Event()
-
-    def wait(stopping: threading.Event, _pause_s: float) -> bool:
-        has_failed.set()
-        return stopping.wait(PATIENCE_S)
-
-    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), wait)
+    pause = FirstPause()
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), pause)
     publisher.start()
     journal.append(a_record(1))
     publisher.tell(a_record(1))
-    assert has_failed.wait(PATIENCE_S)
+    assert pause.has_begun.wait(PATIENCE_S)
     assert "certificate verify failed" in str(publisher.problem)
     publisher.stop()
     assert server.requests.empty()

@@ -51,6 +51,17 @@ def server() -> Iterator[Server]:
     server.server_close()
 
 
+class FirstPause:
+    """Says that a publisher has failed and pauses, and keeps it there until it is stopped."""
+
+    def __init__(self) -> None:
+        self.has_begun = threading.Event()
+
+    def __call__(self, stopping: threading.Event, _pause_s: float) -> bool:
+        self.has_begun.set()
+        return stopping.wait(PATIENCE_S)
+
+
 class Pauses:
     """Records how long a publisher wanted to wait, and does not wait."""
 
@@ -103,17 +114,12 @@ def test_what_the_server_refuses_is_posted_again_with_growing_pauses(server: Ser
 
 
 def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick(journal: Journal) -> None:
-    has_failed = threading.Event()
-
-    def wait(stopping: threading.Event, _pause_s: float) -> bool:
-        has_failed.set()
-        return stopping.wait(PATIENCE_S)
-
+    pause = FirstPause()
     url = f"http://127.0.0.1:{free_port()}/hook?key=secret"
-    publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), wait)
+    publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), pause)
     publisher.start()
     _decide(journal, publisher, 1)
-    assert has_failed.wait(PATIENCE_S)
+    assert pause.has_begun.wait(PATIENCE_S)
 
     assert publisher.problem is not None
     assert "cannot be reached" in publisher.problem
@@ -123,44 +129,35 @@ def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick
 
 
 def test_a_server_that_never_answers_is_given_up_after_the_timeout(journal: Journal) -> None:
-    has_failed = threading.Event()
-
-    def wait(stopping: threading.Event, _pause_s: float) -> bool:
-        has_failed.set()
-        return stopping.wait(PATIENCE_S)
-
+    pause = FirstPause()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = WebhookSettings(f"http://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
-        publisher = WebhookPublisher(settings, journal.outbox("webhook"), wait)
+        publisher = WebhookPublisher(settings, journal.outbox("webhook"), pause)
         publisher.start()
         _decide(journal, publisher, 1)
-        assert has_failed.wait(PATIENCE_S)
+        assert pause.has_begun.wait(PATIENCE_S)
         assert publisher.problem is not None
         assert "timed out" in publisher.problem
         publisher.stop()
 
 
 def test_a_server_that_drips_its_answer_is_given_up_as_well(journal: Journal) -> None:
-    has_failed = threading.Event()
-
-    def wait(stopping: threading.Event, _pause_s: float) -> bool:
-        has_failed.set()
-        return stopping.wait(PATIENCE_S)
+    pause = FirstPause()
 
     def drip() -> None:
         connection, _ = dripping.accept()
         with connection, contextlib.suppress(OSError):
-            while not has_failed.wait(0.01):  # long before any timeout
+            while not pause.has_begun.wait(0.01):  # long before any timeout
                 connection.sendall(b"H")
 
     with socket.create_server(("127.0.0.1", 0)) as dripping:
         server = threading.Thread(target=drip)
         server.start()
         settings = WebhookSettings(f"http://127.0.0.1:{dripping.getsockname()[1]}/", timeout_s=0.1)
-        publisher = WebhookPublisher(settings, journal.outbox("webhook"), wait)
+        publisher = WebhookPublisher(settings, journal.outbox("webhook"), pause)
         publisher.start()
         _decide(journal, publisher, 1)
-        assert has_failed.wait(PATIENCE_S)
+        assert pause.has_begun.wait(PATIENCE_S)
         publisher.stop()
         server.join(PATIENCE_S)
 
