@@ -21,6 +21,7 @@ from urllib.request import Request, urlopen
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge.addresses import without_secrets
 from edge.errors import BundleError, StorageError, UnavailableError
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ class Download:
     """The file at `address` on its way into `folder`; as a context it is removed at the end, unless it broke off.
 
     Args:
+        address: its user, password and query are told to nobody but the server.
         max_bytes: a longer file is refused.
         on_progress: is told after each piece how many bytes are here, and of how many; None where the server says not.
     """
@@ -95,6 +97,7 @@ class Download:
         on_progress: Callable[[int, int | None], None] = lambda _bytes, _of: None,
     ) -> None:
         self._address = address
+        self._place = without_secrets(address)
         self._folder = folder
         self._on_progress = on_progress
         self._max_bytes = max_bytes
@@ -124,7 +127,7 @@ class Download:
         except (UnavailableError, BundleError):
             raise
         except OSError as error:
-            raise StorageError(f"cannot keep {self._address}: {error.strerror or error}") from error
+            raise StorageError(f"cannot keep {self._place}: {error.strerror or error}") from error
         return self._partial.path
 
     def _is_whole(self) -> bool:
@@ -136,9 +139,9 @@ class Download:
             after = self._partial.note()
             if after is None or (before is not None and after.num_safe <= before.num_safe):
                 raise UnavailableError(
-                    f"{self._address}: broke off after {broken}; try again, the models are as they were"
+                    f"{self._place}: broke off after {broken}; try again, the models are as they were"
                 ) from broken
-            log.warning("%s: broke off after %s, going on from there", self._address, broken)
+            log.warning("%s: broke off after %s, going on from there", self._place, broken)
             return False
         return True
 
@@ -160,7 +163,7 @@ class Download:
             begins_at = _begins_at(answer.status, answer.headers)
             if note is None or begins_at != note.num_safe:
                 if begins_at:
-                    raise UnavailableError(f"{self._address}: sends another part than asked for: {begins_at}")
+                    raise UnavailableError(f"{self._place}: sends another part than asked for: {begins_at}")
                 self._partial.forget()
             self._receive(answer, answer.headers, begins_at)
         return None
@@ -177,7 +180,7 @@ class Download:
             try:
                 while chunk := answer.read(_CHUNK):
                     if file.tell() + len(chunk) > self._max_bytes:
-                        raise BundleError(f"{self._address} has more than {self._max_bytes // 10**6} MB")
+                        raise BundleError(f"{self._place} has more than {self._max_bytes // 10**6} MB")
                     file.write(chunk)
                     self._on_progress(file.tell(), num_wanted)
                     num_unsafe += len(chunk)
@@ -193,7 +196,7 @@ class Download:
 
     def _unavailable(self, error: Exception) -> UnavailableError:
         why = getattr(error, "reason", error)
-        return UnavailableError(f"{self._address}: {why}; the models are as they were")
+        return UnavailableError(f"{self._place}: {why}; the models are as they were")
 
 
 class _BrokeOffError(Exception):

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
+from edge.addresses import without_secrets
 from edge.bundle import MANIFEST, Bundle
 from edge.errors import BundleError, MissingInputError, StorageError, UsageError
 from edge.files.whole_file import whole_file
@@ -46,9 +47,9 @@ def fetched(
         folder = Path(scratch)
         if urlsplit(source).scheme in {"http", "https"}:
             with Download(source, downloads, MAX_BYTES, on_progress) as download:
-                path = download.fetch()
-                _check_digest(path, sha256, source)
-                yield _unpack(path, folder / "bundle", source)
+                path, name = download.fetch(), without_secrets(source)
+                _check_digest(path, sha256, name)
+                yield _unpack(path, folder / "bundle", name)
         elif Path(source).is_file():
             _check_digest(Path(source), sha256, source)
             yield _unpack(Path(source), folder / "bundle", source)

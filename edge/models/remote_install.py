@@ -193,5 +193,4 @@ class RemoteInstaller:
 
 
 def _failed(wanted: InstallFrom, why: str) -> InstallReport:
-    source = without_secrets(wanted.url)
-    return InstallReport(stage=Stage.FAILED, source=source, error=why.replace(wanted.url, source))
+    return InstallReport(stage=Stage.FAILED, source=without_secrets(wanted.url), error=why)

@@ -61,6 +61,20 @@ def test_nothing_at_all_is_told_and_not_tried_for_ever(site: Site, tmp_path: Pat
     assert len(site.requested) == 1
 
 
+def test_neither_the_log_nor_an_error_tells_what_is_secret_in_the_address(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.breaks_after = [1_000_000, 0]
+    with (
+        Download(f"{site.address}?token=hush", tmp_path, MAX_BYTES) as download,
+        pytest.raises(UnavailableError) as broken,
+    ):
+        download.fetch()
+    assert site.address in caplog.text
+    assert site.address in str(broken.value)
+    assert "hush" not in caplog.text + str(broken.value)
+
+
 def test_a_file_that_changed_in_between_comes_whole(site: Site, tmp_path: Path) -> None:
     site.breaks_after = [2_000_000, 0]
     with pytest.raises(UnavailableError):
@@ -119,6 +133,13 @@ def test_what_cannot_be_used_is_not_gone_on_with(site: Site, tmp_path: Path) -> 
     with pytest.raises(BundleError, match=r"not a whole \.zip"), fetched(site.address, tmp_path):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_model_is_named_without_what_is_secret_in_its_address(site: Site, tmp_path: Path) -> None:
+    address = f"{site.address}?token=hush"
+    for sha256 in (None, "0" * 64):
+        with pytest.raises(BundleError, match=f"^{site.address}(:| is)"), fetched(address, tmp_path, sha256):
+            pass
 
 
 def test_a_file_that_is_too_long_is_refused_and_removed(site: Site, tmp_path: Path) -> None:
