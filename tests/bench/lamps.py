@@ -24,10 +24,10 @@ from edge.items.smoothing import SmoothingSettings
 from edge.messages import Frame, Image, Prediction
 from edge.presence import PresenceDetector
 from edge.simulation import Conditions, Cutout
-from edge.simulation.grounds import GROUNDS, render_ground
 from edge.simulation.lens import Lens
 from edge.simulation.paste import Pose, paste
 from tests.bench.trashnet_items import items_of
+from tests.edge.simulation.grounds import GROUNDS, render_ground
 
 WIDTH, HEIGHT, RATE_HZ = 320, 240, 12.0
 # Seconds: the lamp goes off and on again; an item rests, and the lamp goes off some time after it has gone.
