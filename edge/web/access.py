@@ -17,6 +17,7 @@ from edge.files.whole_file import replacing
 
 # Shorter ones can be guessed, even by a patient guesser who is slowed down.
 MIN_TOKEN_LENGTH = 16
+_NAME_DIGITS = 8  # enough to tell the bins of one host apart
 _TOKEN_BYTES = 24
 
 # Wrong tokens from one address before it must wait, and for how long.
@@ -124,7 +125,15 @@ class Access:
     @property
     def cookie(self) -> str:
         """What a browser keeps in place of the token, and cannot turn back into it."""
-        return hmac.new(self._token or b"", b"sorter page session", hashlib.sha256).hexdigest()
+        return self._derived(b"sorter page session")
+
+    @property
+    def cookie_name(self) -> str:
+        """This bin's own: browsers show a cookie to every port of a host, and two bins may be there."""
+        return f"sorter_page_{self._derived(b'sorter page name')[:_NAME_DIGITS]}"
+
+    def _derived(self, purpose: bytes) -> str:
+        return hmac.new(self._token or b"", purpose, hashlib.sha256).hexdigest()
 
     def accepts_cookie(self, shown: str) -> bool:
         """Whether `shown` is the cookie; in constant time. With 256 bits it needs no counting of guesses."""

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from edge.web.access import Access
 from edge.web.bodies import read_form
 from edge.web.controls import ControlPart
-from edge.web.guard import COOKIE, Guard, check_token, peer_of
+from edge.web.guard import Guard, check_token, peer_of
 from edge.web.live import LiveFeed, LivePart
 from edge.web.metrics import MetricsPart
 from edge.web.review import ReviewPart
@@ -86,15 +86,21 @@ def _own_routes(window: Window, access: Access) -> list[Route]:
     async def session(request: Request) -> Response:
         if request.method == "DELETE":
             answer = Response(status_code=204)
-            answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+            answer.delete_cookie(access.cookie_name, httponly=True, samesite="strict")
             return answer
         form = await read_form(request, TokenForm)
         refusal = check_token(access, form.token.strip(), peer_of(request), time.monotonic())
         if refusal is not None:
             return refusal
         answer = Response(status_code=204)
-        is_tls = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, access.cookie, _SESSION_S, httponly=True, samesite="strict", secure=is_tls)
+        answer.set_cookie(
+            access.cookie_name,
+            access.cookie,
+            _SESSION_S,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
         return answer
 
     return [

@@ -14,8 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge.web.access import Access
 from edge.web.uploads import MAX_UPLOAD_BYTES
 
-COOKIE = "sorter_page"
-
 # What needs no token: the page itself, which holds nothing of the bin, and the way to show a token.
 _PUBLIC = ("/page/",)
 _PUBLIC_PATHS = frozenset({"/", "/api/session"})
@@ -72,7 +70,7 @@ class Guard:
         return self._check_visitor(request)
 
     def _check_visitor(self, request: Request) -> Response | None:
-        if self._access.accepts_cookie(request.cookies.get(COOKIE, "")):
+        if self._access.accepts_cookie(request.cookies.get(self._access.cookie_name, "")):
             return None
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":

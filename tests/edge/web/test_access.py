@@ -47,7 +47,9 @@ def test_the_cookie_admits_and_does_not_hold_the_token() -> None:
     assert access.accepts_cookie(access.cookie)
     assert TOKEN not in access.cookie
     assert not access.accepts_cookie("")
-    assert not access.accepts_cookie(Access("another-token-of-some-length").cookie)
+    other = Access("another-token-of-some-length")
+    assert not access.accepts_cookie(other.cookie)
+    assert access.cookie_name != other.cookie_name, "of two bins on one host each keeps its own"
     assert not access.accepts_cookie("ü" * 64), "what is no ASCII is no error"
 
 
