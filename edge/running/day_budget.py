@@ -119,7 +119,8 @@ class DayBudget:
     def _look(self) -> None:
         written, before = self._written(), self._writes.day
         today = self._writes.on(self._today())
-        self._writes = replace(today, num_bytes=today.num_bytes + written - self._last_written)
+        # Less than before where files of yesterday went that had not reached the disk.
+        self._writes = replace(today, num_bytes=max(0, today.num_bytes + written - self._last_written))
         self._last_written = written
         if today.day != before or self._writes.num_bytes - self._kept_bytes >= _KEEP_EVERY_BYTES:
             self._keep()

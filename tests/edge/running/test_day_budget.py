@@ -79,6 +79,14 @@ def test_a_restart_in_the_middle_of_the_day_does_not_begin_anew() -> None:
     assert disk.write(4 * MIB)
 
 
+def test_a_day_that_begins_by_deleting_is_remembered() -> None:
+    disk = Disk()
+    disk.write(6 * MIB)
+    disk.write(-2 * MIB, after_s=DAY_S)
+    assert DayWrites.parse(disk.journal.remembered(WRITES_KEY)) == DayWrites("2026-11-22", 0, 6 * MIB)
+    assert disk.write(10 * MIB)
+
+
 def test_counting_writes_little_itself() -> None:
     disk = Disk()
     for _ in range(100):
