@@ -62,7 +62,7 @@ def native_stderr_told_once() -> Iterator[None]:
 
     libjpeg complains of every picture of many a USB camera, which would be millions of lines a day. Python's own
     stderr goes on as it was. For the main thread of a process that does nothing else; what comes faster than it is
-    read is lost. So are the last words of native code that dies: where Python's threads were is told in their place.
+    read is lost. So are the last words of native code that dies: where Python was is told in their place.
     """
     sys.stderr.flush()
     reading, writing = os.pipe()
@@ -99,7 +99,7 @@ def _last_words_at(file: TextIO) -> Iterator[None]:
     if faulthandler.is_enabled():  # by somebody who knows better where to
         yield
         return
-    faulthandler.enable(file)
+    faulthandler.enable(file, all_threads=False)
     try:
         yield
     finally:
