@@ -104,10 +104,7 @@ def train(
     scan(data)  # before TensorFlow, which takes seconds to load: a wrong folder is said at once
     name = Path(recipe_name).resolve().stem
     target = out or Path("runs") / f"{data.resolve().name}-{name}-s{seed}"
-    from train.fitting.threads import compute_on, cpu_threads, threads_of
-
-    compute_on(threads or (threads_of(target) if resume else None) or cpu_threads())
-    quiet_tensorflow()
+    _prepare_tensorflow(threads, target if resume else None)
     with native_stderr_logged():
         from train.session import Session
 
@@ -130,6 +127,15 @@ def train(
         return
     click.echo(summary(evaluation))
     click.echo(f"run: {target}" if folds else _what_next(target))
+
+
+def _prepare_tensorflow(threads: int | None, resumed: Path | None) -> None:
+    """Have it load quietly, and compute on the threads asked for, or those of the `resumed` run."""
+    from train.fitting.threads import compute_on, cpu_threads, threads_of
+
+    recorded = threads_of(resumed) if resumed is not None else None
+    compute_on(threads or recorded or cpu_threads())
+    quiet_tensorflow()
 
 
 def _recipe(name: str, overrides: tuple[str, ...], epochs: int | None, batch_size: int | None) -> Recipe:
