@@ -31,15 +31,6 @@ class Outbox:
             ).fetchall()
         return [entry(row) for row in rows]
 
-    def backlog(self) -> int:
-        """How many decisions wait."""
-        with self._database.reading() as connection:
-            (num_waiting,) = connection.execute(
-                "SELECT count(*) FROM decisions WHERE seq > (SELECT acknowledged FROM outbox WHERE sink = ?)",
-                (self.sink,),
-            ).fetchone()
-        return int(num_waiting)
-
     def acknowledge(self, seq: int) -> None:
         """The sink has everything up to `seq`."""
         with self._database.transaction() as connection:

@@ -107,7 +107,7 @@ def run(binary: str, folder: Path, num_decisions: int, num_kills: int, seed: int
     publisher.flush(PATIENCE_S)
     publisher.stop(PATIENCE_S)
     broker.stop()
-    backlog = outbox.backlog()
+    backlog = len(outbox.pending(1_000_000))
     journal.close()
     if backlog:
         raise AssertionError(f"{backlog} decisions were never acknowledged")

@@ -128,7 +128,7 @@ def run(folder: Path, broker: Broker, hours: float, every_s: float) -> dict[str,
                 memory.append(memory_mb()[0])
                 print(f"hour {at_s / 3600:4.0f}: {memory[-1]:.1f} MB, {used_mib(folder):.1f} MiB on disk", flush=True)
             # Let the disk, and the broker, a process of its own on the same cores, keep up as in a day.
-            while core.scribe.is_late or outbox.backlog() > 200:
+            while core.scribe.is_late or len(outbox.pending(201)) > 200:
                 consequences.catch_up()
                 time.sleep(0.01)
         seconds = time.perf_counter() - began_s

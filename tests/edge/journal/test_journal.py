@@ -173,7 +173,7 @@ def test_an_outbox_gives_everything_in_order_until_it_is_acknowledged(where: str
     outbox.acknowledge(4)
     outbox.acknowledge(2)
     assert [entry.seq for entry in outbox.pending(3)] == [5]
-    assert outbox.backlog() == 1
+    assert len(outbox.pending(10)) == 1
     journal.close()
 
 
