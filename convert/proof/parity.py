@@ -110,10 +110,8 @@ class Parity:
         Of pictures too few for a limit to allow a single one, one is allowed: it tells nothing.
         """
         total = self.agreement.total
-        num_lost, num_changed = (
-            self.reference_accuracy.count - self.candidate_accuracy.count,
-            total - self.agreement.count,
-        )
+        num_lost = self.reference_accuracy.count - self.candidate_accuracy.count
+        num_changed = total - self.agreement.count
         broken = []
         if num_lost > _num_allowed(limits.max_accuracy_loss, total):
             broken.append(f"accuracy fell by {num_lost / total:.2%} (limit {limits.max_accuracy_loss:.2%})")
