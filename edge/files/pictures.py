@@ -11,7 +11,7 @@ import logging
 import queue
 import shutil
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
@@ -90,7 +90,7 @@ class PictureReader:
 
     def ids(self) -> Sequence[str]:
         """The ids of all items with a picture, newest first."""
-        return [kept.record_id for kept in reversed(_listed(self._folder))]
+        return sorted((record_id for _, record_id, _ in _found(self._folder)), reverse=True)
 
 
 class PictureRing:
@@ -262,10 +262,14 @@ def _jpeg(image: Image, quality: int) -> bytes:
 
 
 def _listed(folder: Path) -> list[_Kept]:
-    """What the folder holds, oldest first; files that are not ours are left out."""
-    found = []
+    """What the folder holds, oldest first, for the ring itself: nobody else deletes."""
+    found = [_Kept(record_id, worth, path.stat().st_size) for path, record_id, worth in _found(folder)]
+    return sorted(found, key=lambda kept: kept.record_id)
+
+
+def _found(folder: Path) -> Iterator[tuple[Path, str, Worth]]:
+    """The folder's pictures by their names; files that are not ours are left out."""
     for path in folder.glob(f"*{_SUFFIX}"):
         record_id, _, worth = path.name.removesuffix(_SUFFIX).partition(".")
         if is_record_id(record_id) and worth.upper() in Worth.__members__:
-            found.append(_Kept(record_id, Worth[worth.upper()], path.stat().st_size))
-    return sorted(found, key=lambda kept: kept.record_id)
+            yield path, record_id, Worth[worth.upper()]

@@ -265,3 +265,13 @@ def test_files_that_are_not_ours_are_neither_listed_nor_deleted(tmp_path: Path) 
     keep(PictureSettings(tmp_path, max_bytes=10), (UNKNOWN, "2026-11-21"))
     assert holiday.exists()
     assert not (tmp_path / "torn.jpg.part").exists()
+
+
+def test_a_picture_that_goes_while_all_are_listed_stops_no_reader(tmp_path: Path) -> None:
+    """The ring makes room while the page lists thousands; a link to nothing is what such a file looks like."""
+    kept = keep(PictureSettings(tmp_path), (UNKNOWN, "2026-11-21"))
+    gone = a_record(UNKNOWN, 9.0).id
+    (tmp_path / f"{gone}.unknown.jpg").symlink_to(tmp_path / "nothing")
+    reader = PictureReader(tmp_path)
+    assert reader.ids() == [gone, *kept]
+    assert reader.find(gone) is None
