@@ -96,8 +96,9 @@ class ModelStore:
             if bundle.bundle_id != offered.bundle_id:
                 raise BundleError(f"{source} was changed while it was installed: install it again")
             target = self.folder / bundle.short_name
-            if not target.exists():
+            if not self._holds(target):
                 _sync(partial)
+                shutil.rmtree(target, ignore_errors=True)
                 partial.rename(target)
                 sync(self.folder)
             self._forget_old(target)
@@ -154,6 +155,14 @@ class ModelStore:
                 (self.folder / Role.PREVIOUS).unlink(missing_ok=True)
             note()
         return "the shipped model" if previous is None else previous.name
+
+    def _holds(self, installed: Path) -> bool:
+        """Whether a model is here and whole: cards rot, and to install it again is what mends that."""
+        try:
+            load_trusted_bundle(installed, self.public_key)
+        except (MissingInputError, BundleError, CheckFailedError):
+            return False
+        return True
 
     def _link(self, role: Role, name: str) -> None:
         partial = self.folder / f".{role}.new"

@@ -60,6 +60,23 @@ def test_installing_again_changes_nothing(store: ModelStore) -> None:
     assert {path: path.stat().st_mtime_ns for path in (store.folder / name).rglob("*")} == before
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_installing_again_mends_a_model_that_the_card_has_damaged(store: ModelStore, *, is_lost: bool) -> None:
+    name = store.install(DEFAULT_BUNDLE).short_name
+    store.activate(name)
+    rotten = store.folder / name / MODEL
+    content = bytearray(rotten.read_bytes())
+    content[len(content) // 2] ^= 1
+    rotten.write_bytes(content)
+    if is_lost:
+        rotten.unlink()
+    assert store.install(DEFAULT_BUNDLE).short_name == name
+    assert rotten.read_bytes() == (DEFAULT_BUNDLE / MODEL).read_bytes()
+    active = store.path_of(Role.ACTIVE)
+    assert active is not None
+    assert active.name == name
+
+
 def test_a_damaged_bundle_is_not_kept(store: ModelStore, other: Path) -> None:
     content = bytearray((other / MODEL).read_bytes())
     content[len(content) // 2] ^= 1
