@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import IO, Self
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -157,7 +157,7 @@ class Download:
                 raise self._unavailable(error) from error
             self._partial.forget()  # shorter by now than what is here
             return self._attempt(None)
-        except (URLError, HTTPException, TimeoutError, ConnectionError, UnicodeError) as error:
+        except (OSError, HTTPException, UnicodeError) as error:
             raise self._unavailable(error) from error
         with answer:
             begins_at = _begins_at(answer.status, answer.headers)
@@ -178,7 +178,7 @@ class Download:
             file.truncate()
             num_unsafe = 0
             try:
-                while chunk := answer.read(_CHUNK):
+                for chunk in _pieces(answer):
                     if file.tell() + len(chunk) > self._max_bytes:
                         raise BundleError(f"{self._place} has more than {self._max_bytes // 10**6} MB")
                     file.write(chunk)
@@ -187,7 +187,7 @@ class Download:
                     if num_unsafe >= _SAFE_EVERY:
                         self._partial.keep(file, validator)
                         num_unsafe = 0
-            except (HTTPException, TimeoutError, ConnectionError) as error:
+            except _BrokeOffError as error:
                 self._partial.keep(file, validator)
                 raise _BrokeOffError(f"{file.tell()} of {num_wanted or 'so many'} bytes ({error})") from error
             self._partial.keep(file, validator)
@@ -200,7 +200,19 @@ class Download:
 
 
 class _BrokeOffError(Exception):
-    """The connection ended before the file did; says after how many bytes."""
+    """The connection ended before the file did; says why, or after how many bytes."""
+
+
+def _pieces(answer: IO[bytes]) -> Iterator[bytes]:
+    """What comes over the line, piece by piece: whatever fails here is the line's fault, and not the disk's."""
+    while True:
+        try:
+            chunk = answer.read(_CHUNK)
+        except (OSError, HTTPException) as error:
+            raise _BrokeOffError(str(error)) from error
+        if not chunk:
+            return
+        yield chunk
 
 
 def _begins_at(status: int, headers: HTTPMessage) -> int:
