@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import shutil
@@ -107,6 +108,48 @@ def test_of_two_that_change_the_models_at_once_the_second_is_told_to_try_again(s
             change()
     assert store.names() == (name,)
     assert store.path_of(Role.ACTIVE) is None
+
+
+def test_what_has_no_role_goes_the_oldest_first_but_for_two(store: ModelStore) -> None:
+    for age, name in enumerate(("new@1", "newer@1", "old@1", "candidate@1", "previous@1", "active@1")):
+        shutil.copytree(DEFAULT_BUNDLE, store.folder / name)
+        seconds = {"new@1": 8, "newer@1": 9}.get(name, age)
+        os.utime(store.folder / name, (seconds, seconds))
+    for name in ("previous@1", "active@1"):
+        store.activate(name)
+    store.shadow("candidate@1")
+    installed = store.install(DEFAULT_BUNDLE).short_name
+    assert set(store.names()) == {"active@1", "previous@1", "candidate@1", "new@1", "newer@1", installed}
+
+
+def test_the_active_model_activated_again_leaves_the_one_before_it(store: ModelStore, other: Path) -> None:
+    first, second = store.install(DEFAULT_BUNDLE).short_name, store.install(other).short_name
+    for name in (first, second, second):
+        store.activate(name)
+    assert store.roll_back() == first
+
+
+def test_a_bundle_that_changes_after_it_was_checked_is_not_kept(
+    store: ModelStore, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(DEFAULT_BUNDLE, source)
+    monkeypatch.setattr(
+        "edge.models.store._check_answers", lambda _: shutil.copytree(other, source, dirs_exist_ok=True)
+    )
+    with pytest.raises(BundleError, match="was changed while it was installed"):
+        store.install(source)
+    assert store.names() == ()
+
+
+def test_what_is_installed_can_be_read_by_the_bin_whoever_installed_it(store: ModelStore) -> None:
+    store.folder.parent.chmod(0o755)
+    owner = 4711 if os.geteuid() == 0 else os.geteuid()
+    os.chown(store.folder.parent, owner, -1)
+    installed = store.install(DEFAULT_BUNDLE)
+    store.activate(installed.short_name)
+    assert installed.path.stat().st_mode & 0o777 == 0o755
+    assert {path.lstat().st_uid for path in (store.folder, *store.folder.rglob("*"))} == {owner}
 
 
 def test_with_a_key_nothing_unsigned_is_kept(tmp_path: Path) -> None:

@@ -17,7 +17,17 @@ from edge.errors import MissingInputError, TryAgainError
 from edge.journal import IN_MEMORY, Entry, Journal
 from edge.messages import Outcome
 from edge.models.store import ModelStore, Role
-from edge.models.trial import MAX_STARTS, TrialWatch, begin_trial, end_badly, read_trial, survive_start
+from edge.models.trial import (
+    MAX_STARTS,
+    MIN_BASELINE,
+    MIN_ITEMS,
+    Baseline,
+    TrialWatch,
+    begin_trial,
+    end_badly,
+    read_trial,
+    survive_start,
+)
 from edge.records import DecisionRecord
 from edge.running.problems import Problems
 from edge.running.scribe import Scribe
@@ -100,6 +110,40 @@ def test_a_model_whose_items_differ_is_not_sent_back_for_a_few_of_them(store: Mo
     begin_trial(store, "new@2", 30, before)
     assert tried(store, [decided(seq, (1.0, 0.54)[seq % 2]) for seq in range(1, 31)]) == 0
     assert active(store) == "new@2"
+
+
+def test_a_model_that_is_a_little_less_sure_stays(store: ModelStore, before: list[Entry]) -> None:
+    """One in four unknown where it was one in ten: other items, as like as not."""
+    begin_trial(store, "new@2", 100, before)
+    assert tried(store, [decided(seq, 0.9, is_known=seq % 4 > 0) for seq in range(1, 101)]) == 0
+
+
+def test_too_few_items_tell_nothing(store: ModelStore, before: list[Entry]) -> None:
+    begin_trial(store, "new@2", 100, before)
+    assert tried(store, [decided(seq, 0.4, is_known=False) for seq in range(1, MIN_ITEMS)]) == 0
+    assert tried(store, [decided(MIN_ITEMS, 0.4, is_known=False)]) == 1
+
+
+def test_too_few_accepted_ones_tell_nothing_of_how_sure_it_is(store: ModelStore, before: list[Entry]) -> None:
+    begin_trial(store, "new@2", 100, before)
+    unsure = [decided(seq, 0.4, is_known=seq > 4) for seq in range(1, MIN_ITEMS + 4)]
+    assert tried(store, unsure) == 0
+    assert tried(store, [decided(MIN_ITEMS + 4, 0.4)]) == 1
+
+
+def test_a_short_past_is_none(before: list[Entry]) -> None:
+    assert Baseline.of(before[: MIN_BASELINE - 1]) is None
+    known = Baseline.of(before[:MIN_BASELINE])
+    assert known is not None
+    assert known.num_items == MIN_BASELINE
+
+
+def test_another_model_that_was_activated_meanwhile_is_not_on_trial(store: ModelStore, before: list[Entry]) -> None:
+    begin_trial(store, "new@2", 100, before)
+    store.activate("old@1")
+    assert read_trial(store) is None
+    assert tried(store, decisions(60, 0.9, 7)) == 0
+    assert active(store) == "old@1"
 
 
 def test_the_trial_goes_on_after_a_restart(store: ModelStore, before: list[Entry]) -> None:
