@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -17,11 +15,6 @@ from edge.web.uploads import MAX_UPLOAD_BYTES
 # What needs no token: the page itself, which holds nothing of the bin, and the way to show a token.
 _PUBLIC = ("/page/",)
 _PUBLIC_PATHS = frozenset({"/", "/api/session"})
-
-# No answer takes longer, however slowly its reader reads; an export may be some megabytes over bad radio.
-ANSWER_TIMEOUT_S = 60.0
-EXPORT_TIMEOUT_S = 600.0
-_EXPORT = "/api/export.zip"
 
 _HEADERS: Mapping[str, str] = {
     # Nothing but what this server sends; pictures also from memory (blob:), where the page puts dropped ones.
@@ -39,7 +32,7 @@ _HEADERS: Mapping[str, str] = {
 
 
 class Guard:
-    """ASGI middleware: host, origin and token are checked, time is bounded, strict headers are added."""
+    """ASGI middleware: host, origin and token are checked, strict headers are added."""
 
     def __init__(self, app: ASGIApp, access: Access, now_s: Callable[[], float]) -> None:
         self._app = app
@@ -51,10 +44,7 @@ class Guard:
             return  # lifespan is off, and WebSocket is not spoken
         refusal = self._refusal(Request(scope))
         answer: ASGIApp = self._app if refusal is None else refusal
-        timeout_s = EXPORT_TIMEOUT_S if scope["path"] == _EXPORT else ANSWER_TIMEOUT_S
-        with suppress(TimeoutError):  # whoever reads no answer gets none
-            async with asyncio.timeout(timeout_s):
-                await answer(scope, receive, _with_headers(send, may_go_on=scope["method"] in ("GET", "HEAD")))
+        await answer(scope, receive, _with_headers(send, may_go_on=scope["method"] in ("GET", "HEAD")))
 
     def _refusal(self, request: Request) -> Response | None:
         """Why this request is not let in; None when it is."""

@@ -41,11 +41,12 @@ class PageServer:
         self._workers = Workers()
         self._is_over = threading.Event()
         access = Access(settings.token, settings.hosts)
+        connection = partial(BoundedConnection, patience_s=settings.patience_s, answer_s=settings.answer_s)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 build_app(window, access, self._workers, tally or Tally(), self._is_over.is_set),
                 loop="asyncio",
-                http=cast("type[asyncio.Protocol]", partial(BoundedConnection, patience_s=settings.patience_s)),
+                http=cast("type[asyncio.Protocol]", connection),
                 ws="none",
                 lifespan="off",
                 log_config=None,

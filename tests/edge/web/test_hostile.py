@@ -7,8 +7,9 @@ import resource
 import socket
 import struct
 import threading
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -224,6 +225,62 @@ def test_two_hundred_idle_connections_lock_nobody_out_and_hold_few_sockets(visit
             connection.settimeout(0)
         num_open = sum(map(_is_open, idle))
         assert num_open <= MAX_CONNECTIONS
+
+
+@pytest.fixture
+def stranger(visitor: Visitor) -> Iterator[Callable[[bytes], socket.socket]]:
+    """Connects from an address of its own, where nothing is read, and says these bytes."""
+    with contextlib.ExitStack() as stack:
+
+        def call(words: bytes) -> socket.socket:
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.bind(("127.0.0.2", 0))
+            connection.connect(("127.0.0.1", visitor.port))
+            connection.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                connection.sendall(words)
+            return connection
+
+        yield call
+
+
+UNFINISHED = b"POST /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999\r\n\r\n{"
+UNREAD = b"GET /page/app.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2000
+
+
+@pytest.mark.parametrize("words", [UNFINISHED, UNREAD], ids=["unfinished", "unread"])
+def test_a_crowd_that_never_ends_its_requests_locks_nobody_out(
+    visitor: Visitor, stranger: Callable[[bytes], socket.socket], words: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", visitor.port), timeout=PATIENCE_S) as first:
+        crowd = [stranger(words) for _ in range(2 * MAX_CONNECTIONS)]
+        assert visitor.ask("/").status == 200
+        first.sendall(get("/api/about"))
+        assert b"200 OK" in hear(first), "who holds one keeps it, although the others came later"
+    assert sum(map(_is_open, crowd)) <= MAX_CONNECTIONS
+
+
+@pytest.mark.parametrize("words", [UNFINISHED, UNREAD], ids=["unfinished", "unread"])
+def test_whoever_takes_too_long_over_a_request_is_hung_up_on_without_a_word(
+    standing: StandingBin, words: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with standing.served(PageSettings(port=0, patience_s=60, answer_s=0.2)) as someone, socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(("127.0.0.1", someone.port))
+        slow.settimeout(0)
+        held = _num_open_files(someone)
+        with contextlib.suppress(BlockingIOError):
+            slow.sendall(words)
+        give_up_s = time.monotonic() + PATIENCE_S
+        while _num_open_files(someone) >= held:
+            assert time.monotonic() < give_up_s
+    assert caplog.messages == []
+
+
+def _num_open_files(visitor: Visitor) -> int:
+    (line,) = (line for line in visitor.ask("/metrics").body.splitlines() if line.startswith(b"process_open_fds "))
+    return int(line.split()[1])
 
 
 def _is_open(connection: socket.socket) -> bool:
