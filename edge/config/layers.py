@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from edge.config.complaints import Check, Complaint, mistakes_in, without
 from edge.config.contradictions import contradictions
 from edge.config.lines import Place, lines_of
 from edge.config.sections import Config, SimulatedCameraSection
-from edge.errors import ConfigError, MissingInputError, SorterError, StorageError
+from edge.errors import AccessDeniedError, ConfigError, MissingInputError, SorterError, StorageError
 from edge.site import SITE, default_site
 
 SYSTEM_CONFIG = Path("/etc/sorter/sorter.toml")
@@ -53,6 +54,7 @@ def load_config(
     Raises:
         MissingInputError: there is no such file.
         ConfigError: a file is not TOML, or any setting is unknown, missing, out of range or does not fit.
+        AccessDeniedError, StorageError: a file, or the folder `conf.d`, cannot be read.
         SorterError: the only thing wrong is what a check met, such as a damaged bundle.
     """
     files = _file_layers(path)
@@ -141,21 +143,39 @@ def _file_layers(path: Path | None) -> list[_Layer]:
         raise MissingInputError(
             f"no configuration at {path}: expected a TOML file; `sorter config show` prints the defaults"
         )
-    files = [path, *sorted((path.parent / "conf.d").glob("*.toml"))]
-    return [_parse(file) for file in files]
+    return [_parse(file) for file in (path, *_further_files(path.parent / "conf.d"))]
+
+
+def _further_files(folder: Path) -> list[Path]:
+    """The files in `conf.d`, in their order; hidden ones are an editor's."""
+    if not folder.is_dir():
+        return []
+    with _reading(folder):  # a folder that may not be looked into is no empty one
+        return sorted(file for file in folder.iterdir() if file.suffix == ".toml" and not file.name.startswith("."))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise AccessDeniedError(
+            f"{path}: this user may not read it: use sudo, or add the user to the group that may"
+        ) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _parse(file: Path) -> _Layer:
     try:
-        text = file.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
+        with _reading(file):
+            text = file.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
         return _Layer(str(file), tomllib.loads(text), lines_of(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from None
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file}:{number}: expected text in UTF-8, found other bytes: save it as UTF-8") from None
-    except OSError as error:
-        raise StorageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _environment_layers(environment: Mapping[str, str]) -> list[_Layer]:

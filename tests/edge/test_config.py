@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +15,7 @@ from edge.cameras.usb import CONTROLS
 from edge.config import Config, load_config
 from edge.config.cameras import ReplayCameraSection, SimulatedCameraSection, UsbCameraSection, UsbControl
 from edge.config.complaints import Complaint
-from edge.errors import BundleError, ConfigError, MissingInputError
+from edge.errors import AccessDeniedError, BundleError, ConfigError, MissingInputError
 
 SMALL_CAROUSEL = "carousel = {steps_per_turn = 9, step_pin = 1, direction_pin = 2, home_pin = 3}\n"
 
@@ -36,6 +38,38 @@ def test_the_last_layer_wins_and_the_others_shine_through(tmp_path: Path) -> Non
     assert isinstance(config.camera, UsbCameraSection)
     assert (config.camera.width_px, config.camera.height_px) == (640, 360)
     assert (config.model.threads, config.device.id) == (4, "hall")
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """As a user for whom permissions count."""
+    user = os.geteuid()
+    os.seteuid(user or 65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("locked", ["conf.d", "conf.d/10-broker.toml", "sorter.toml"])
+def test_what_this_user_may_not_read_is_an_error_and_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
+    written(tmp_path, "schema = 1\n")
+    written(tmp_path, '[mqtt]\nhost = "broker.local"\n', "conf.d/10-broker.toml")
+    tmp_path.chmod(0o755)
+    (tmp_path / locked).chmod(0)
+    monkeypatch.chdir(tmp_path)  # whatever the folders above it allow
+    with without_roots_rights(), pytest.raises(AccessDeniedError, match=f"{locked}: this user may not read it"):
+        load_config(Path("sorter.toml"), environment={})
+    (tmp_path / locked).chmod(0o755)
+
+
+def test_what_an_editor_hides_in_the_folder_is_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "schema = 1\n")
+    written(tmp_path, '[device]\nid = "hall"\n', "conf.d/10-device.toml")
+    (tmp_path / "conf.d" / ".#10-device.toml").symlink_to("somebody@nowhere.1234:1")
+    assert load_config(path, environment={}).device.id == "hall"
 
 
 def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path: Path) -> None:
