@@ -154,32 +154,6 @@ class ActuationThread:
         return obey(self._actuators[command.bin], command, self._clock)
 
 
-class InlineActuation:
-    """A Dispatcher that moves in the caller's thread, before `submit` returns: for tests, where order must repeat."""
-
-    def __init__(
-        self, actuators: Mapping[str, Actuator], clock: Clock, on_report: Callable[[ActuationReport], None]
-    ) -> None:
-        self._actuators = actuators
-        self._clock = clock
-        self._on_report = on_report
-
-    def start(self) -> None:
-        make_all_safe(self._actuators)
-
-    def submit(self, command: Command) -> bool:
-        _check_bin(self._actuators, command)
-        self._on_report(obey(self._actuators[command.bin], command, self._clock))
-        return True
-
-    @property
-    def is_busy(self) -> bool:
-        return False
-
-    def stop(self, timeout_s: float = 5.0) -> None:  # noqa: ARG002 - nothing here can hang
-        close_all(self._actuators)
-
-
 def obey(actuator: Actuator, command: Command, clock: Clock) -> ActuationReport:
     """Do one movement; whatever it raises ends in the safe position and in the report."""
     started_s = clock.now_s()

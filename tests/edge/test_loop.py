@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.actuators.worker import InlineActuation
+from edge.actuators.base import Actuator
+from edge.actuators.worker import ActuationReport, Command, obey
 from edge.cameras.film import FilmCamera
 from edge.classifiers.scripted import ScriptedClassifier
-from edge.clock import ReplayClock
+from edge.clock import Clock, ReplayClock
 from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import route
 from edge.errors import CameraError, CameraLostError, StaleFrameError, StorageError
@@ -84,6 +85,27 @@ class RecordingActuator:
         pass
 
 
+class InlineActuation:
+    """A Dispatcher that moves in the caller's thread, before `submit` returns, so that the order repeats."""
+
+    is_busy = False
+
+    def __init__(self, actuator: Actuator, clock: Clock, on_report: Callable[[ActuationReport], None]) -> None:
+        self._actuator = actuator
+        self._clock = clock
+        self._on_report = on_report
+
+    def start(self) -> None:
+        self._actuator.make_safe()
+
+    def submit(self, command: Command) -> bool:
+        self._on_report(obey(self._actuator, command, self._clock))
+        return True
+
+    def stop(self, timeout_s: float = 5.0) -> None:  # noqa: ARG002 - nothing here can hang
+        self._actuator.close()
+
+
 def loop_over(
     film: DrawnFilm,
     classifier: ScriptedClassifier,
@@ -100,7 +122,7 @@ def loop_over(
     actuator = RecordingActuator(journal)
     problems = Problems()
     scribe = Scribe(journal, problems)
-    dispatcher = InlineActuation(dict.fromkeys(LABELS, actuator), clock, Outcomes(scribe, clock, problems))
+    dispatcher = InlineActuation(actuator, clock, Outcomes(scribe, clock, problems))
     records: list[DecisionRecord] = []
     recorder = Recorder(clock, ReplayedIds(), "scripted@0")
     loop = Loop(

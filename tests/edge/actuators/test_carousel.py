@@ -8,10 +8,9 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from edge.actuators.carousel import Carousel, CarouselSettings
-from edge.actuators.worker import Command, InlineActuation
+from edge.actuators.worker import Command, obey
 from edge.clock import ReplayClock
 from edge.errors import ConfigError
-from edge.messages import Actuation
 
 _SETTINGS = CarouselSettings(
     step_pin=5, direction_pin=6, home_pin=13, enable_pin=19,
@@ -89,19 +88,12 @@ def test_a_motor_that_never_meets_the_switch_gives_up_after_a_turn_and_lets_go(
     carousel: Carousel, motor: MotorPin, pins: MockFactory
 ) -> None:
     motor.jams_at = 32
-    reports = []
-    inline = InlineActuation(carousel.stops(), ReplayClock(), reports.append)
-    inline.start()
+    metal = carousel.stops()["metal"]
 
-    inline.submit(Command(1, "metal", 0.0))
-
-    assert "expected the home switch on pin 13" in reports[0].problem
+    assert "expected the home switch on pin 13" in str(obey(metal, Command(1, "metal", 0.0), ReplayClock()).problem)
     assert pins.pin(19).state == 1
     motor.jams_at = None
-    inline.submit(Command(2, "metal", 0.0))
-    assert reports[1].problem is None
-    assert isinstance(reports[1].actuation, Actuation)
-    inline.stop()
+    assert obey(metal, Command(2, "metal", 0.0), ReplayClock()).problem is None
 
 
 def test_halt_stops_it_on_its_way_and_the_next_turn_homes_first(pins: MockFactory, motor: MotorPin) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.actuators.gpio import PulseActuator, PulseSettings
 from edge.actuators.log import LogActuator
-from edge.actuators.worker import ActuationReport, ActuationThread, Command, InlineActuation, WorkerSettings
+from edge.actuators.worker import ActuationReport, ActuationThread, Command, WorkerSettings, obey
 from edge.clock import ReplayClock, SystemClock
 from edge.errors import ConfigError, StorageError
 
@@ -197,18 +197,13 @@ def test_an_actuator_that_fails_is_made_safe_and_the_next_command_is_done(broken
 
 
 def test_a_movement_that_was_not_confirmed_is_a_problem() -> None:
-    reports: list[ActuationReport] = []
     jammed = HeldActuator(answer=False)
     jammed.may_end.set()
-    inline = InlineActuation({"paper": jammed}, ReplayClock(), reports.append)
-    inline.start()
 
-    inline.submit(Command(1, "paper", 0.0))
+    report = obey(jammed, Command(1, "paper", 0.0), ReplayClock())
 
-    assert reports[0].actuation.is_confirmed is False
-    assert reports[0].problem == "bin paper: the movement was not confirmed; look for a jam"
-    inline.stop()
-    assert jammed.is_closed
+    assert report.actuation.is_confirmed is False
+    assert report.problem == "bin paper: the movement was not confirmed; look for a jam"
 
 
 def test_stop_ends_a_pulse_reports_what_waited_and_leaves_every_line_off(pins: MockFactory) -> None:
@@ -264,25 +259,19 @@ def test_a_report_that_cannot_be_written_reaches_the_loop() -> None:
     thread.stop()
 
 
-@pytest.mark.parametrize("kind", [ActuationThread, InlineActuation])
-def test_a_bin_without_actuator_is_a_mistake_in_the_config(kind: type[ActuationThread | InlineActuation]) -> None:
-    dispatcher = kind({"paper": LogActuator("paper")}, ReplayClock(), lambda _report: None)
-    dispatcher.start()
+def test_a_bin_without_actuator_is_a_mistake_in_the_config() -> None:
+    thread = ActuationThread({"paper": LogActuator("paper")}, ReplayClock(), lambda _report: None)
+    thread.start()
 
     with pytest.raises(ConfigError, match="bin 'metal'"):
-        dispatcher.submit(Command(1, "metal", 0.0))
-    dispatcher.stop()
+        thread.submit(Command(1, "metal", 0.0))
+    thread.stop()
 
 
 def test_the_log_actuator_says_what_it_would_do(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    inline = InlineActuation({"paper": LogActuator("paper")}, ReplayClock(), lambda _report: None)
-    inline.start()
-
-    inline.submit(Command(1, "paper", 0.0))
-
+    LogActuator("paper").actuate()
     assert [record.message for record in caplog.records] == ["bin paper opens and closes"]
-    inline.stop()
 
 
 @given(waited_s=st.lists(st.floats(0.0, 10.0), min_size=1, max_size=8))
