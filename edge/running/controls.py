@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import assert_never
 
+from edge.journal import Journal
 from edge.publishers.commands import Inbox, InstallFrom, MarkWrong, RemoteCommand, SetEnabled, SetUnknownThreshold, Verb
 
 _log = logging.getLogger(__name__)
@@ -13,26 +14,6 @@ _log = logging.getLogger(__name__)
 _ENABLED = "enabled"
 _THRESHOLD = "unknown_threshold"
 _ON, _OFF = "on", "off"
-
-
-class Memory(Protocol):
-    """What must outlive a restart; see `edge.journal.Journal`."""
-
-    def remember(self, key: str, value: str) -> None:
-        """Keep a setting."""
-        ...
-
-    def remembered(self, key: str) -> str | None:
-        """A setting that was kept."""
-        ...
-
-    def correct(self, id_or_seq: str, label: str | None) -> object:
-        """A person says that a decision was wrong."""
-        ...
-
-    def reset_counts(self) -> None:
-        """Count from nought."""
-        ...
 
 
 class Controls:
@@ -47,7 +28,7 @@ class Controls:
     def __init__(
         self,
         inbox: Inbox,
-        memory: Memory,
+        journal: Journal,
         later: Callable[[Callable[[], object]], None],
         configured_threshold: float,
         on_threshold: Callable[[float], None],
@@ -55,16 +36,16 @@ class Controls:
         on_install_from: Callable[[InstallFrom], None] | None = None,
     ) -> None:
         self._inbox = inbox
-        self._memory = memory
+        self._journal = journal
         self._later = later
         self._configured_threshold = configured_threshold
         self._on_threshold = on_threshold
         self._on_install = on_install
         self._on_install_from = on_install_from
-        self._is_enabled = memory.remembered(_ENABLED) != _OFF
+        self._is_enabled = journal.remembered(_ENABLED) != _OFF
         self._wants_restart = False
         self._threshold = configured_threshold
-        kept, _, instead_of = (memory.remembered(_THRESHOLD) or "").partition(" instead of ")
+        kept, _, instead_of = (journal.remembered(_THRESHOLD) or "").partition(" instead of ")
         if kept and instead_of == str(configured_threshold):
             self._set_threshold(float(kept))
             if kept != instead_of:
@@ -102,18 +83,18 @@ class Controls:
                 if is_enabled != self._is_enabled:
                     _log.warning("sorting was switched %s", _ON if is_enabled else _OFF)
                 self._is_enabled = is_enabled
-                self._later(lambda: self._memory.remember(_ENABLED, _ON if is_enabled else _OFF))
+                self._later(lambda: self._journal.remember(_ENABLED, _ON if is_enabled else _OFF))
             case SetUnknownThreshold(threshold):
                 self._set_threshold(threshold)
                 kept = f"{threshold} instead of {self._configured_threshold}"
-                self._later(lambda: self._memory.remember(_THRESHOLD, kept))
+                self._later(lambda: self._journal.remember(_THRESHOLD, kept))
             case MarkWrong(label):
-                self._later(lambda: self._memory.correct("last", label))
+                self._later(lambda: self._journal.correct("last", label))
             case Verb.RESTART:
                 _log.warning("a restart was asked for: the bin ends, and its service starts it again")
                 self._wants_restart = True
             case Verb.RESET_COUNTS:
-                self._later(self._memory.reset_counts)
+                self._later(self._journal.reset_counts)
             case Verb.INSTALL:
                 self._install()
             case InstallFrom():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from edge.clock import Clock
+from edge.journal import Journal
 from edge.running.problems import Problems
 
 # Where the journal remembers it.
@@ -47,18 +47,6 @@ class DayWrites:
         return self if day == self.day else DayWrites(day, 0, self.num_bytes)
 
 
-class Memory(Protocol):
-    """What must outlive a restart; see `edge.journal.Journal`."""
-
-    def remember(self, key: str, value: str) -> None:
-        """Keep a setting."""
-        ...
-
-    def remembered(self, key: str) -> str | None:
-        """A setting that was kept."""
-        ...
-
-
 def written_bytes(io: Path = Path("/proc/self/io")) -> int:
     """What this process has sent to disks since it began, all files; 0 where the kernel does not count."""
     try:
@@ -82,20 +70,20 @@ class DayBudget:
         self,
         max_bytes: int,
         clock: Clock,
-        memory: Memory,
+        journal: Journal,
         later: Callable[[Callable[[], object]], None],
         problems: Problems,
         written: Callable[[], int] = written_bytes,
     ) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
-        self._memory = memory
+        self._journal = journal
         self._later = later
         self._problems = problems
         self._written = written
         self._last_written = written()
         self._looked_at_s = clock.now_s()
-        self._writes = DayWrites.parse(memory.remembered(WRITES_KEY)) or DayWrites(self._today())
+        self._writes = DayWrites.parse(journal.remembered(WRITES_KEY)) or DayWrites(self._today())
         self._kept_bytes = self._writes.num_bytes
         self._look()
 
@@ -133,7 +121,7 @@ class DayBudget:
     def _keep(self) -> None:
         kept = self._writes
         self._kept_bytes = kept.num_bytes
-        self._later(lambda: self._memory.remember(WRITES_KEY, kept.to_text()))
+        self._later(lambda: self._journal.remember(WRITES_KEY, kept.to_text()))
 
     def _today(self) -> str:
         return self._clock.wall(self._clock.now_s()).date().isoformat()
