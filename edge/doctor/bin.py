@@ -48,7 +48,7 @@ _DIM, _GLARING = 35.0, 225.0
 _FLAT = 1.0
 
 _NUM_INVOKES = 20
-_MIB = 1024 * 1024
+_MB = 1_000_000
 _CORAL_USB_IDS = {("1a6e", "089a"): "waiting for its firmware", ("18d1", "9302"): "ready"}
 _USB3_MBIT = 5000
 _PACKAGES = ("edge-sorter", "ai-edge-litert", "numpy", "opencv-python-headless", "pydantic")
@@ -133,8 +133,8 @@ def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
 def kept(config: Config) -> Iterator[Finding]:
     """What the bin keeps on the disk, and the bounds it stays within."""
     journal, pictures = journal_path(config), pictures_folder(config)
-    size_mb = journal.stat().st_size / _MIB if journal.is_file() else 0.0
-    told = f"journal {size_mb:.1f} of at most {config.journal.max_bytes / _MIB:.0f} MB"
+    size_mb = journal.stat().st_size / _MB if journal.is_file() else 0.0
+    told = f"journal {size_mb:.1f} of at most {config.journal.max_bytes / _MB:.0f} MB"
     if pictures is None:
         yield ok("kept", f"{told}; no pictures")
         return
@@ -142,8 +142,8 @@ def kept(config: Config) -> Iterator[Finding]:
     section = config.pictures
     yield ok(
         "kept",
-        f"{told}; {len(sizes)} pictures, {sum(sizes) / _MIB:.1f} of at most {section.max_bytes / _MIB:.0f} MB,"
-        f" at most {section.max_bytes_a_day / _MIB:.0f} MB written a day",
+        f"{told}; {len(sizes)} pictures, {sum(sizes) / _MB:.1f} of at most {section.max_bytes / _MB:.0f} MB,"
+        f" at most {section.max_bytes_a_day / _MB:.0f} MB written a day",
     )
 
 
@@ -159,12 +159,12 @@ def writes(config: Config, now: datetime | None = None) -> Iterator[Finding]:
     if noted is None:
         return
     today = noted.on(now.date().isoformat())
-    bound_mb = config.journal.max_bytes_a_day / _MIB
+    bound_mb = config.journal.max_bytes_a_day / _MB
     passed = (now.hour * 60 + now.minute + 1) / (24 * 60)
-    told = f"the bin: {today.num_bytes / _MIB:.1f} MB today (decisions: {num_decisions})"
-    told += f", {today.num_bytes / _MIB / passed:.0f} MB by midnight (UTC) at this rate"
+    told = f"the bin: {today.num_bytes / _MB:.1f} MB today (decisions: {num_decisions})"
+    told += f", {today.num_bytes / _MB / passed:.0f} MB by midnight (UTC) at this rate"
     if today.num_bytes_before is not None:
-        told += f"; {today.num_bytes_before / _MIB:.1f} MB on its last day"
+        told += f"; {today.num_bytes_before / _MB:.1f} MB on its last day"
     told += f"; at most {bound_mb:.0f} MB a day"
     if today.num_bytes >= config.journal.max_bytes_a_day:
         advice = "decisions are kept, pictures and explanations are not before tomorrow: raise journal.max_bytes_a_day"

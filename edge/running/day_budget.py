@@ -14,11 +14,11 @@ from edge.running.problems import Problems
 WRITES_KEY = "writes"
 
 _SOURCE = "writes"
-_MIB = 1024 * 1024
+_MB = 1_000_000
 # Reading the kernel's count costs 20 us, and a day's budget is not spent in a moment.
 _LOOK_EVERY_S = 10.0
 # What a crash may forget of the day; keeping it costs some 5 kB.
-_KEEP_EVERY_BYTES = _MIB
+_KEEP_EVERY_BYTES = _MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class DayBudget:
         self._last_written = written
         if today.day != before or self._writes.num_bytes - self._kept_bytes >= _KEEP_EVERY_BYTES:
             self._keep()
-        spent = f"{self._max_bytes / _MIB:.0f} MB were written today, as much as journal.max_bytes_a_day allows"
+        spent = f"{self._max_bytes / _MB:.0f} MB were written today, as much as journal.max_bytes_a_day allows"
         self._problems.report(
             _SOURCE,
             f"{spent}: decisions are kept, pictures and explanations not before tomorrow" if self.is_spent else None,
