@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import socket
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -37,6 +36,7 @@ from edge.models.verification import check_golden
 from edge.publishers.connection import greet
 from edge.running.day_budget import WRITES_KEY, DayWrites
 from edge.site import NO_SITE, Site
+from edge.web.listening import listen_at
 
 NUM_FRAMES = 24
 _FRAME_TIMEOUT_S = 5.0
@@ -189,9 +189,9 @@ def page(config: Config) -> Iterator[Finding]:
     if config.web is None:
         return
     try:
-        socket.create_server((config.web.host, config.web.port)).close()
-    except OSError as error:
-        found = f"port {config.web.port} at {config.web.host} cannot be opened ({error.strerror})"
+        listen_at(config.web.host, config.web.port).close()
+    except SorterError as error:
+        found = str(error).partition("; ")[0]
         yield warning("page", found, "well so where the bin runs now; else set web.port to another, or web.host")
     else:
         yield ok("page", f"port {config.web.port} at {config.web.host} is free")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 import threading
 from functools import partial
 from typing import cast
 
 import uvicorn
 
-from edge.errors import AccessDeniedError, UnavailableError
 from edge.web.access import Access
 from edge.web.app import build_app
 from edge.web.connections import BoundedConnection
+from edge.web.listening import listen_at
 from edge.web.settings import PageSettings
 from edge.web.tally import Tally
 from edge.web.window import Window
@@ -25,7 +23,6 @@ log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_S = 15
 _FAREWELL_S = 1
-_BACKLOG = 64
 
 
 class PageServer:
@@ -37,7 +34,7 @@ class PageServer:
     """
 
     def __init__(self, settings: PageSettings, window: Window, tally: Tally | None = None) -> None:
-        self._socket = _listen(settings.host, settings.port)
+        self._socket = listen_at(settings.host, settings.port)
         self._workers = Workers()
         self._is_over = threading.Event()
         access = Access(settings.token, settings.hosts)
@@ -86,25 +83,3 @@ class PageServer:
             log.error("the page's thread did not end within %.1f s", timeout_s)
         self._socket.close()
         self._workers.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        # A bin that starts again must not wait for the last one's connections to be forgotten.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(address)
-            listening.listen(_BACKLOG)
-        except OSError:
-            listening.close()
-            raise
-    except PermissionError as error:
-        raise AccessDeniedError(f"web: port {port} is only for root; take one above 1023") from error
-    except OSError as error:
-        meaning = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
-        raise UnavailableError(
-            f"web: cannot listen on {host} port {port}: {meaning}; choose another (web.port, or --port of demo and try)"
-        ) from error
-    return listening

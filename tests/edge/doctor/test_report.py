@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -28,6 +27,7 @@ from edge.journal import Journal
 from edge.messages import Image, InputSpec
 from edge.preprocess import resize
 from edge.site import BackgroundStep, part_name
+from edge.web.listening import listen_at
 
 
 def findings_of(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -142,13 +142,15 @@ def test_a_broker_that_is_away_is_a_failure() -> None:
     assert found["broker"]["level"] == "failure"
 
 
-def test_a_port_that_another_program_has_is_a_warning() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        (found,) = page(load_config(None, [f"web.port={port}"], {}))
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_port_that_another_program_has_is_a_warning(host: str) -> None:
+    with listen_at(host, 0) as taken:
+        taken_port = taken.getsockname()[1]
+        config = load_config(None, [f"web.host={host}", f"web.port={taken_port}"], {})
+        (found,) = page(config)
     assert (found.topic, found.level) == ("page", "warning")
-    assert str(port) in found.found
-    (found,) = page(load_config(None, [f"web.port={port}"], {}))
+    assert f"port {taken_port}: another program has it" in found.found
+    (found,) = page(config)
     assert found.level == "ok"
 
 
