@@ -55,7 +55,10 @@ class MqttSection(Section):
 
 
 class WebhookSection(Section):
-    """One POST for each decision; `token` becomes a bearer token. The address may hold a secret, so it is one."""
+    """One POST for each decision; `token` becomes a bearer token, `user:password@` in `url` Basic authentication.
+
+    The address may hold a secret, so it is one.
+    """
 
     url: SecretStr
     token: SecretStr | None = None

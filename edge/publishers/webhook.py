@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import socket
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Entry, Outbox
@@ -23,7 +24,7 @@ _NUM_PIECES = 3
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """Where to POST; `token` goes into the Authorization header as a bearer token.
+    """Where to POST; `token` goes into the Authorization header as a bearer token, `user:password@` of `url` as Basic.
 
     `ca_file` checks an https server against that certificate instead of the system's. `timeout_s`
     bounds each of connecting, sending and answering.
@@ -59,8 +60,8 @@ class WebhookPublisher(Outlet):
 
     def _post(self, entry: Entry) -> None:
         headers = {"Content-Type": "application/json", "Idempotency-Key": entry.id, "User-Agent": "sorter"}
-        if self._settings.token is not None:
-            headers["Authorization"] = f"Bearer {self._settings.token}"
+        if (proof := _authorization(self._settings.token, self._address)) is not None:
+            headers["Authorization"] = proof
         connection = self._connection()
         # The connection's own timeout is for each piece: a server that drips its answer would never run into it.
         alarm = threading.Timer(_NUM_PIECES * self._settings.timeout_s, _hang_up, (connection,))
@@ -121,6 +122,16 @@ def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContex
 def _is_plain(text: str) -> bool:
     """Whether HTTP can carry it as it is."""
     return text.isascii() and text.isprintable() and " " not in text
+
+
+def _authorization(token: str | None, address: SplitResult) -> str | None:
+    """What proves who is speaking: the token, else the user and password in the address; None without either."""
+    if token is not None:
+        return f"Bearer {token}"
+    if address.username is None:
+        return None
+    pair = f"{unquote(address.username)}:{unquote(address.password or '')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 def _path(address: SplitResult) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import queue
@@ -94,6 +95,19 @@ def test_each_decision_is_posted_once_in_order_with_token_and_key(server: Server
     assert headers["Authorization"] == "Bearer let-me-in"
     assert headers["Idempotency-Key"] == json.loads(body)["id"]
     assert server.requests.empty()
+
+
+def test_a_user_and_a_password_in_the_address_are_shown_to_the_server(server: Server, journal: Journal) -> None:
+    url = server.url.replace("127.0.0.1", "bin:s%40fe@127.0.0.1")
+    publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"))
+    publisher.start()
+    _decide(journal, publisher, 1)
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+
+    _, headers, _ = server.requests.get_nowait()
+    kind, _, pair = headers["Authorization"].partition(" ")
+    assert (kind, base64.b64decode(pair)) == ("Basic", b"bin:s@fe")
 
 
 def test_what_the_server_refuses_is_posted_again_with_growing_pauses(server: Server, journal: Journal) -> None:
