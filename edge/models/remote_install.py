@@ -124,6 +124,9 @@ class RemoteInstaller:
             report = InstallReport(stage=Stage.INSTALLED, source=without_secrets(wanted.url), model=name)
         except (SorterError, OSError) as error:
             report = _failed(wanted, str(error))
+        except Exception as error:  # noqa: BLE001 - whoever asked waits for an answer, and may ask again
+            _log.error("the installation failed", exc_info=True)
+            report = _failed(wanted, f"this is a bug in sorter: {type(error).__name__}: {error}")
         self._is_busy = False
         self._tell(report)
         if is_new:

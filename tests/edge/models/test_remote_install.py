@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.journal import Entry
 from edge.models.fetch import pack
 from edge.models.remote_install import InstallReport, RemoteInstaller, Stage, Terms
 from edge.models.shadow import read_shadow
@@ -67,6 +68,22 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(ModelStore(tmp_path / "models"))
     yield bench
     bench.installer.stop()
+
+
+def test_one_that_ends_in_a_bug_is_told_and_another_may_be_asked_for(bench: Bench, site: Site) -> None:
+    faults = [RuntimeError("nobody thought of this")]
+
+    def before() -> list[Entry]:
+        if faults:
+            raise faults.pop()
+        return []
+
+    bench.installer = RemoteInstaller(Terms(bench.store, is_fixed=False), before, bench.reports.put, lambda: None)
+    wanted = InstallFrom(url=site.address, sha256=digest_of(site.content))
+    bench.installer.ask(wanted)
+    assert "RuntimeError: nobody thought of this" in (bench.outcome().error or "")
+    bench.installer.ask(wanted)
+    assert bench.outcome().stage is Stage.INSTALLED
 
 
 def digest_of(content: bytes) -> str:
