@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -17,10 +18,14 @@ from edge.publishers.home_assistant import HomeAssistantSettings, discovery
 from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
 from edge.publishers.mqtt import Announcement, MqttPublisher
 from edge.publishers.retry import RetrySettings
+from edge.publishers.state import count_topic
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from edge.running.consequences import Listener
 from edge.running.farewell import Farewell
 from edge.running.problems import Problems
+
+# Where the journal remembers which bins a broker was told of.
+_TOLD_BINS = "told_bins"
 
 # Given topic (without the bin's prefix) and payload of a command.
 OnCommand = Callable[[str, bytes], None]
@@ -96,16 +101,26 @@ def _file_settings(section: FilesSection) -> JsonLinesSettings:
 
 def _mqtt_publisher(parts: Parts, section: MqttSection, journal: Journal, on_command: OnCommand) -> MqttPublisher:
     settings = mqtt_settings(parts.config, section)
-    return MqttPublisher(
+    former = _former_bins(journal, parts.bins)
+    publisher = MqttPublisher(
         settings,
         journal.outbox("mqtt"),
-        journal.counts,
         on_command if section.commands else None,
-        announcement=_announcement(parts, section, settings.prefix) if section.home_assistant else None,
+        announcement=_announcement(parts, section, settings.prefix, former) if section.home_assistant else None,
     )
+    for name in former:
+        publisher.retain(count_topic(name), "")
+    return publisher
 
 
-def _announcement(parts: Parts, section: MqttSection, prefix: str) -> Announcement:
+def _former_bins(journal: Journal, bins: Sequence[str]) -> list[str]:
+    """The bins of earlier configurations and models, of which a broker may still tell; those of now are remembered."""
+    told = sorted({*json.loads(journal.remembered(_TOLD_BINS) or "[]"), *journal.counts(), *bins})
+    journal.remember(_TOLD_BINS, json.dumps(told))
+    return [name for name in told if name not in bins]
+
+
+def _announcement(parts: Parts, section: MqttSection, prefix: str, former: Sequence[str]) -> Announcement:
     device = parts.config.device
     settings = HomeAssistantSettings(
         device_id=device.id,
@@ -114,4 +129,4 @@ def _announcement(parts: Parts, section: MqttSection, prefix: str) -> Announceme
         model=parts.bundle.short_name,
         discovery_prefix=section.discovery_prefix,
     )
-    return discovery(settings, prefix, parts.bins)
+    return discovery(settings, prefix, parts.bins, former)

@@ -29,10 +29,17 @@ class HomeAssistantSettings:
     discovery_prefix: str = "homeassistant"
 
 
-def discovery(settings: HomeAssistantSettings, prefix: str, bins: Sequence[str]) -> Announcement:
-    """What to announce for the bin whose topics begin with `prefix`, and the topic after which to repeat it."""
+def discovery(
+    settings: HomeAssistantSettings, prefix: str, bins: Sequence[str], former_bins: Sequence[str] = ()
+) -> Announcement:
+    """What to announce for the bin whose topics begin with `prefix`, and the topic after which to repeat it.
+
+    Entities of `former_bins` are taken away, as far as Home Assistant still has them.
+    """
     device = f"sorter_{settings.device_id}"
-    components = {key: {**entity, "unique_id": f"{device}_{key}"} for key, entity in _entities(prefix, bins).items()}
+    entities = _entities(prefix, bins).items()
+    components: dict[str, _Entity] = {_count_key(name): {"platform": "sensor"} for name in former_bins}
+    components |= {key: {**entity, "unique_id": f"{device}_{key}"} for key, entity in entities}
     payload = {
         "device": {
             "identifiers": [device],
@@ -102,7 +109,7 @@ def _about_items(prefix: str) -> dict[str, _Entity]:
 
 def _counts(prefix: str, bins: Sequence[str]) -> dict[str, _Entity]:
     return {
-        f"count_{topic_part(bin_name)}": {
+        _count_key(bin_name): {
             "platform": "sensor",
             "name": f"Items in {bin_name}",
             "icon": "mdi:counter",
@@ -111,6 +118,10 @@ def _counts(prefix: str, bins: Sequence[str]) -> dict[str, _Entity]:
         }
         for bin_name in bins
     }
+
+
+def _count_key(bin_name: str) -> str:
+    return f"count_{topic_part(bin_name)}"
 
 
 def _about_the_bin(prefix: str) -> dict[str, _Entity]:

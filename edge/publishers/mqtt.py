@@ -8,7 +8,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,6 @@ from edge.publishers.connection import (
     why_unreachable,
 )
 from edge.publishers.courier import Courier
-from edge.publishers.state import count_topic
 from edge.records import DecisionRecord
 
 if TYPE_CHECKING:
@@ -61,10 +60,9 @@ class MqttPublisher:
     Each decision goes out with QoS 1 and is crossed off in the outbox when the broker has taken it, by
     its message id; one that it refuses is offered again every `retry_max_s`. The session is clean: the
     outbox remembers better than a broker does. Retained topics are kept here and sent again on every
-    connect, since a broker without persistence forgets them. `counts` gives the items of each bin
-    (`Journal.counts`). `on_command` is given what arrives on the command topics (topic without prefix,
-    payload), from the network's thread; without it the bin does not listen. Public methods may be called
-    from any thread and never block on the network.
+    connect, since a broker without persistence forgets them. `on_command` is given what arrives on the
+    command topics (topic without prefix, payload), from the network's thread; without it the bin does not
+    listen. Public methods may be called from any thread and never block on the network.
 
     Raises:
         MissingLibraryError: paho-mqtt is not installed.
@@ -75,12 +73,10 @@ class MqttPublisher:
         self,
         settings: MqttSettings,
         outbox: Outbox,
-        counts: Callable[[], Mapping[str, int]] = dict[str, int],
         on_command: Callable[[str, bytes], None] | None = None,
         announcement: Announcement | None = None,
     ) -> None:
         self._settings = settings
-        self._counts = counts
         self._on_command = on_command
         self._announcement = announcement
         self._courier = Courier(outbox, self._deliver)
@@ -118,8 +114,6 @@ class MqttPublisher:
 
     def tell(self, record: DecisionRecord) -> None:
         self.retain("last", record.to_json())
-        for bin_name, count in self._counts().items():
-            self.retain(count_topic(bin_name), str(count))
         self._courier.wake()
 
     def flush(self, timeout_s: float) -> bool:
@@ -147,7 +141,7 @@ class MqttPublisher:
         self._client.publish(self._topic(topic), payload, qos=0)
 
     def retain(self, topic: str, payload: str) -> None:
-        """Set what `<prefix>/<topic>` says from now on, also to those who come later."""
+        """Set what `<prefix>/<topic>` says from now on, also to those who come later; empty, it is taken down."""
         with self._retained_lock:
             if self._retained.get(topic) == payload:
                 return

@@ -84,7 +84,7 @@ def run(binary: str, folder: Path, num_decisions: int, num_kills: int, seed: int
     journal = Journal(folder / "journal.sqlite", SystemClock())
     outbox = journal.outbox("mqtt")
     settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.gate.port, retry_min_s=0.02, retry_max_s=0.05)
-    publisher = MqttPublisher(settings, outbox, journal.counts)
+    publisher = MqttPublisher(settings, outbox)
     publisher.start()
     held_s: list[float] = []
 
