@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from edge.errors import SorterError
 from edge.web.access import Access
 from edge.web.bodies import read_form
 from edge.web.controls import ControlPart
@@ -68,7 +69,7 @@ def build_app(
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, access=access, now_s=now_s)],
-        exception_handlers={HTTPException: _told},
+        exception_handlers={HTTPException: _told, SorterError: _troubled},
     )
 
 
@@ -137,6 +138,11 @@ async def _told(_request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise TypeError(f"expected an HTTPException, found {type(error).__name__}")
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _troubled(_request: Request, error: Exception) -> Response:
+    """What the bin itself cannot do now, such as read its journal: no bug of the page's, and worth another try."""
+    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "5"})
 
 
 def _files() -> Mapping[str, tuple[bytes, str]]:

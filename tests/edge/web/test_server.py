@@ -88,6 +88,17 @@ def test_no_number_in_an_address_asks_for_the_whole_journal(standing: StandingBi
         assert visitor.ask(f"/api/decisions?before={wrong}").status == 400
 
 
+def test_a_journal_that_cannot_be_read_is_told_and_fills_no_log(
+    standing: StandingBin, caplog: pytest.LogCaptureFixture
+) -> None:
+    with standing.served() as someone:
+        standing.journal.close()
+        answer = someone.ask("/api/now")
+    assert answer.status == 503
+    assert "cannot be read or written" in answer.told["error"]
+    assert caplog.messages == []
+
+
 def test_a_page_without_a_bin_only_tries(standing: StandingBin) -> None:
     standing.window = type(standing.window)("model", "test@0", LABELS, standing.window.open_classifier)
     with standing.served() as someone:
