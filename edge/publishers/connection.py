@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 QOS = 1
 _MAX_INCOMING_BYTES = 64 * 1024
+# Why a broker refuses a message where this very one is at fault: implementation specific (it checks what is in it),
+# topic name, packet size, payload format. MQTT 5.0, section 2.4.
+OF_THE_MESSAGE = frozenset({0x83, 0x90, 0x95, 0x99})
+# The broker has no retained messages, or no QoS 1.
+_TOO_LITTLE = frozenset({0x9A, 0x9B})
+# What a message needs besides topic and payload: header, lengths, id.
+_OVERHEAD_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ def hung_up(reason: ReasonCode) -> str:
 
 def not_let_in(reason: ReasonCode) -> str:
     """It answered, and said no."""
+    if reason.value in _TOO_LITTLE:
+        return f"refused: {reason}; the bin needs retained messages and QoS 1, allow them at the broker"
     return f"refused: {reason}; check user, password and the broker's access list"
 
 
@@ -74,7 +83,9 @@ def thrown_out(reason: ReasonCode, settings: MqttSettings) -> str:
 
 
 def refused(reason: ReasonCode, settings: MqttSettings) -> str:
-    """It lets the bin in, and takes no message."""
+    """It lets the bin in, and takes no message, or not this one."""
+    if reason.value in OF_THE_MESSAGE:
+        return f"refuses a decision ({reason}); see what it checks and how long a message may be"
     return f"refuses what the bin tells ({reason}); let this user write to {settings.prefix}/# in its access list"
 
 
@@ -123,6 +134,19 @@ def limits() -> Properties:
     return stated
 
 
+def num_sent_bytes(topic: str, payload: str | bytes) -> int:
+    """How long the message is at most, on its way."""
+    return len(topic.encode()) + len(payload.encode() if isinstance(payload, str) else payload) + _OVERHEAD_BYTES
+
+
+def too_large() -> ReasonCode:
+    """What a broker would answer to a message that is longer than it allows, as it hangs up."""
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415
+    from paho.mqtt.reasoncodes import ReasonCode  # noqa: PLC0415
+
+    return ReasonCode(PacketTypes.DISCONNECT, "Packet too large")
+
+
 def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
     """How the connection is secured; None when it is not.
 
@@ -168,6 +192,8 @@ def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
     def on_disconnect(_client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _: object) -> None:
         answers.put(thrown_out(reason, settings) if is_in.is_set() else hung_up(reason))
 
+    # Retained and with QoS 1 as the bin's own, which a broker may refuse.
+    client.will_set(f"{settings.prefix}/doctor", b"", QOS, retain=True)
     client.on_connect = on_connect
     client.on_publish = on_publish
     client.on_disconnect = on_disconnect

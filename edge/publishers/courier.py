@@ -12,18 +12,28 @@ from edge.journal import Entry, Outbox
 _log = logging.getLogger(__name__)
 
 _BATCH_SIZE = 50
+# So many are offered one after the other before the sink is left alone for a while: it may refuse all of them.
+_MAX_REFUSED = 3
 
 
 class Courier:
     """Delivers decisions in order of `seq`, so that a sink sees each at least once and none early.
 
-    `deliver` blocks until the sink has the decision, and gives False only once `stopping` is set: one
-    letter on the way at a time means that a repeat can only be of the last one.
+    `deliver` blocks until the sink has answered: True when it has the decision, False when it will not take this
+    one, None once `stopping` is set. One letter on the way at a time means that a repeat can only be of the last
+    one. What the sink refuses is offered again after a `pause`; once it takes a later decision, the refused one was
+    at fault itself and is left out, so that it does not hold up the others for ever.
     """
 
-    def __init__(self, outbox: Outbox, deliver: Callable[[Entry, threading.Event], bool]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        deliver: Callable[[Entry, threading.Event], bool | None],
+        pause: Callable[[threading.Event], object],
+    ) -> None:
         self._outbox = outbox
         self._deliver = deliver
+        self._pause = pause
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._progress = threading.Condition()
@@ -70,11 +80,27 @@ class Courier:
             self._failure = error
 
     def _deliver_pending(self) -> bool:
+        """Whether there was anything to deliver."""
         entries = self._outbox.pending(_BATCH_SIZE)
+        refused: list[int] = []
         for entry in entries:
-            if not self._deliver(entry, self._stopping):
+            is_taken = self._deliver(entry, self._stopping)
+            if is_taken is None:
+                return True
+            if is_taken:
+                self._acknowledge(entry.seq, refused)
+                refused = []
+            else:
+                refused.append(entry.seq)
+            if len(refused) == _MAX_REFUSED:
                 break
-            with self._progress:
-                self._outbox.acknowledge(entry.seq)
-                self._progress.notify_all()
+        if refused:
+            self._pause(self._stopping)
         return bool(entries)
+
+    def _acknowledge(self, seq: int, refused: list[int]) -> None:
+        for left_out in refused:
+            _log.warning("%s refuses decision %d and takes the next: it is left out", self._outbox.sink, left_out)
+        with self._progress:
+            self._outbox.acknowledge(seq)
+            self._progress.notify_all()

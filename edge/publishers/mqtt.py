@@ -16,14 +16,17 @@ from edge.clock import Patience
 from edge.journal import Entry, Outbox
 from edge.publishers.commands import COMMAND_TOPICS
 from edge.publishers.connection import (
+    OF_THE_MESSAGE,
     QOS,
     MqttSettings,
     hung_up,
     limits,
     make_client,
     not_let_in,
+    num_sent_bytes,
     refused,
     thrown_out,
+    too_large,
     why_unreachable,
 )
 from edge.publishers.courier import Courier
@@ -58,7 +61,8 @@ class MqttPublisher:
     """Everything below `sorter/<id>`; a Publisher.
 
     Each decision goes out with QoS 1 and is crossed off in the outbox when the broker has taken it, by
-    its message id; one that it refuses is offered again every `retry_max_s`. The session is clean: the
+    its message id; one that it refuses is offered again every `retry_max_s`, and left out where it is at
+    fault itself. What is more than the broker takes in one message (MQTT 5) is not sent. The session is clean: the
     outbox remembers better than a broker does. Retained topics are kept here and sent again on every
     connect, since a broker without persistence forgets them. `on_command` is given what arrives on the
     command topics (topic without prefix, payload), from the network's thread; without it the bin does not
@@ -79,7 +83,7 @@ class MqttPublisher:
         self._settings = settings
         self._on_command = on_command
         self._announcement = announcement
-        self._courier = Courier(outbox, self._deliver)
+        self._courier = Courier(outbox, self._deliver, lambda stopping: stopping.wait(settings.retry_max_s))
         self._is_connected = threading.Event()
         self._receipts: queue.SimpleQueue[tuple[int, ReasonCode]] = queue.SimpleQueue()
         self._retained: dict[str, str] = {}
@@ -89,6 +93,7 @@ class MqttPublisher:
         self._refusal: str | None = None
         self._deafness: str | None = None
         self._warned: set[str] = set()
+        self._max_bytes: int | None = None
         self._connected_at_s = 0.0
         self._client = make_client(settings)
         self._client.will_set(self._topic("availability"), OFFLINE, QOS, retain=True)
@@ -138,7 +143,7 @@ class MqttPublisher:
 
     def send(self, topic: str, payload: str | bytes) -> None:
         """Say `payload` on `<prefix>/<topic>` to whoever listens now; lost when the broker is away."""
-        self._client.publish(self._topic(topic), payload, qos=0)
+        self._say(self._topic(topic), payload)
 
     def retain(self, topic: str, payload: str) -> None:
         """Set what `<prefix>/<topic>` says from now on, also to those who come later; empty, it is taken down."""
@@ -147,19 +152,21 @@ class MqttPublisher:
                 return
             self._retained[topic] = payload
             # Not QoS 1: after a reconnect paho would send an unacknowledged old value behind the new one.
-            self._client.publish(self._topic(topic), payload, qos=0, retain=True)
+            self._say(self._topic(topic), payload, retain=True)
 
     def _topic(self, topic: str) -> str:
         return f"{self._settings.prefix}/{topic}"
 
-    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
+    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool | None:
         while (reason := self._offer(entry, stopping)) is not None:
             if not reason.is_failure:
                 self._refusal = None
                 return True
             self._refusal = self._warn(refused(reason, self._settings))
+            if reason.value in OF_THE_MESSAGE:
+                return False
             stopping.wait(self._settings.retry_max_s)
-        return False
+        return None
 
     def _offer(self, entry: Entry, stopping: threading.Event) -> ReasonCode | None:
         """What the broker answered to the decision; None when `stopping` was set before it did."""
@@ -167,16 +174,30 @@ class MqttPublisher:
         while not self._is_connected.wait(_POLL_S):
             if stopping.is_set():
                 return None
+        topic = self._topic("decision")
+        if not self._fits(topic, entry.record):
+            return too_large()
         # Every message has a receipt, and their ids come round: those of earlier ones say nothing of this one.
         self._receipts = queue.SimpleQueue()
         # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
-        sent_id = self._client.publish(self._topic("decision"), entry.record, QOS).mid
+        sent_id = self._client.publish(topic, entry.record, QOS).mid
         while not stopping.is_set():
             with contextlib.suppress(queue.Empty):
                 message_id, reason = self._receipts.get(timeout=_POLL_S)
                 if message_id == sent_id:
                     return reason
         return None
+
+    def _say(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
+        """Publish with QoS 0 what the broker takes; it would hang up on the bin for more."""
+        if self._fits(topic, payload):
+            self._client.publish(topic, payload, qos=0, retain=retain)
+        else:
+            limit = f"takes at most {self._max_bytes} bytes in one message"
+            self._log_once(f"broker {self._settings.address}: {limit}; what is longer on {topic} is not told")
+
+    def _fits(self, topic: str, payload: str | bytes) -> bool:
+        return self._max_bytes is None or num_sent_bytes(topic, payload) <= self._max_bytes
 
     def _on_publish(self, _client: Client, _data: object, message_id: int, reason: ReasonCode, _: object) -> None:
         self._receipts.put((message_id, reason))
@@ -190,13 +211,14 @@ class MqttPublisher:
             )
 
     def _on_connect(
-        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
             self._problem = self._warn(not_let_in(reason))
             return
         self._problem = self._deafness = None
         self._connected_at_s = time.monotonic()
+        self._max_bytes = getattr(properties, "MaximumPacketSize", None)
         _log.info("broker %s: connected", self._settings.address)
         if self._on_command is not None:
             self._client.subscribe([(self._topic(topic), QOS) for topic in COMMAND_TOPICS])
@@ -208,11 +230,11 @@ class MqttPublisher:
     def _introduce(self) -> None:
         """Say everything that is retained; whoever is told of the bin for the first time needs all of it."""
         if self._announcement is not None:
-            self._client.publish(self._announcement.topic, self._announcement.payload, qos=0, retain=True)
-        self._client.publish(self._topic("availability"), ONLINE, qos=0, retain=True)
+            self._say(self._announcement.topic, self._announcement.payload, retain=True)
+        self._say(self._topic("availability"), ONLINE, retain=True)
         with self._retained_lock:
             for topic, payload in self._retained.items():
-                self._client.publish(self._topic(topic), payload, qos=0, retain=True)
+                self._say(self._topic(topic), payload, retain=True)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         announcement = self._announcement

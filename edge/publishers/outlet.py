@@ -14,8 +14,8 @@ from edge.records import DecisionRecord
 class Outlet:
     """A Publisher that hands over the outbox's entries in order, each as often as it takes.
 
-    `hand_over` returns when the sink has the entry, and raises SorterError when it has not. It runs on
-    the outlet's own thread.
+    `hand_over` returns when the sink has the entry, and raises SorterError when it has not: RefusedError where
+    the entry is at fault. It runs on the outlet's own thread.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Outlet:
     ) -> None:
         self._hand_over = hand_over
         self._retry = Retry(retry, wait)
-        self._courier = Courier(outbox, self._deliver)
+        self._courier = Courier(outbox, self._deliver, self._retry.pause)
 
     @property
     def problem(self) -> str | None:
@@ -47,5 +47,5 @@ class Outlet:
     def stop(self, timeout_s: float = 5.0) -> None:
         self._courier.stop(timeout_s)
 
-    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool:
-        return self._retry.until_done(lambda: self._hand_over(entry), stopping)
+    def _deliver(self, entry: Entry, stopping: threading.Event) -> bool | None:
+        return self._retry.until_answered(lambda: self._hand_over(entry), stopping)

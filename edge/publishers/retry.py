@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.errors import SorterError
+from edge.errors import SorterError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +19,10 @@ class RetrySettings:
 
     min_s: float = 1.0
     max_s: float = 300.0
+
+
+class RefusedError(UnavailableError):
+    """The sink is there, and will not take what it was given."""
 
 
 class Retry:
@@ -32,6 +36,7 @@ class Retry:
     ) -> None:
         self._settings = settings
         self._wait = wait
+        self._pause_s = settings.min_s
         self._problem: str | None = None
 
     @property
@@ -39,21 +44,31 @@ class Retry:
         """What the last attempt failed with; None when it succeeded."""
         return self._problem
 
-    def until_done(self, attempt: Callable[[], None], stopping: threading.Event) -> bool:
-        """Repeat `attempt` while it raises SorterError; False when `stopping` was set before it worked."""
-        pause_s = self._settings.min_s
+    def until_answered(self, attempt: Callable[[], None], stopping: threading.Event) -> bool | None:
+        """Repeat `attempt` while it raises SorterError: True when it worked, False when it was refused.
+
+        None when `stopping` was set before.
+        """
         while not stopping.is_set():
             try:
                 attempt()
+            except RefusedError as error:
+                self._note(str(error))
+                return False
             except SorterError as error:
                 self._note(str(error))
+                self.pause(stopping)
             else:
                 self._note(None)
+                self._pause_s = self._settings.min_s
                 return True
-            # Jitter keeps a hundred bins from coming back to a server at the same moment.
-            self._wait(stopping, pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-            pause_s = min(2 * pause_s, self._settings.max_s)
-        return False
+        return None
+
+    def pause(self, stopping: threading.Event) -> None:
+        """Wait, longer each time until something works; returns early when `stopping` is set."""
+        # Jitter keeps a hundred bins from coming back to a server at the same moment.
+        self._wait(stopping, self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        self._pause_s = min(2 * self._pause_s, self._settings.max_s)
 
     def _note(self, problem: str | None) -> None:
         if problem is not None:

@@ -16,10 +16,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Entry, Outbox
 from edge.publishers.outlet import Outlet
-from edge.publishers.retry import RetrySettings
+from edge.publishers.retry import RefusedError, RetrySettings
 
 # Connecting, sending, answering.
 _NUM_PIECES = 3
+# What says that this decision is at fault, and not the address, who asks, or the server.
+_REFUSALS = frozenset({http.client.BAD_REQUEST, http.client.REQUEST_ENTITY_TOO_LARGE, http.client.UNPROCESSABLE_ENTITY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class WebhookSettings:
 class WebhookPublisher(Outlet):
     """A Publisher to one address. Any answer of 2xx is a receipt; everything else is tried again.
 
-    Redirects are not followed: a decision goes to the host that the owner named, or nowhere. The
-    record's id is sent as Idempotency-Key, so that a server can fold the rare repeat.
+    A decision that gets 400, 413 or 422 is left out once the server takes a later one. Redirects are
+    not followed: a decision goes to the host that the owner named, or nowhere. The record's id is sent
+    as Idempotency-Key, so that a server can fold the rare repeat.
 
     Raises:
         ConfigError: the address is not http or https, or the certificate cannot be used.
@@ -78,7 +81,8 @@ class WebhookPublisher(Outlet):
             alarm.cancel()
             connection.close()
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
-            raise UnavailableError(f"webhook {self._place}: expected an answer of 2xx, found {status}")
+            kind = RefusedError if status in _REFUSALS else UnavailableError
+            raise kind(f"webhook {self._place}: expected an answer of 2xx, found {status}")
 
     @property
     def _place(self) -> str:

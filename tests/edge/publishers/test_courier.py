@@ -4,9 +4,10 @@ import threading
 
 import pytest
 
-from edge.journal import Journal
+from edge.journal import Entry, Journal
 from edge.publishers.courier import Courier
 from tests.edge.publishers.broker import PATIENCE_S
+from tests.edge.records import fill
 
 
 def test_one_that_has_nothing_to_deliver_waits_and_ends_when_it_is_stopped(
@@ -19,7 +20,7 @@ def test_one_that_has_nothing_to_deliver_waits_and_ends_when_it_is_stopped(
             self.is_awaited.set()
             return super().wait(timeout)
 
-    courier = Courier(journal.outbox("sink"), lambda _entry, _stopping: True)
+    courier = Courier(journal.outbox("sink"), lambda _entry, _stopping: True, threading.Event.wait)
     courier._news = news = News()
     courier.start()
     assert news.is_awaited.wait(PATIENCE_S)
@@ -37,8 +38,58 @@ def test_one_that_is_stopped_while_it_begins_to_wait_ends_too(
             self.wait(PATIENCE_S)
             super().clear()
 
-    courier = Courier(journal.outbox("sink"), lambda _entry, _stopping: True)
+    courier = Courier(journal.outbox("sink"), lambda _entry, _stopping: True, threading.Event.wait)
     courier._news = SlowToClear()
     courier.start()
     courier.stop(3.0)
     assert not caplog.records
+
+
+class Sink:
+    """Notes what is offered to it, and takes all but what it `refuses`."""
+
+    def __init__(self, journal: Journal, refuses: set[int]) -> None:
+        self.refuses = refuses
+        self.offered: list[int] = []
+        self.has_paused = threading.Event()
+        self.courier = Courier(journal.outbox("sink"), self._answer, self._pause)
+        fill(journal, 6)
+
+    def _answer(self, entry: Entry, _stopping: threading.Event) -> bool:
+        self.offered.append(entry.seq)
+        return entry.seq not in self.refuses
+
+    def _pause(self, stopping: threading.Event) -> None:
+        self.has_paused.set()
+        stopping.wait(PATIENCE_S)
+
+
+def test_one_that_the_sink_alone_refuses_holds_up_none_of_the_others(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = Sink(journal, {2, 3})
+    sink.courier.start()
+    assert sink.courier.flush(PATIENCE_S)
+    sink.courier.stop(PATIENCE_S)
+    assert sink.offered == [1, 2, 3, 4, 5, 6]
+    assert caplog.messages == [f"sink refuses decision {seq} and takes the next: it is left out" for seq in (2, 3)]
+
+
+def test_a_sink_that_refuses_all_loses_none_and_is_left_alone_for_a_while(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = Sink(journal, {1, 2, 3, 4, 5, 6})
+    sink.courier.start()
+    assert sink.has_paused.wait(PATIENCE_S)
+    sink.courier.stop(PATIENCE_S)
+    assert sink.offered == [1, 2, 3]
+    assert journal.outbox("sink").acknowledged() == 0
+    assert caplog.messages == []
+
+
+def test_the_newest_one_that_is_refused_waits_until_another_comes(journal: Journal) -> None:
+    sink = Sink(journal, {6})
+    sink.courier.start()
+    assert sink.has_paused.wait(PATIENCE_S)
+    sink.courier.stop(PATIENCE_S)
+    assert journal.outbox("sink").acknowledged() == 5

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from logging.handlers import QueueHandler
 from pathlib import Path
 
@@ -398,6 +399,50 @@ def test_a_decision_that_the_access_list_refuses_waits_until_it_is_taken(
     assert publisher.flush(PATIENCE_S)
     assert publisher.problem is None
     publisher.stop()
+
+
+@pytest.fixture
+def narrow_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
+    """A broker that hangs up on whoever sends more than 2000 bytes at once."""
+    broker = Broker(mosquitto, tmp_path, "allow_anonymous true\nmax_packet_size 2000")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+def test_what_the_broker_does_not_take_is_not_sent_and_holds_up_nothing(
+    narrow_broker: Broker, journal: Journal, warnings: queue.Queue[logging.LogRecord]
+) -> None:
+    listener = Listener(narrow_broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, narrow_broker.port)
+    wordy = a_record(1)
+    journal.append(replace(wordy, decision=replace(wordy.decision, reason="so " * 1000)))
+    publisher.start()
+    _decide(journal, publisher, 2)
+    assert publisher.flush(PATIENCE_S)
+    for _ in range(2):
+        publisher.send("snapshot", bytes(3000))
+    publisher.send("snapshot", b"small")
+
+    assert listener.next("/availability").payload == b"online"
+    assert _arrived(listener, 2) == [2, 3]
+    assert listener.next("/snapshot").payload == b"small", "the connection still stands"
+    assert publisher.problem is None
+    publisher.stop()
+    listener.close()
+    told = [warnings.get_nowait().message.partition(": ")[2] for _ in range(2)]
+    assert told == [
+        "refuses a decision (Packet too large); see what it checks and how long a message may be",
+        "takes at most 2000 bytes in one message; what is longer on sorter/bin-7/snapshot is not told",
+    ]
+
+
+def test_a_broker_without_what_the_bin_needs_says_so(mosquitto: str, tmp_path: Path) -> None:
+    broker = Broker(mosquitto, tmp_path, "allow_anonymous true\nretain_available false")
+    broker.start()
+    with pytest.raises(UnavailableError, match="the bin needs retained messages and QoS 1"):
+        greet(MqttSettings("bin-7", host="127.0.0.1", port=broker.port))
+    broker.kill()
 
 
 def test_a_broker_that_lets_nobody_listen_is_a_problem(mosquitto: str, tmp_path: Path, journal: Journal) -> None:

@@ -16,7 +16,7 @@ from edge.journal import Journal
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from tests.edge.publishers.broker import PATIENCE_S, free_port
-from tests.edge.records import a_record
+from tests.edge.records import a_record, fill
 
 
 class Server(ThreadingHTTPServer):
@@ -124,6 +124,21 @@ def test_what_the_server_refuses_is_posted_again_with_growing_pauses(server: Ser
     assert [json.loads(body)["seq"] for _, _, body in server.requests.queue] == [1, 1, 1, 1, 1, 2]
     bounds_s = [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (2.0, 4.0)]
     assert all(low <= asked <= high for asked, (low, high) in zip(pauses.asked_s, bounds_s, strict=True))
+    assert publisher.problem is None
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_decision_that_the_server_alone_refuses_holds_up_none_of_the_others(
+    server: Server, journal: Journal, status: int
+) -> None:
+    server.answers.put(status)
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"))
+    fill(journal, 3)
+    publisher.start()
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+
+    assert [json.loads(body)["seq"] for _, _, body in server.requests.queue] == [1, 2, 3]
     assert publisher.problem is None
 
 
