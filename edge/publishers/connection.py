@@ -64,7 +64,7 @@ class MqttSettings:
 
 def hung_up(reason: ReasonCode) -> str:
     """It ended the connection without an answer, as one does that wants a certificate and gets none (TLS 1.3)."""
-    return f"hung up before it let the bin in ({reason}); check port, certificate_file and key_file"
+    return f"hung up before it let the bin in ({reason}); check port, use_tls, certificate_file and key_file"
 
 
 def not_let_in(reason: ReasonCode) -> str:
@@ -91,6 +91,11 @@ def refused(reason: ReasonCode, settings: MqttSettings) -> str:
 
 def why_unreachable(error: BaseException | None) -> str:
     """What kept a connection from being made, and what to look at."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        # A device without a battery clock takes every certificate for one of the future.
+        return (
+            f"is not trusted ({error.verify_message}); check ca_file, host, the broker's certificate and the date here"
+        )
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or error}); check ca_file, certificates, host and port"
     if isinstance(error, OSError):
@@ -164,7 +169,10 @@ def tls_context(settings: MqttSettings) -> ssl.SSLContext | None:
             # Never ask a terminal for a passphrase: a service would wait for ever.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"TLS to {settings.address}: the certificates cannot be used: {error}") from error
+        raise ConfigError(
+            f"TLS to {settings.address}: the certificates cannot be used: {error};"
+            " expected PEM files that belong together, and a key without a passphrase"
+        ) from error
     return context
 
 

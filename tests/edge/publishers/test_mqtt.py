@@ -346,7 +346,7 @@ def test_a_server_that_hears_the_bin_and_hangs_up_is_a_problem_that_says_what_to
             assert connection.recv(4096)
         warned = warnings.get(timeout=PATIENCE_S).message
         assert "hung up before it let the bin in" in warned
-        assert "check port, certificate_file and key_file" in warned
+        assert "check port, use_tls, certificate_file and key_file" in warned
         publisher.stop()
 
 

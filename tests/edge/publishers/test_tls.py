@@ -44,18 +44,18 @@ class Authority:
         self._write(self.name, None)
         return self
 
-    def sign(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
-        """A certificate for whoever is at `address`, and its key."""
-        return self._write(name, address)
+    def sign(self, name: str, address: str = "127.0.0.1", begins_days: int = -1) -> tuple[Path, Path]:
+        """A certificate for whoever is at `address`, and its key; it holds for two days, so many after today."""
+        return self._write(name, address, begins_days)
 
-    def _write(self, name: str, address: str | None) -> tuple[Path, Path]:
+    def _write(self, name: str, address: str | None, begins_days: int = -1) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
         own_key = _KEYS.setdefault((self.folder, self.name), key)
-        now = datetime.now(UTC)
+        begin = datetime.now(UTC) + timedelta(days=begins_days)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.name)])
         builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-        builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        builder = builder.not_valid_before(begin).not_valid_after(begin + timedelta(days=2))
         builder = builder.add_extension(x509.BasicConstraints(ca=address is None, path_length=None), critical=True)
         if address is not None:
             named = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
@@ -99,17 +99,25 @@ def test_whoever_shows_the_right_certificate_is_let_in(broker: Broker, authority
 
 def test_a_broker_of_another_authority_is_not_trusted(broker: Broker, authority: Authority, tmp_path: Path) -> None:
     stranger = Authority(tmp_path, "stranger").begin()
-    with pytest.raises(UnavailableError, match=r"TLS failed .*; check ca_file"):
+    with pytest.raises(UnavailableError, match=r"is not trusted \(self-signed certificate in"):
         greet(settings(broker, stranger, authority.sign("bin")))
 
 
-def test_a_broker_with_a_certificate_for_another_address_is_not_trusted(
-    mosquitto: str, authority: Authority, tmp_path: Path
+@pytest.mark.parametrize(
+    ("address", "begins_days", "why"),
+    [
+        ("192.0.2.7", -1, "IP address mismatch"),
+        ("127.0.0.1", -3, "certificate has expired"),
+        ("127.0.0.1", 1, "certificate is not yet valid"),
+    ],
+)
+def test_a_broker_whose_certificate_does_not_hold_here_is_not_trusted_and_it_is_said_why(
+    mosquitto: str, authority: Authority, tmp_path: Path, address: str, begins_days: int, why: str
 ) -> None:
-    certificate, key = authority.sign("elsewhere", "192.0.2.7")
+    certificate, key = authority.sign("elsewhere", address, begins_days)
     broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\ncertfile {certificate}\nkeyfile {key}\nuser root")
     broker.start()
-    with pytest.raises(UnavailableError, match="TLS failed"):
+    with pytest.raises(UnavailableError, match=rf"is not trusted \({why}.*\); check .* the date here"):
         greet(settings(broker, authority, None))
     broker.kill()
 
