@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from edge.journal import Entry, Journal
-from edge.publishers.courier import Courier
+from edge.publishers.courier import _BATCH_SIZE, Courier
 from tests.edge.publishers.broker import PATIENCE_S
 from tests.edge.records import fill
 
@@ -43,6 +43,17 @@ def test_one_that_is_stopped_while_it_begins_to_wait_ends_too(
     courier.start()
     courier.stop(3.0)
     assert not caplog.records
+
+
+def test_more_than_one_batch_arrives_though_nothing_more_is_decided(journal: Journal) -> None:
+    outbox = journal.outbox("sink")
+    fill(journal, 2 * _BATCH_SIZE + 1)
+    offered: list[int] = []
+    courier = Courier(outbox, lambda entry, _stopping: offered.append(entry.seq) is None, threading.Event.wait)
+    courier.start()
+    assert courier.flush(PATIENCE_S)
+    courier.stop(PATIENCE_S)
+    assert offered == list(range(1, 2 * _BATCH_SIZE + 2))
 
 
 class Sink:

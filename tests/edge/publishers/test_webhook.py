@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import logging
 import queue
 import socket
 import threading
@@ -140,6 +141,37 @@ def test_a_decision_that_the_server_alone_refuses_holds_up_none_of_the_others(
 
     assert [json.loads(body)["seq"] for _, _, body in server.requests.queue] == [1, 2, 3]
     assert publisher.problem is None
+
+
+def test_the_only_decision_that_waits_is_kept_although_the_server_refuses_it(server: Server, journal: Journal) -> None:
+    server.answers.put(422)
+    pause = FirstPause()
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), pause)
+    publisher.start()
+    _decide(journal, publisher, 1)
+    assert pause.has_begun.wait(PATIENCE_S)
+    assert "expected an answer of 2xx, found 422" in (publisher.problem or "")
+    publisher.stop()
+    assert len(journal.outbox("webhook").pending(9)) == 1
+    assert "courier-webhook" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_each_outage_is_warned_of_once_and_begins_with_a_short_pause(
+    server: Server, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for status in (500, 500, 500, 204, 500):
+        server.answers.put(status)
+    pauses = Pauses()
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), pauses)
+    fill(journal, 2)
+    publisher.start()
+    assert publisher.flush(PATIENCE_S)
+    publisher.stop()
+
+    assert [round(asked, 6) <= bound for asked, bound in zip(pauses.asked_s, (1, 2, 4, 1), strict=True)] == 4 * [True]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING", "INFO"]
+    assert caplog.messages[1] == f"works again after: {caplog.messages[0]}"
 
 
 def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick(journal: Journal) -> None:
