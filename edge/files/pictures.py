@@ -202,6 +202,8 @@ class PictureRing:
         worth = _worth(record.decision)
         jpeg = _jpeg(image, self._settings.jpeg_quality)
         self._on_picture(jpeg)
+        # Again: somebody may have deleted it, or mounted the disk only now.
+        self._settings.folder.mkdir(parents=True, exist_ok=True)
         if not self._may_write() or not self._has_room(record.ts, worth, len(jpeg)):
             return
         kept = _Kept(record.id, worth, len(jpeg))

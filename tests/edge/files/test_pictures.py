@@ -165,6 +165,22 @@ def test_a_folder_that_cannot_be_written_costs_pictures_and_nothing_else(
     assert "cannot be kept" in caplog.text
 
 
+def test_a_folder_that_is_deleted_while_the_bin_runs_is_made_again(tmp_path: Path) -> None:
+    shown: queue.Queue[bytes] = queue.Queue()
+    folder = tmp_path / "pictures"
+    ring = PictureRing(PictureSettings(folder, min_free_bytes=0), on_picture=shown.put)
+    ring.start()
+    records = [a_record(replace(UNKNOWN, item_id=item_id), float(item_id)) for item_id in range(3)]
+    for record in records:
+        ring.see(a_sight(noise(), record.decision.item_id))
+        ring.tell(record)
+        shown.get(timeout=30)
+        if record is records[1]:  # the first is written by now
+            folder.rename(tmp_path / "gone")
+    ring.stop(30)
+    assert records[2].id in PictureReader(folder).ids()
+
+
 def test_once_the_days_budget_is_spent_a_picture_is_shown_and_not_written(tmp_path: Path) -> None:
     shown: list[bytes] = []
     allowed = [True, False, False]
