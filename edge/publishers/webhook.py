@@ -86,8 +86,8 @@ class WebhookPublisher(Outlet):
 
     @property
     def _place(self) -> str:
-        # Without the query, which often holds a secret.
-        return f"{self._address.scheme}://{self._address.hostname}{self._address.path}"
+        # Neither user, path nor query: in each may stand what lets the bin in.
+        return f"{self._address.scheme}://{self._address.netloc.rpartition('@')[2]}"
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._address.hostname or "", self._address.port

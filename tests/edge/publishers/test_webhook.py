@@ -176,14 +176,15 @@ def test_each_outage_is_warned_of_once_and_begins_with_a_short_pause(
 
 def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick(journal: Journal) -> None:
     pause = FirstPause()
-    url = f"http://127.0.0.1:{free_port()}/hook?key=secret"
+    place = f"127.0.0.1:{free_port()}"
+    url = f"http://bin:secret@{place}/hooks/secret?key=secret"
     publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), pause)
     publisher.start()
     _decide(journal, publisher, 1)
     assert pause.has_begun.wait(PATIENCE_S)
 
     assert publisher.problem is not None
-    assert "cannot be reached" in publisher.problem
+    assert f"webhook http://{place}: cannot be reached" in publisher.problem
     assert "secret" not in publisher.problem
     publisher.stop()
     assert len(journal.outbox("webhook").pending(10)) == 1
