@@ -85,7 +85,8 @@ class MqttPublisher:
         self._announcement = announcement
         self._courier = Courier(outbox, self._deliver, lambda stopping: stopping.wait(settings.retry_max_s))
         self._is_connected = threading.Event()
-        self._receipts: queue.SimpleQueue[tuple[int, ReasonCode]] = queue.SimpleQueue()
+        # Only while a decision waits for its own: every message has one, and there may be days between decisions.
+        self._receipts: queue.SimpleQueue[tuple[int, ReasonCode]] | None = None
         self._retained: dict[str, str] = {}
         self._retained_lock = threading.Lock()
         self._not_reached = f"broker {settings.address}: not reached yet"
@@ -177,15 +178,18 @@ class MqttPublisher:
         topic = self._topic("decision")
         if not self._fits(topic, entry.record):
             return too_large()
-        # Every message has a receipt, and their ids come round: those of earlier ones say nothing of this one.
-        self._receipts = queue.SimpleQueue()
-        # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
-        sent_id = self._client.publish(topic, entry.record, QOS).mid
-        while not stopping.is_set():
-            with contextlib.suppress(queue.Empty):
-                message_id, reason = self._receipts.get(timeout=_POLL_S)
-                if message_id == sent_id:
-                    return reason
+        receipts: queue.SimpleQueue[tuple[int, ReasonCode]] = queue.SimpleQueue()
+        self._receipts = receipts
+        try:
+            # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
+            sent_id = self._client.publish(topic, entry.record, QOS).mid
+            while not stopping.is_set():
+                with contextlib.suppress(queue.Empty):
+                    message_id, reason = receipts.get(timeout=_POLL_S)
+                    if message_id == sent_id:
+                        return reason
+        finally:
+            self._receipts = None
         return None
 
     def _say(self, topic: str, payload: str | bytes, *, retain: bool = False) -> None:
@@ -200,7 +204,8 @@ class MqttPublisher:
         return self._max_bytes is None or num_sent_bytes(topic, payload) <= self._max_bytes
 
     def _on_publish(self, _client: Client, _data: object, message_id: int, reason: ReasonCode, _: object) -> None:
-        self._receipts.put((message_id, reason))
+        if (receipts := self._receipts) is not None:
+            receipts.put((message_id, reason))
 
     def _on_subscribe(
         self, _client: Client, _data: object, _message_id: int, reasons: list[ReasonCode], _: object
