@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from functools import partial
 from pathlib import Path
@@ -88,5 +89,8 @@ def run(
                 was_asked = isinstance(loop, RunningBin) and loop.wants_restart
             if ending is not Ending.RELOADED:
                 break
+            # The network, sockets and threads of the last bin hang in cycles: there is no room for two.
+            del loop
+            gc.collect()
     if ending is Ending.SOURCE_ENDED and not was_asked:
         click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)

@@ -22,6 +22,10 @@ backend = "simulated"
 num_items = 1000
 [bins.all]
 labels = ["cardboard", "glass", "metal", "paper", "plastic", "trash"]
+[web]
+port = 0
+[pictures]
+enabled = false
 """
 
 
@@ -49,6 +53,11 @@ class Running:
         self.process.kill()
         self.process.wait()
         self._reader.join()
+
+    def num_held(self) -> tuple[int, int]:
+        """Open files, and threads, those of the network's runtime included."""
+        own = Path(f"/proc/{self.process.pid}")
+        return len(list((own / "fd").iterdir())), len(list((own / "task").iterdir()))
 
     def until(self, is_wanted: Callable[[str], bool]) -> str:
         """The next line that is wanted; the others are passed over."""
@@ -79,9 +88,11 @@ def test_new_settings_hold_after_a_reload_and_wrong_ones_do_not(running: Running
     assert "device.id" in running.until(lambda line: "not reloaded, the bin goes on as it was" in line)
 
     config.write_text(CONFIG.replace("bins.all", "bins.hall"), encoding="utf-8")
+    num_held = running.num_held()
     running.process.send_signal(signal.SIGHUP)
     running.until(lambda line: "read again" in line)
     running.until(lambda line: "-> hall" in line)
+    assert running.num_held() == num_held, "nothing of the first bin is left"
 
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(timeout=PATIENCE_S) == 0
