@@ -92,6 +92,19 @@ def test_the_count_of_a_bin_with_signs_that_no_topic_may_hold_arrives(broker: Br
     listener.close()
 
 
+def test_what_a_topic_says_already_is_not_said_again(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+    listener.next("/availability")
+    for said in ("empty", "empty", "moving"):
+        publisher.retain("state", said)
+    assert [listener.next("/state").payload for _ in range(2)] == [b"empty", b"moving"]
+    publisher.stop()
+    listener.close()
+
+
 def test_what_was_acknowledged_before_is_no_receipt_of_a_decision(broker: Broker, journal: Journal) -> None:
     """Ids of messages come round after 65,535 of them."""
     broker.start()
