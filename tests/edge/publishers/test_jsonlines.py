@@ -4,6 +4,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from edge.journal import Journal
 from edge.publishers.jsonlines import JsonLinesPublisher, JsonLinesSettings
 from tests.edge.publishers.broker import PATIENCE_S
@@ -45,13 +47,15 @@ def test_a_line_that_a_power_cut_tore_stays_alone(journal: Journal, tmp_path: Pa
     assert json.loads(whole)["seq"] == 1
 
 
-def test_files_turn_over_by_size_and_the_oldest_goes(journal: Journal, tmp_path: Path) -> None:
-    settings = JsonLinesSettings(tmp_path / "decisions.jsonl", max_bytes=1000, num_old=2)
+@pytest.mark.parametrize("num_old", [0, 2])
+def test_files_turn_over_by_size_and_the_oldest_goes(journal: Journal, tmp_path: Path, num_old: int) -> None:
+    settings = JsonLinesSettings(tmp_path / "decisions.jsonl", max_bytes=1000, num_old=num_old)
 
     _write(journal, settings, 20)
 
     files = sorted(path.name for path in tmp_path.glob("decisions*"))
-    assert files == ["decisions.jsonl", "decisions.jsonl.1", "decisions.jsonl.2"]
+    assert files == ["decisions.jsonl", "decisions.jsonl.1", "decisions.jsonl.2"][: num_old + 1]
+    assert settings.path.stat().st_size < 2000
     kept = [seq for name in reversed(files) for seq in _seqs(tmp_path / name)]
     assert kept == list(range(kept[0], 21))
 
