@@ -177,8 +177,8 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
         figures(
             bar_chart(bars, title="Right among the accepted", x_label="share that is right", x_range=(0, 1)),
             _choice_chart(labelled),
-            _confusion_chart(measured.labels, labelled),
         ),
+        _confusion_chart(measured.labels, labelled),
         text(
             "Counted on pictures that were left out when the thresholds were found. The whiskers, and the last column,"
             " are where the share will lie when as many others are accepted, 19 times of 20.",

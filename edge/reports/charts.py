@@ -7,6 +7,7 @@ Design"), by dashes and by marks, and every value that matters is also written o
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,9 +20,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 52
 _ROW = 26  # height of one bar
 _CELL = 52
 _READABLE = 0.6  # of its size: letters of 13 pixels are 8 then
-_LETTERS_OF_A_CELL = 8
-_LONGEST_LABEL = 28
-_TITLE_LETTER = 9.2  # width in pixels of a letter of the title, in the widest of the usual fonts (DejaVu Sans)
+# Widths in pixels, in the widest of the usual fonts (DejaVu Sans): of a letter, of a Chinese one, of one of the title.
+_LETTER, _FULL_LETTER, _TITLE_LETTER = 7.5, 13.0, 9.2
+_SMALL = 11 / 13  # of a letter
+_LONGEST_LABEL_PX = 28 * _LETTER
+_UPRIGHT_FROM_PX = 8 * _LETTER  # a longer label does not fit above a cell
 _NUM_TICKS = 5
 _STYLE = (
     "<style>text{font:13px system-ui,sans-serif;fill:#222}.title{font-size:15px;font-weight:600}"
@@ -81,18 +84,19 @@ def line_chart(
 
 
 def bar_chart(bars: Sequence[Bar], *, title: str, x_label: str, x_range: Range | None = None) -> str:
-    """Horizontal bars, one below the other, each with its value and its interval."""
-    left = 20 + 7.5 * max((len(bar.name) for bar in bars), default=0)
+    """Horizontal bars, one below the other, each with its value and interval; long names are cut in their middle."""
+    names = _shortened([bar.name for bar in bars])
+    left = 20 + _longest_px(names)
     height = _TOP + _ROW * len(bars) + _BOTTOM
     ends = [value for bar in bars for value in (0.0, bar.value, bar.high) if value is not None]
     xs = _Scale(x_range or _span(ends), left, _WIDTH - 110)
     parts = list(_x_axis(xs, _TOP, height - _BOTTOM, x_label, height))
-    for row, bar in enumerate(bars):
+    for row, (name, bar) in enumerate(zip(names, bars, strict=True)):
         y = _TOP + _ROW * row
         start, end = xs(max(xs.low, 0.0)), xs(bar.value)
         box = f'x="{min(start, end):.1f}" y="{y + 5}" width="{abs(end - start):.1f}" height="{_ROW - 10}"'
         parts.append(f'<rect {box} fill="{COLORS[0]}"/>')
-        parts.append(f'<text x="{left - 8}" y="{y + 18}" text-anchor="end">{escape(bar.name)}</text>')
+        parts.append(f'<text x="{left - 8}" y="{y + 18}" text-anchor="end">{escape(name)}</text>')
         reach = end
         if bar.low is not None and bar.high is not None:
             reach = xs(bar.high)
@@ -108,9 +112,9 @@ def matrix_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], *, titl
     Long labels are cut in their middle, so that no two are the same, and columns that have any are labelled upward.
     """
     names = _shortened(labels)
-    longest = max(len(name) for name in names)
-    is_upright = longest > _LETTERS_OF_A_CELL
-    left, top = 24 + 7.5 * longest, _TOP + (16 + 6.5 * longest if is_upright else 26)
+    longest_px = _longest_px(names)
+    is_upright = longest_px > _UPRIGHT_FROM_PX
+    left, top = 24 + longest_px, _TOP + (16 + _SMALL * longest_px if is_upright else 26)
     width = max(left + _CELL * len(names) + _RIGHT, 16 + _TITLE_LETTER * len(title))
     parts = []
     for index, name in enumerate(names):
@@ -124,10 +128,24 @@ def matrix_chart(labels: Sequence[str], counts: Sequence[Sequence[int]], *, titl
 
 
 def _shortened(labels: Sequence[str]) -> list[str]:
-    """Labels of at most some letters; where the ends of two are the same they are numbered."""
-    half = _LONGEST_LABEL // 2
-    short = [label if len(label) <= _LONGEST_LABEL else f"{label[:half]}…{label[-half + 1 :]}" for label in labels]
+    """Labels of at most some width; where the ends of two are the same they are numbered."""
+    short = [_cut(label) for label in labels]
     return [f"{index}: {name}" if short.count(name) > 1 else name for index, name in enumerate(short, start=1)]
+
+
+def _cut(label: str) -> str:
+    if (width_px := _width_px(label)) <= _LONGEST_LABEL_PX:
+        return label
+    half = int(_LONGEST_LABEL_PX / 2 * len(label) / width_px)
+    return f"{label[:half]}…{label[-half + 1 :]}"
+
+
+def _longest_px(names: Sequence[str]) -> float:
+    return max((_width_px(name) for name in names), default=0.0)
+
+
+def _width_px(name: str) -> float:
+    return sum(_FULL_LETTER if unicodedata.east_asian_width(letter) in "WF" else _LETTER for letter in name)
 
 
 def _column_label(name: str, x: float, y: float, *, is_upright: bool) -> str:

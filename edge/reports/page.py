@@ -23,8 +23,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 8px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
 p { margin: 8px 0; max-width: 75ch; } .quiet { color: var(--quiet); } .wide { overflow-x: auto; }
 table { border-collapse: collapse; margin: 8px 0; font-variant-numeric: tabular-nums; } th, td { padding: 4px 12px 4px 0; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } th { font-weight: 600; } td.text { text-align: left; }
-.figures { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; } .figures > div { flex: 0 1 500px; }
+th:first-child, td:first-child { text-align: left; } td:first-child { overflow-wrap: anywhere; min-width: 9em; } th { font-weight: 600; } td.text { text-align: left; }
+.figures { display: flex; flex-wrap: wrap; gap: 16px; align-items: flex-start; } .figures > div { flex: 0 1 500px; min-width: 0; }
 svg { max-width: 100%; height: auto; border-radius: 6px; }
 details { margin: 12px 0; } summary { cursor: pointer; }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0; } .tile { background: var(--soft); border-radius: 8px; padding: 10px 16px; } .tile b { display: block; font-size: 22px; }

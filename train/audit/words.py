@@ -24,11 +24,11 @@ def _lines(audit: Audit) -> Iterator[str]:
     for note, paths in audit.notes.items():
         yield f"{note}: {len(paths)} (used all the same), such as {paths[0]}"
     conflicts = [one for one in audit.alike if one.has_conflict]
-    yield from _listed("the same picture under different labels", [_alike(one) for one in conflicts])
+    yield from _listed("the same picture under different labels", [alike(one) for one in conflicts])
     leaks = [one for one in audit.alike if one.leaks and not one.has_conflict]
-    yield from _listed("the same picture in several splits", [_alike(one) for one in leaks])
+    yield from _listed("the same picture in several splits", [alike(one) for one in leaks])
     others = [one for one in audit.alike if not (one.has_conflict or one.leaks)]
-    yield from _listed("the same picture twice", [_alike(one) for one in others])
+    yield from _listed("the same picture twice", [alike(one) for one in others])
     yield from _listed(
         "doubtful labels",
         [f"{one.path} looks like {one.looks_like} ({one.agreeing} of 7 neighbors)" for one in audit.suspects],
@@ -41,7 +41,8 @@ def _lines(audit: Audit) -> Iterator[str]:
         yield f"background: corner colors alone get {shares}: {test.verdict}"
 
 
-def _alike(one: Alike) -> str:
+def alike(one: Alike) -> str:
+    """How alike which pictures are; of many the first ones, and how many more."""
     kind = "identical" if one.is_identical else "nearly identical"
     more = f" and {len(one.paths) - 4} more" if len(one.paths) > 4 else ""
     return f"{kind}: {', '.join(one.paths[:4])}{more}"

@@ -8,12 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.data_folder import Dataset
+from edge.data_folder import Dataset, in_words
 from edge.errors import PictureError
 from edge.preprocess import Image, load_picture
 from edge.reports import page
 from edge.reports.charts import Bar, bar_chart
 from train.audit.findings import Audit
+from train.audit.words import alike
 
 _TILE_PX, _COLUMNS, _ROWS = 96, 10, 4
 _MOST_SHOWN = 24
@@ -37,13 +38,14 @@ def audit_page(audit: Audit, dataset: Dataset) -> str:
                 ],
             ),
         ),
-        page.section("Left out", *(page.text(str(one)) for one in audit.left_out[:_MOST_SHOWN])),
+        page.section("Left out", *map(page.text, in_words(audit.left_out, _MOST_SHOWN) or ["None."])),
         page.section("Background", page.text(_background(audit))),
-        page.section("The same picture twice", page.pictures(_alike(audit, root))),
-        page.section(
+        _gallery("The same picture twice", _alike(audit, root), len(audit.alike)),
+        _gallery(
             "Labels to look at",
-            page.text("They look like another class to the shipped network: some labels are wrong, some items odd."),
-            page.pictures(_suspects(audit, root)),
+            _suspects(audit, root),
+            len(audit.suspects),
+            "They look like another class to the shipped network: some labels are wrong, some items odd.",
         ),
         *(page.section(f"Contact sheet: {label}", _sheet(dataset, label)) for label in dataset.labels),
     ]
@@ -70,13 +72,20 @@ def _background(audit: Audit) -> str:
     )
 
 
+def _gallery(heading: str, shown: Sequence[tuple[str, Sequence[Image]]], num_found: int, words: str = "") -> str:
+    """The first of what was found, and how many there are."""
+    if not num_found:
+        return page.section(heading, page.text("None."))
+    said = page.text(words) if words else ""
+    return page.section(f"{heading} ({len(shown)} of {num_found})", said, page.pictures(shown))
+
+
 def _alike(audit: Audit, root: Path) -> list[tuple[str, Sequence[Image]]]:
     shown: list[tuple[str, Sequence[Image]]] = []
     for one in audit.alike[:_MOST_SHOWN]:
         images = [image for path in one.paths[:2] if (image := _thumbnail(root / path)) is not None]
-        kind = "identical" if one.is_identical else "nearly identical"
-        conflict = " - CONFLICTING LABELS" if one.has_conflict else " - in several splits" if one.leaks else ""
-        shown.append((f"{kind}{conflict}: {', '.join(one.paths)}", images))
+        trouble = " - CONFLICTING LABELS" if one.has_conflict else " - in several splits" if one.leaks else ""
+        shown.append((f"{alike(one)}{trouble}", images))
     return shown
 
 

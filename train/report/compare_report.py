@@ -40,6 +40,6 @@ def compare_page(contenders: Sequence[Contender]) -> str:
             "Classes: precision, recall and F1, %",
             page.table(["", *names], [[label, *cells] for label, cells in class_rows(contenders)]),
         ),
-        page.section("Confusion matrices: true classes in rows, answers in columns", page.figures(*matrices)),
+        page.section("Confusion matrices: true classes in rows, answers in columns", *matrices),
     ]
     return page.page("runs compared", sections)

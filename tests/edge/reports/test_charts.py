@@ -57,6 +57,22 @@ def test_classes_of_a_matrix_are_told_apart_and_its_title_is_not_cut_off(labels:
     assert float(chart.attrib["width"]) >= 9 * len(title)  # 15 px DejaVu Sans bold measures 8.8 px a letter
 
 
+@pytest.mark.parametrize("name", ["a" * 90, "a bottle of clear glass, deposit, half a litre, no lid", "纸张和纸板" * 3])
+def test_long_names_leave_room_for_their_bars_and_are_not_cut_off(name: str) -> None:
+    chart = ET.fromstring(bar_chart([Bar(name, 3.0), Bar("can", 12.0)], title="t", x_label="x"))  # noqa: S314
+    shorter, longer = (float(bar.attrib["width"]) for bar in chart.findall(f"{SVG}rect")[1:])
+    assert longer == pytest.approx(4 * shorter, abs=0.3), "rounded to a tenth"
+    assert longer > 200
+    (label,) = [text for text in chart.iter(f"{SVG}text") if text.text and text.text[:2] == name[:2]]
+    letter_px = 13 if name[0] == "纸" else 7.5
+    assert float(label.attrib["x"]) >= letter_px * len(label.text or "")
+
+
+def test_columns_with_chinese_names_are_labelled_upward_where_they_would_overlap() -> None:
+    chart = ET.fromstring(matrix_chart(["玻璃瓶和罐子", "纸"], [[1, 2]] * 2, title="m"))  # noqa: S314
+    assert sum("transform" in text.attrib for text in chart.iter(f"{SVG}text")) == 2
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0, "0"), (0.9312, "0.931"), (1234.5, "1234"), (-2.5, "-2.5"), (1e-3, "0.001")]
 )
