@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +84,7 @@ def scan(root: Path) -> Dataset:
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise DatasetError(f"{root} has no classes: expected one subfolder of pictures a class, found none")
-    pictures = {folder: _pictures(folder) for folder in folders}
+    pictures = {folder: picture_names(folder) for folder in folders}
     unused = {folder: unused_in(folder) for folder in folders}
     if empty := [folder for folder, names in pictures.items() if not names]:
         found = in_words([one for folder in empty for one in unused[folder]], most=1)
@@ -136,13 +137,18 @@ def in_words(left_out: Sequence[LeftOut], most: int = _MOST_NAMED) -> list[str]:
 
 
 def unused_in(folder: Path) -> list[LeftOut]:
-    """What in the folder of a class is not used and looks as if it should be: other kinds of pictures, and folders."""
+    """What in the folder of a class is not used and looks as if it should be: folders, and pictures of other kinds.
+
+    Pictures whose names are no text, too.
+    """
     found: list[LeftOut] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        name = f"{folder.name}/{path.name}"
+        name = f"{folder.name}/{_as_text(path.name)}"
         if path.name.startswith("."):
             continue
-        if path.is_dir() and any(inner.suffix.lower() in PICTURE_SUFFIXES for inner in path.rglob("*")):
+        if path.suffix.lower() in PICTURE_SUFFIXES and not _is_text(path.name):
+            found.append(LeftOut(name, "its name is not written in UTF-8, as an old archive's may be: rename it"))
+        elif path.is_dir() and any(inner.suffix.lower() in PICTURE_SUFFIXES for inner in path.rglob("*")):
             found.append(LeftOut(name, "a folder within a class is not looked into: put its pictures beside it"))
         elif path.suffix.lower() in _FOREIGN_SUFFIXES:
             how = "save it as JPEG (`heif-convert`, an image viewer, or a telephone's own setting)"
@@ -157,12 +163,25 @@ def _class_of(folder: Path) -> str:
         raise DatasetError(f"{folder.parent}: {error}; rename the folder") from None
 
 
-def _pictures(folder: Path) -> list[str]:
+def picture_names(folder: Path) -> list[str]:
+    """The pictures in the folder of a class, sorted; whether they can be read is not looked at."""
     return sorted(
         path.name
         for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+        if path.suffix.lower() in PICTURE_SUFFIXES
+        and not path.name.startswith(".")
+        and _is_text(path.name)
+        and not path.is_dir()
     )
+
+
+def _is_text(name: str) -> bool:
+    """Whether the bytes of a file's name are UTF-8: others cannot be written into a list of files."""
+    return _as_text(name) == name
+
+
+def _as_text(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _with_groups(dataset: Dataset, path: Path) -> Dataset:

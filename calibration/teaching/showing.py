@@ -14,9 +14,10 @@ from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.classifiers.light import Light
 from edge.classifiers.litert import LiteRTClassifier
+from edge.data_folder import picture_names
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
 from edge.messages import Image, Prediction
-from edge.preprocess import PICTURE_SUFFIXES, crop, load_picture, square_around, to_input, turned
+from edge.preprocess import crop, load_picture, square_around, to_input, turned
 from edge.presence.stills import StillFinder
 
 # Frames of one item that make an example; each is turned a quarter further, as in the loop.
@@ -83,11 +84,7 @@ def pictures_in(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder]
-    found = sorted(
-        path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    found = [folder / name for name in picture_names(folder)] if folder.is_dir() else []
     if not found:
         there = "no picture in it" if folder.is_dir() else "nothing there"
         raise MissingInputError(f"{folder}: expected a folder of pictures of the class (.jpg, .png …), found {there}")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_a_class_without_pictures_is_named(folder: Path) -> None:
     (folder / "cone").mkdir()
     with pytest.raises(DatasetError, match="no pictures in class cone"):
         scan(folder)
+
+
+def test_a_picture_whose_name_is_no_text_is_left_out_and_named(folder: Path) -> None:
+    """It could be written into no groups.csv, no splits and no report."""
+    first = next((folder / "disc").glob("*.png"))
+    first.rename(os.fsdecode(bytes(folder / "disc") + b"/fl\xe4sche.png"))
+    dataset = scan(folder)
+    assert Counter(row.label for row in dataset.rows)["disc"] == 4
+    (left_out,) = dataset.left_out
+    assert str(left_out).startswith("disc/fl�sche.png: its name is not written in UTF-8")
+    fingerprint(dataset)
 
 
 def test_pictures_of_other_kinds_and_folders_within_a_class_are_named(folder: Path) -> None:

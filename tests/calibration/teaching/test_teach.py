@@ -292,7 +292,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> 
 def test_what_is_no_picture_by_its_kind_is_passed_over(tmp_path: Path) -> None:
     folder = write(tmp_path / "spray", variants(CAN, 1))
     (folder / "folder.jpg").mkdir()
-    (folder / "gone.jpg").symlink_to("nowhere.jpg")
+    (folder / "notes.txt").write_text("a can", encoding="utf-8")
     result = run("spray", "--images", folder, "--crops", "--site", tmp_path / "site", "--yes", "--json")
     assert json.loads(result.stdout)["classes"]["spray"]["examples"] == 1
 
