@@ -76,8 +76,8 @@ def scan(root: Path) -> Dataset:
 
     Raises:
         MissingInputError: there is no such folder.
-        DatasetError: no classes, a class without pictures or with a name that cannot be one, or a `groups.csv` that
-            contradicts the folders.
+        DatasetError: no classes, a class without pictures or with a name that cannot be one, two whose names differ
+            by case alone, or a `groups.csv` that contradicts the folders.
     """
     if not root.is_dir():
         raise MissingInputError(f"no data folder at {root}: expected a folder with one subfolder of pictures a class")
@@ -93,6 +93,7 @@ def scan(root: Path) -> Dataset:
             f" {' '.join(sorted(PICTURE_SUFFIXES))}, found {', '.join(found) or 'none'}; add some or remove the folder"
         )
     label_of = {folder: _class_of(folder) for folder in folders}
+    _refuse_alike(root, set(label_of.values()))
     rows = [
         SplitRow(f"{folder.name}/{name}", label_of[folder], "", "") for folder in folders for name in pictures[folder]
     ]
@@ -161,6 +162,19 @@ def _class_of(folder: Path) -> str:
         return class_name(folder.name)
     except UsageError as error:
         raise DatasetError(f"{folder.parent}: {error}; rename the folder") from None
+
+
+def _refuse_alike(root: Path, labels: set[str]) -> None:
+    """Nobody means two classes whose names differ by case alone, and no network tells their pictures apart."""
+    by_letters: defaultdict[str, list[str]] = defaultdict(list)
+    for label in sorted(labels):
+        by_letters[label.casefold()].append(label)
+    for alike in by_letters.values():
+        if len(alike) > 1:
+            raise DatasetError(
+                f"{root}: the classes {' and '.join(alike)} differ by case alone: put the pictures of one class into"
+                " one folder, or give them names that differ"
+            )
 
 
 def picture_names(folder: Path) -> list[str]:

@@ -55,6 +55,12 @@ def test_a_class_without_pictures_is_named(folder: Path) -> None:
         scan(folder)
 
 
+def test_classes_whose_names_differ_by_case_alone_are_refused(folder: Path) -> None:
+    (folder / "disc").rename(folder / "Square")
+    with pytest.raises(DatasetError, match="the classes Square and square differ by case alone: put the pictures"):
+        scan(folder)
+
+
 def test_a_picture_whose_name_is_no_text_is_left_out_and_named(folder: Path) -> None:
     """It could be written into no groups.csv, no splits and no report."""
     first = next((folder / "disc").glob("*.png"))
