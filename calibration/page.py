@@ -31,12 +31,10 @@ class PageTeacher:
 
 
 def _result(lesson: Lesson) -> str:
-    num_right = lesson.num_right[1]
-    num_examples = sum(report.num_examples for report in lesson.reports)
-    return (
-        f"Learned: of {num_examples} looks at everything it was taught it tells {num_right} right, each judged by the "
-        "others. Take the thing out, and it knows it from then on."
-    )
+    told = [(one.num_examples, one.right_after) for one in lesson.reports if one.right_after is not None]
+    num_right, num_looks = sum(right for _, right in told), sum(looks for looks, _ in told)
+    right = f"Of {num_looks} looks it tells {num_right} right, each judged as if that thing had not been shown. "
+    return f"Learned. {right if told else ''}Take the thing out, and it knows it from then on."
 
 
 def _sentence(doubt: str) -> str:

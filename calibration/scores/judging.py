@@ -263,12 +263,14 @@ def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool)
     for line in in_words(measured.left_out):
         desk.talk.say(f"left out: {line}")
     if measured.num_taught:
-        desk.talk.say(f"{measured.num_taught} of them were taught: each is judged by a head that has not seen it.")
+        desk.talk.say(
+            f"{measured.num_taught} of them were taught: each is judged by a head that has not seen what it shows."
+        )
     return measured
 
 
 def _taught(desk: Desk, parts: Parts) -> Taught:
-    """What the bin was taught, as heads see it that were not shown it."""
+    """What the bin was taught, as heads see it that were not shown such a thing."""
     if parts.site.head is None:
         return NONE_TAUGHT
     head = open_head(parts.site, parts.bundle)
@@ -278,7 +280,10 @@ def _taught(desk: Desk, parts: Parts) -> Taught:
     undoes_light = head is not None and len(head.light.grounds) > 0
     lesson = teaching.learn(examples, ()) if undoes_light else learn(parts.bundle, examples)
     logits = as_logits(lesson.held_out, parts.bundle.manifest.temperature)
-    return dict(zip((example.picture for example in lesson.examples), logits, strict=True))
+    return {
+        example.picture: one if example.label in lesson.judged else None
+        for example, one in zip(lesson.examples, logits, strict=True)
+    }
 
 
 def _measured_review(desk: Desk, parts: Parts) -> tuple[Measured, str | None]:

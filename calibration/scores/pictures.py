@@ -25,8 +25,9 @@ from edge.run import VAL_SPLIT, SplitRow
 # Where the item is in a whole picture; None takes all of it.
 Finder = Callable[[Image], Box | None]
 Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
-# Pictures that a bin was taught, as JPEG, with the logits (C,) of a head that has not seen them.
-Taught = Mapping[bytes, NDArray[np.float32]]
+# Pictures that a bin was taught, as JPEG, with the logits (C,) of a head that has not seen what they show; None where
+# there can be no such head, since it was shown nothing else of the class.
+Taught = Mapping[bytes, NDArray[np.float32] | None]
 NONE_TAUGHT: Taught = MappingProxyType({})
 
 
@@ -45,7 +46,7 @@ class Measured:
     """What the network says of labelled pictures: `logits` (N, C), true classes (N,), objects (N,).
 
     `labels` (C) name the classes, `paths` (N) the pictures, of which the bin was taught `num_taught`; `left_out` could
-    not be read.
+    not be read, or not be judged.
     """
 
     labels: tuple[str, ...]
@@ -95,7 +96,7 @@ def measure(
 
     `temperature` is what `classifier` divides its logits by. The logits are means over the picture as it is and
     turned a quarter, as an item's first frames are in the loop; those of a picture that the bin was `taught` are what a
-    head makes of it that has not seen it.
+    head makes of it that has not seen the thing it shows.
 
     Raises:
         DatasetError: a class that the classifier does not know, or no readable picture.
@@ -107,7 +108,7 @@ def measure(
     measured = measure_pictures(pictures, classifier, temperature, find, taught)
     if measured is None:
         raise DatasetError(f"{dataset.root}: none of the {len(rows)} pictures can be read")
-    return replace(measured, left_out=tuple(left_out))
+    return replace(measured, left_out=(*left_out, *measured.left_out))
 
 
 def measure_pictures(
@@ -120,18 +121,24 @@ def measure_pictures(
     """The same for pictures from anywhere, labelled with classes of the classifier; None where there are none."""
     logits: list[NDArray[np.float32]] = []
     told: list[tuple[str, int, str]] = []
+    left_out: list[LeftOut] = []
     num_taught = 0
     for picture in pictures:
         view = to_input(picture.image, classifier.input_spec, find(picture.image))
-        unseen = taught.get(to_jpeg(view)) if taught else None
-        num_taught += unseen is not None
-        logits.append(_logits_of(view, classifier, temperature) if unseen is None else unseen)
+        jpeg = to_jpeg(view) if taught else b""
+        unseen = taught[jpeg] if jpeg in taught else _logits_of(view, classifier, temperature)
+        if unseen is None:
+            left_out.append(LeftOut(picture.path, f"it was taught, and with it nothing else of {picture.label}"))
+            continue
+        num_taught += jpeg in taught
+        logits.append(unseen)
         told.append((picture.path, classifier.labels.index(picture.label), picture.group))
     if not told:
         return None
     paths, truth, groups = zip(*told, strict=True)
     _, objects = np.unique(groups, return_inverse=True)
-    return Measured(classifier.labels, np.stack(logits), np.array(truth, np.intp), objects, paths, num_taught)
+    truth_index = np.array(truth, np.intp)
+    return Measured(classifier.labels, np.stack(logits), truth_index, objects, paths, num_taught, tuple(left_out))
 
 
 def _logits_of(picture: Image, classifier: Classifier, temperature: float) -> NDArray[np.float32]:

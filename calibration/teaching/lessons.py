@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.teaching.examples import Example, count, encode_examples, from_jpeg
-from calibration.teaching.fitting import fit_head, network_scores
+from calibration.teaching.fitting import SAME_THING, fit_head, network_scores, things_of
 from edge.bundle import Bundle
 from edge.class_names import class_name
 from edge.classifiers.light import PLAIN_LIGHT, Light, light_of
@@ -28,6 +29,7 @@ from edge.errors import UsageError
 from edge.site import HeadStep, part_name
 
 Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
 
 # More of one class teach little more, and cost time at every frame; the newest stay.
 MAX_EXAMPLES = 100
@@ -38,8 +40,6 @@ FEW = 5
 MIN_LIT_CLASSES, MIN_LIT_EXAMPLES = 3, 12
 # Where the ground is not one, the place is not told by it, and what is taught would be forgotten on every other ground.
 MIN_GROUND_TOLD = 0.97
-# Cosines of features: of one thing under other light 0.94 to 0.98, of any two things of other classes at most 0.84.
-SAME_THING = 0.92
 
 _SMALLEST = 1e-4
 
@@ -49,19 +49,23 @@ Relight = Callable[[Sequence[Example], Light], Sequence[Example]]
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """One taught class: how many of its examples the model alone calls right, and a head that has not seen them."""
+    """One taught class: how many of its examples the model alone calls right, and a head that has not seen their thing.
+
+    `right_after` is None where all of them show one thing: a head that has not seen it knows nothing of the class.
+    """
 
     label: str
     num_examples: int
+    num_things: int
     right_before: int
-    right_after: int
+    right_after: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
     """All that a bin was taught, as it would be kept. `labels` are the model's classes, then the new ones.
 
-    `held_out` (M, C) are the scores of each of the M examples by a head that has not seen it.
+    `held_out` (M, C) are the scores of each of the M examples by a head that has not seen the thing that it shows.
     """
 
     labels: tuple[str, ...]
@@ -71,9 +75,9 @@ class Lesson:
     reports: tuple[ClassReport, ...]
 
     @property
-    def num_right(self) -> tuple[int, int]:
-        """How many examples were right before, and are now."""
-        return sum(one.right_before for one in self.reports), sum(one.right_after for one in self.reports)
+    def judged(self) -> frozenset[str]:
+        """The classes of which more than one thing was shown, so that `held_out` says how well it knows them."""
+        return frozenset(one.label for one in self.reports if one.right_after is not None)
 
     @property
     def undoes_light(self) -> bool:
@@ -100,23 +104,25 @@ class Lesson:
             f"{one.label} falls from {one.right_before} to {one.right_after} of {one.num_examples}: "
             "show more of it, and of what it is taken for"
             for one in self.reports
-            if one.right_after < one.right_before
+            if one.right_after is not None and one.right_after < one.right_before
         ]
         said += [
             f"only {one.right_after} of {one.num_examples} examples of {one.label} are known by the others: "
             "show more, as they will lie"
             for one in self.reports
-            if one.num_examples >= FEW and one.right_before <= one.right_after < one.num_examples / 2
+            if one.right_after is not None
+            and one.num_examples >= FEW
+            and one.right_before <= one.right_after < one.num_examples / 2
         ]
         said += [
             f"{number} examples of {one} look just like examples of {other}: is each named right?"
             for (one, other), number in self._twins().items()
         ]
         said += [
-            f"{number} of the {self._num_of(label)} examples of {label} look just like another of them, and say little"
-            " of other items: show different ones"
-            for label, number in self._repeats().items()
-            if number > self._num_of(label) / 2
+            f"the {one.num_examples} examples of {one.label} show {_things_in_words(one.num_things)}, and say"
+            f" {'nothing' if one.right_after is None else 'little'} of others: show different ones"
+            for one in self.reports
+            if one.num_things <= one.num_examples / 2
         ]
         if few := [one.label for one in self.reports if one.num_examples < FEW]:
             said.append(f"fewer than {FEW} examples of {', '.join(few)}: show more, 10 of each class are good")
@@ -126,16 +132,6 @@ class Lesson:
                 " show what else comes too"
             )
         return said
-
-    def _num_of(self, label: str) -> int:
-        return sum(example.label == label for example in self.examples)
-
-    def _repeats(self) -> Counter[str]:
-        """How many examples of each class show the same thing as an earlier one of theirs."""
-        features = features_of(np.stack([example.embeddings[0] for example in self.examples]))
-        labels = np.array([example.label for example in self.examples])
-        is_same = np.tril(features @ features.T > SAME_THING, -1) & (labels[:, None] == labels)
-        return Counter(str(label) for label in labels[is_same.any(axis=1)])
 
     def _twins(self) -> Counter[tuple[str, str]]:
         """How many examples of a class show the same thing as an example of another, by the two classes."""
@@ -153,29 +149,32 @@ def learn(bundle: Bundle, examples: Sequence[Example], relight: Relight | None =
     Less than a second for 100 examples without it.
     """
     kept = _newest(examples)
-    plain, surprise = _lesson(bundle, kept, kept, PLAIN_LIGHT)
+    things = things_of(kept)
+    plain, surprise = _lesson(bundle, kept, things, kept, PLAIN_LIGHT)
     counts = count(kept)
     if relight is None or len(counts) < MIN_LIT_CLASSES or len(kept) < MIN_LIT_EXAMPLES:
         return plain
     light = light_of([from_jpeg(example.picture) for example in kept])
     if light.share_told() < MIN_GROUND_TOLD:
         return plain
-    lit, lit_surprise = _lesson(bundle, kept, relight(kept, light), light)
+    lit, lit_surprise = _lesson(bundle, kept, things, relight(kept, light), light)
     return lit if lit_surprise < surprise else plain
 
 
-def _lesson(bundle: Bundle, kept: tuple[Example, ...], seen: Sequence[Example], light: Light) -> tuple[Lesson, float]:
+def _lesson(
+    bundle: Bundle, kept: tuple[Example, ...], things: Indices, seen: Sequence[Example], light: Light
+) -> tuple[Lesson, float]:
     """What `kept` teach as `seen` in that light, and how unlikely it finds their labels, held out: a mean in nats."""
     own = bundle.manifest.labels
     labels = (*own, *dict.fromkeys(example.label for example in kept if example.label not in own))
-    head, held_out = fit_head(seen, labels, _known_to(bundle, kept[0].embeddings.shape[1]), light)
+    head, held_out = fit_head(seen, things, labels, _known_to(bundle, kept[0].embeddings.shape[1]), light)
     truth = np.array([labels.index(example.label) for example in kept])
     before = network_scores(kept, len(labels)).argmax(axis=1) == truth
     after = held_out.argmax(axis=1) == truth
-    reports = tuple(_report(label, truth == labels.index(label), before, after) for label in count(kept))
+    reports = tuple(_report(label, things, truth == labels.index(label), before, after) for label in count(kept))
     losses = -np.log(np.maximum(held_out[np.arange(len(truth)), truth], _SMALLEST))
-    surprise = np.mean([losses[truth == index].mean() for index in np.unique(truth)])
-    return Lesson(labels, kept, head, held_out, reports), float(surprise)
+    told = [losses[truth == labels.index(one.label)].mean() for one in reports if one.right_after is not None]
+    return Lesson(labels, kept, head, held_out, reports), float(np.mean(told)) if told else math.inf
 
 
 def _known_to(bundle: Bundle, embedding_size: int) -> Known:
@@ -211,5 +210,13 @@ def _newest(examples: Sequence[Example]) -> tuple[Example, ...]:
     return tuple(kept)
 
 
-def _report(label: str, own: NDArray[np.bool_], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> ClassReport:
-    return ClassReport(label, int(own.sum()), int(before[own].sum()), int(after[own].sum()))
+def _report(
+    label: str, things: Indices, own: NDArray[np.bool_], before: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> ClassReport:
+    num_things = len(np.unique(things[own]))
+    right_after = int(after[own].sum()) if num_things > 1 else None
+    return ClassReport(label, int(own.sum()), num_things, int(before[own].sum()), right_after)
+
+
+def _things_in_words(number: int) -> str:
+    return "one thing" if number == 1 else f"only {number} different things"

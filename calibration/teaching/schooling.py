@@ -145,10 +145,12 @@ class School:
 
     def _report(self, lesson: Lesson) -> None:
         width = max(10, *(len(one.label) for one in lesson.reports))
-        self._say("\nEach example judged by a bin that was taught with all others:")
-        self._say(f"  {'class':<{width}}  examples  right before  right now")
+        self._say("\nEach example judged by a bin that has not seen the thing that it shows:")
+        self._say(f"  {'class':<{width}}  examples  things  right before  right now")
         for one in lesson.reports:
-            self._say(f"  {one.label:<{width}}  {one.num_examples:>8}  {one.right_before:>12}  {one.right_after:>9}")
+            after = "?" if one.right_after is None else str(one.right_after)
+            counts = f"{one.num_examples:>8}  {one.num_things:>6}  {one.right_before:>12}  {after:>9}"
+            self._say(f"  {one.label:<{width}}  {counts}")
         if lesson.undoes_light:
             self._say("The color and dimness of the light here are undone before the model looks: that made it better.")
         for doubt in lesson.doubts():
@@ -194,7 +196,12 @@ def _spread(paths: Sequence[Path]) -> Sequence[Path]:
 
 def _figures(lesson: Lesson) -> dict[str, JsonValue]:
     classes: dict[str, JsonValue] = {
-        one.label: {"examples": one.num_examples, "right_before": one.right_before, "right_after": one.right_after}
+        one.label: {
+            "examples": one.num_examples,
+            "things": one.num_things,
+            "right_before": one.right_before,
+            "right_after": one.right_after,
+        }
         for one in lesson.reports
     }
     return {

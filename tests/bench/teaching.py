@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -87,12 +88,16 @@ def see(name: str, items: Sequence[tuple[str, str, list[Path]]], bundle: Bundle,
             examples = [Example(item[0], embeddings, scores, b"") for item, embeddings, scores in pairs]
         return Seen(name, tuple(examples), objects, paths, network)
     unseen = Seen(name, (), objects, paths, network)
-    examples = [example_of(label, unseen.views(index), network) for index, (label, _, _) in enumerate(items)]
+    examples = [_seen(label, unseen.views(index), network) for index, (label, _, _) in enumerate(items)]
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         embeddings, scores = (np.stack([getattr(e, field) for e in examples]) for field in ("embeddings", "scores"))
         np.savez(kept, embeddings=embeddings, scores=scores)
     return Seen(name, tuple(examples), objects, paths, network)
+
+
+def _seen(label: str, views: Sequence[Image], network: Classifier) -> Example:
+    return example_of(label, [(view, network.classify(view)) for view in views])
 
 
 def sites(folder: Path, trashnet: Path) -> dict[str, list[tuple[str, str, list[Path]]]]:
@@ -169,13 +174,14 @@ def judge_site(seen: Seen, val: Seen, bundle: Bundle, draws: int, shots: Sequenc
             lit += lesson.undoes_light
             fit_s.append(time.process_time() - began_s)
             right.append(is_right(lesson, seen, rest, lesson.labels))
-            promised.append(sum(one.right_after for one in lesson.reports) / len(taught))
+            promised += [one.right_after / one.num_examples for one in lesson.reports if one.right_after is not None]
             elsewhere.append(_all_right(lesson, val, lesson.labels).mean() - unrelated)
         by_draw = [one.mean() for one in right]
         print(
             f"  {num:2}: {share(np.concatenate(right), draws)}, draws {min(by_draw):.1%} to {max(by_draw):.1%};"
-            f" promised {np.mean(promised):.1%}; TrashNet val {100 * np.mean(elsewhere):+.1f} points, worst"
-            f" {100 * min(elsewhere):+.1f}; light undone in {lit} of {draws}; fitted in {max(fit_s):.1f} s",
+            f" promised {np.mean(promised) if promised else math.nan:.1%};"
+            f" TrashNet val {100 * np.mean(elsewhere):+.1f} points, worst {100 * min(elsewhere):+.1f};"
+            f" light undone in {lit} of {draws}; fitted in {max(fit_s):.1f} s",
             flush=True,
         )
 
@@ -229,7 +235,7 @@ def time_teaching(bundle: Bundle, items: Sequence[tuple[str, str, list[Path]]]) 
     shown = []
     for label, _, paths in items[:: len(items) // 100][:100]:
         picture = to_input(load_picture(paths[0]), network.input_spec)
-        shown.append(example_of(label, (picture, np.ascontiguousarray(picture[:, ::-1])), network))
+        shown.append(_seen(label, (picture, turned(picture, 1)), network))
     learn(bundle, shown, partial(in_light, network=network))
     print(f"\n{len(shown)} pictures taught in {time.process_time() - began_s:.1f} s of one core")
 

@@ -12,7 +12,7 @@ from edge.assembly.page import TEACHERS, ReloadingTeacher
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.errors import UsageError
 from edge.site import load_site
-from tests.calibration.teaching.test_teach import variants
+from tests.calibration.teaching.test_teach import different, variants
 from tests.scenes.pictures import load_stage
 
 
@@ -21,13 +21,19 @@ def test_what_was_looked_at_is_in_the_site_file_and_the_bin_is_asked_to_read_it(
     item = load_stage().items[0]
     reloads: list[str] = []
     teacher = ReloadingTeacher(PageTeacher(bundle, tmp_path / "site"), lambda: reloads.append("asked"))
-    said = teacher.teach("cup", variants(item, 5))
-    assert said.startswith("Learned: of 5 looks")
+    said = teacher.teach("cup", different(item, 5))
+    assert said.startswith("Learned. Of 5 looks it tells 5 right")
     assert "Nothing but cup was shown" in said
     site = load_site(tmp_path / "site", bundle)
     assert site.head is not None
     assert site.head.labels == (*bundle.manifest.labels, "cup")
     assert reloads == ["asked"]
+
+
+def test_how_well_one_thing_is_known_is_not_claimed(tmp_path: Path) -> None:
+    said = PageTeacher(load_bundle(DEFAULT_BUNDLE), tmp_path / "site").teach("cup", variants(load_stage().items[0], 5))
+    assert said.startswith("Learned. Take the thing out")
+    assert "The 5 examples of cup show one thing, and say nothing of others" in said
 
 
 def test_a_lesson_that_fails_asks_for_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from calibration.teaching.examples import (
     to_jpeg,
     without_pictures_of,
 )
-from calibration.teaching.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head
+from calibration.teaching.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head, things_of
 from calibration.teaching.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.light import Light
@@ -28,8 +28,8 @@ OWN = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 NONE_KNOWN = Known(np.zeros((0, SIZE), np.float32), 0.03)
 
 
-def examples_of(label: str, num: int, seed: int, says: str = "paper", spread: float = 0.4) -> list[Example]:
-    """Embeddings around a direction that the label has, which the network takes for `says`."""
+def examples_of(label: str, num: int, seed: int, says: str = "paper", spread: float = 1.2) -> list[Example]:
+    """Embeddings of different things around a direction that the label has, which the network takes for `says`."""
     center = np.abs(np.random.default_rng(sum(map(ord, label))).standard_normal(SIZE))
     rng = np.random.default_rng(seed)
     scores = np.full((2, len(OWN)), 0.02, np.float32)
@@ -53,7 +53,7 @@ def warm_picture(seed: int, *, has_one_ground: bool) -> Image:
 
 
 def answers(labels: tuple[str, ...], examples: list[Example], asked: list[Example]) -> list[str]:
-    head, _ = fit_head(examples, labels, NONE_KNOWN)
+    head, _ = fit_head(examples, things_of(examples), labels, NONE_KNOWN)
     return [labels[int(head.join(one.scores, one.embeddings).mean(axis=0).argmax())] for one in asked]
 
 
@@ -61,7 +61,7 @@ def answers(labels: tuple[str, ...], examples: list[Example], asked: list[Exampl
 def test_taught_classes_are_told_apart_on_examples_that_were_not_shown(num: int) -> None:
     names = ["glass", "milk", "juice"]
     shown = [one for name in names for one in examples_of(name, num, seed=1)]
-    asked = [one for name in names for one in examples_of(name, 5, seed=2)]
+    asked = [one for name in names for one in examples_of(name, 5, seed=2, spread=0.4)]
     assert answers((*OWN, "milk", "juice"), shown, asked) == [one.label for one in asked]
 
 
@@ -74,12 +74,41 @@ def test_views_of_an_unrelated_kind_keep_what_the_network_says() -> None:
 def test_held_out_examples_are_judged_by_a_head_that_has_not_seen_them() -> None:
     """A single example of a class is right only if it was seen, so that it must come out wrong."""
     shown = [*examples_of("glass", 6, seed=1), *examples_of("milk", 1, seed=1)]
-    _, held_out = fit_head(shown, (*OWN, "milk"), NONE_KNOWN)
+    _, held_out = fit_head(shown, things_of(shown), (*OWN, "milk"), NONE_KNOWN)
     right = [
         ("glass" if one.label == "glass" else "milk") == (*OWN, "milk")[row.argmax()]
         for one, row in zip(shown, held_out, strict=True)
     ]
     assert right == [True] * 6 + [False]
+
+
+def burst_of(label: str, num: int) -> list[Example]:
+    """One thing, again and again."""
+    return examples_of(label, num, 1, spread=0.05)
+
+
+def test_a_burst_of_one_thing_is_held_out_together() -> None:
+    """Each of its pictures was vouched for by the others, which show the same thing."""
+    shown = [*burst_of("milk", 8), *examples_of("glass", 8, 1)]
+    assert len(set(things_of(shown)[:8].tolist())) == 1
+    _, held_out = fit_head(shown, things_of(shown), (*OWN, "milk"), NONE_KNOWN)
+    assert (held_out.argmax(axis=1) == 6).sum() == 0
+    assert (held_out.argmax(axis=1)[8:] == 1).all()
+
+
+def test_one_thing_is_known_again_turned_and_is_two_where_it_has_two_names() -> None:
+    (straight,) = examples_of("milk", 1, 1)
+    quarter, half = examples_of("milk", 2, 5)
+    views = np.stack([straight.embeddings[0], quarter.embeddings[0], half.embeddings[0]])
+    turned = [Example("milk", views[[index, (index + 1) % 3]], straight.scores, b"") for index in range(3)]
+    other_name = Example("juice", views[:2], straight.scores, b"")
+    assert things_of([turned[0], other_name, turned[2], turned[1]]).tolist() == [0, 1, 0, 0]
+
+
+def test_how_far_the_network_is_trusted_is_not_told_by_a_burst() -> None:
+    shown = [*burst_of("milk", 8), *examples_of("glass", 8, 1)]
+    head, _ = fit_head(shown, things_of(shown), (*OWN, "milk"), NONE_KNOWN)
+    assert (head.blend.trust, head.blend.temperature) == (TRUST, TEMPERATURE)
 
 
 @pytest.mark.parametrize(("num_each", "is_weighed"), [(3, False), (4, True)])
@@ -88,13 +117,13 @@ def test_how_far_the_network_is_trusted_is_told_by_examples_and_not_by_their_vie
 ) -> None:
     shown = [one for name in ("glass", "milk") for one in examples_of(name, num_each, seed=1)]
     assert 2 * len(shown) >= MIN_WEIGHED, "of the views there would be enough"
-    head, _ = fit_head(shown, (*OWN, "milk"), NONE_KNOWN)
+    head, _ = fit_head(shown, things_of(shown), (*OWN, "milk"), NONE_KNOWN)
     assert ((head.blend.trust, head.blend.temperature) != (TRUST, TEMPERATURE)) is is_weighed
 
 
 def test_many_examples_are_left_out_in_lots() -> None:
     shown = [*examples_of("glass", 80, seed=1), *examples_of("milk", 80, seed=1)]
-    _, held_out = fit_head(shown, (*OWN, "milk"), NONE_KNOWN)
+    _, held_out = fit_head(shown, things_of(shown), (*OWN, "milk"), NONE_KNOWN)
     assert held_out.shape == (160, 7)
     assert (held_out.argmax(axis=1) == [1] * 80 + [6] * 80).all()
 
@@ -169,10 +198,18 @@ class TestLearn:
         assert "3 examples of glass look just like examples of milk: is each named right?" in doubts
 
     def test_one_thing_shown_again_and_again_is_doubted(self) -> None:
-        same, different = examples_of("milk", 6, 1, spread=0.05), examples_of("juice", 6, 1, spread=2.0)
-        doubts = self.learn([*same, *different]).doubts()
-        (repeated,) = [doubt for doubt in doubts if "look just like another of them" in doubt]
-        assert repeated.startswith("5 of the 6 examples of milk")
+        lesson = self.learn([*burst_of("milk", 6), *examples_of("juice", 6, 1)])
+        doubts = [doubt for doubt in lesson.doubts() if "milk" in doubt]
+        assert doubts == ["the 6 examples of milk show one thing, and say nothing of others: show different ones"]
+        assert {one.label: one.right_after for one in lesson.reports} == {"juice": 6, "milk": None}
+        assert lesson.judged == {"juice"}
+
+    def test_few_things_shown_again_and_again_are_doubted(self) -> None:
+        twice = [*examples_of("milk", 2, 1), *burst_of("milk", 4)]
+        doubts = self.learn([*twice, *examples_of("juice", 6, 1)]).doubts()
+        assert "the 6 examples of milk show only 3 different things, and say little of others: show different ones" in (
+            doubts
+        )
 
     def test_a_class_that_is_not_understood_is_named(self) -> None:
         rng = np.random.default_rng(3)
