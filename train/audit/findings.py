@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from edge.data_folder import LeftOut
@@ -19,7 +20,8 @@ from edge.files.whole_file import whole_file
 from edge.run import SPLIT_FIELDS
 from train.audit.look import Seen
 from train.measuring.background import BackgroundTest, measure_background
-from train.pictures.likeness import connected, find_groups
+from train.measuring.neighbors import nearest_in, objects_of
+from train.pictures.likeness import blocks, connected, find_groups
 
 # Two pictures are nearly the same when colors lie alike over the frame and the network sees the same thing; on
 # TrashNet 93 % of such pairs are listed as one object. When colors lie exactly alike, a file was only saved again.
@@ -164,11 +166,14 @@ def find_alike(seen: Seen) -> tuple[Alike, ...]:
     """Identical and nearly identical pictures, of one class or of several; conflicts come first."""
     if not seen.rows:
         return ()
-    digests = np.array(seen.digests)
-    identical = digests[:, None] == digests[None, :]
-    layouts, contents = seen.layouts @ seen.layouts.T, seen.embeddings @ seen.embeddings.T
-    near = (layouts > _SAME_LAYOUT) & (contents > _SAME_CONTENT) | (layouts > _SAVED_AGAIN)
-    parts = connected(identical | near)
+    _, digests = np.unique(seen.digests, return_inverse=True)
+
+    def look_alike(rows: slice) -> NDArray[np.bool_]:
+        layouts, contents = seen.layouts[rows] @ seen.layouts.T, seen.embeddings[rows] @ seen.embeddings.T
+        near = (layouts > _SAME_LAYOUT) & (contents > _SAME_CONTENT) | (layouts > _SAVED_AGAIN)
+        return np.asarray(near | (digests[rows, None] == digests), np.bool_)
+
+    parts = connected(len(digests), look_alike)
     found = []
     for part, count in Counter(parts.tolist()).items():
         if count > 1:
@@ -176,7 +181,7 @@ def find_alike(seen: Seen) -> tuple[Alike, ...]:
             rows = [seen.rows[index] for index in indices]
             labels = tuple(sorted({row.label for row in rows}))
             splits = tuple(sorted({row.split for row in rows}))
-            is_identical = bool(identical[np.ix_(indices, indices)].all())
+            is_identical = len(np.unique(digests[indices])) == 1
             found.append(Alike(tuple(row.path for row in rows), is_identical, labels, splits))
     return tuple(sorted(found, key=lambda one: (not one.has_conflict, not one.leaks, not one.is_identical, one.paths)))
 
@@ -187,19 +192,18 @@ def find_suspects(seen: Seen, groups: Sequence[str]) -> tuple[Suspect, ...]:
     One whose class has fewer pictures in other groups than it takes neighbors to agree is not judged: they could
     not vouch for it.
     """
-    likeness = seen.embeddings @ seen.embeddings.T
-    np.fill_diagonal(likeness, -np.inf)
-    names = np.array(groups)
-    likeness[(names[:, None] == names[None, :]) & (names[:, None] != "")] = -np.inf
-    labels = np.array([row.label for row in seen.rows])
+    objects = objects_of(groups)
+    names, labels = np.unique([row.label for row in seen.rows], return_inverse=True)
     suspects = []
-    for index, row in enumerate(seen.rows):
-        if np.isfinite(likeness[index, labels == row.label]).sum() < _AGREEING:
-            continue
-        nearest = np.argsort(-likeness[index], kind="stable")[:_NEIGHBORS]
-        (looks_like, agreeing), *_ = Counter(seen.rows[other].label for other in nearest).most_common()
-        if looks_like != row.label and agreeing >= _AGREEING:
-            suspects.append(Suspect(row.path, row.label, looks_like, agreeing))
+    for rows in blocks(len(objects)):
+        is_other = objects[rows, None] != objects
+        nearest = nearest_in(np.where(is_other, seen.embeddings[rows] @ seen.embeddings.T, -np.inf), _NEIGHBORS)
+        num_vouching = (is_other & (labels[rows, None] == labels)).sum(axis=1)
+        for index, neighbors, vouching in zip(range(rows.start, rows.stop), nearest, num_vouching, strict=False):
+            (looks_like, agreeing), *_ = Counter(labels[neighbors].tolist()).most_common()
+            if vouching >= _AGREEING and looks_like != labels[index] and agreeing >= _AGREEING:
+                row = seen.rows[index]
+                suspects.append(Suspect(row.path, row.label, str(names[looks_like]), agreeing))
     return tuple(sorted(suspects, key=lambda one: (-one.agreeing, one.path)))
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.preprocess import Image
+from train.measuring.neighbors import nearest_in, objects_of
+from train.pictures.likeness import blocks
 
 _CORNER = 0.1  # of the shorter side
 _NEIGHBORS = 5
@@ -51,14 +53,13 @@ def corner_colors(image: Image) -> NDArray[np.float32]:
 
 def measure_background(colors: NDArray[np.float32], labels: Sequence[str], groups: Sequence[str]) -> BackgroundTest:
     """Each picture by the vote of its five nearest of other groups; `colors` (N, 12)."""
-    squared = (colors**2).sum(axis=1)
-    distance = squared[:, None] + squared[None, :] - 2 * colors @ colors.T
-    names = np.array([group or f"\0{index}" for index, group in enumerate(groups)])
-    distance[names[:, None] == names[None, :]] = np.inf
+    squared, objects = (colors**2).sum(axis=1), objects_of(groups)
     num_right = 0
-    for index, label in enumerate(labels):
-        nearest = np.argsort(distance[index], kind="stable")[:_NEIGHBORS]
-        votes = Counter(labels[other] for other in nearest)
-        num_right += max(votes, key=lambda name: votes[name]) == label
+    for rows in blocks(len(colors)):
+        distance = squared[rows, None] + squared - 2 * colors[rows] @ colors.T
+        distance[objects[rows, None] == objects] = np.inf
+        for label, nearest in zip(labels[rows], nearest_in(-distance, _NEIGHBORS), strict=True):
+            votes = Counter(labels[other] for other in nearest)
+            num_right += max(votes, key=lambda name: votes[name]) == label
     largest = max(Counter(labels).values())
     return BackgroundTest(num_right / len(labels), largest / len(labels))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -37,6 +37,7 @@ _STEP = 0.05
 _SAME = 0.99
 # A cluster beyond this share of its class is a scene that they share, not an object: it is cut finer.
 _LARGEST_SHARE = 0.1
+_ROWS = 256  # of a square of all pictures against all, looked at together
 
 
 def with_found_groups(dataset: Dataset, settings: Data) -> Dataset:
@@ -96,7 +97,8 @@ def _clusters(embeddings: Unit, indices: NDArray[np.intp], threshold: float, lar
 
     Those that hang together at `_SAME` are copies, and stay together however many they are.
     """
-    parts = connected(embeddings[indices] @ embeddings[indices].T > threshold)
+    own = embeddings[indices]
+    parts = connected(len(own), lambda rows: own[rows] @ own.T > threshold)
     found: list[list[int]] = []
     for label, count in sorted(Counter(parts.tolist()).items()):
         members = indices[parts == label]
@@ -107,16 +109,29 @@ def _clusters(embeddings: Unit, indices: NDArray[np.intp], threshold: float, lar
     return found
 
 
-def connected(adjacent: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """For a symmetric (N, N) relation the number of each one's connected part, (N,)."""
-    parts = np.full(len(adjacent), -1, np.intp)
-    for start in range(len(adjacent)):
-        if parts[start] >= 0:
-            continue
-        parts[start] = start
-        waiting = [start]
-        while waiting:
-            new = np.flatnonzero(adjacent[waiting.pop()] & (parts < 0))
-            parts[new] = start
-            waiting += new.tolist()
+def connected(num: int, relation: Callable[[slice], NDArray[np.bool_]]) -> NDArray[np.intp]:
+    """For a symmetric relation between `num` things the number of each one's connected part, (num,): its first member.
+
+    `relation` gives some rows (n, num) of it at a time.
+    """
+    parts = np.arange(num)
+    for rows in blocks(num):
+        one, other = np.nonzero(relation(rows) & (parts[rows, None] != parts))
+        _join(parts, one + rows.start, other)
     return parts
+
+
+def blocks(num: int) -> Iterator[slice]:
+    """The rows of a square of `num`, so few at a time that pictures by the ten thousand take no gigabyte."""
+    return (slice(start, start + _ROWS) for start in range(0, num, _ROWS))
+
+
+def _join(parts: NDArray[np.intp], one: NDArray[np.intp], other: NDArray[np.intp]) -> None:
+    """Make one part of those of each pair, in place."""
+    while (differ := parts[one] != parts[other]).any():
+        one, other = one[differ], other[differ]
+        joins = np.arange(len(parts))
+        np.minimum.at(joins, np.maximum(parts[one], parts[other]), np.minimum(parts[one], parts[other]))
+        while (joins[joins] != joins).any():
+            joins = joins[joins]
+        parts[:] = joins[parts]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge.data_folder import Dataset
 from edge.run import SplitRow
@@ -52,7 +53,32 @@ def test_what_hangs_together_through_others_is_one_part() -> None:
     adjacent = np.eye(5, dtype=bool)
     for one, other in ((0, 1), (1, 2), (3, 4)):
         adjacent[one, other] = adjacent[other, one] = True
-    assert connected(adjacent).tolist() == [0, 0, 0, 3, 3]
+    assert connected(5, lambda rows: adjacent[rows]).tolist() == [0, 0, 0, 3, 3]
+
+
+@pytest.mark.parametrize("num_pairs", [0, 300, 600, 2000])
+def test_parts_are_found_whole_however_many_rows_are_looked_at_together(num_pairs: int) -> None:
+    """A thousand things are looked at a few hundred at a time; walking along the pairs finds the same parts."""
+    rng = np.random.default_rng(num_pairs)
+    adjacent = np.eye(1000, dtype=bool)
+    one, other = rng.integers(0, 1000, (2, num_pairs))
+    adjacent[one, other] = adjacent[other, one] = True
+    reached = adjacent.astype(np.float32)
+    while ((further := np.sign(reached @ reached)) != reached).any():
+        reached = further
+    assert connected(1000, lambda rows: adjacent[rows]).tolist() == reached.argmax(axis=1).tolist()
+
+
+def test_a_row_of_all_pictures_is_never_looked_at_with_more_than_some_hundred_others() -> None:
+    heights: list[int] = []
+
+    def relation(rows: slice) -> NDArray[np.bool_]:
+        heights.append(len(range(*rows.indices(5000))))
+        return np.ones((heights[-1], 5000), np.bool_)
+
+    assert not connected(5000, relation).any()
+    assert max(heights) <= 256
+    assert sum(heights) == 5000
 
 
 @pytest.mark.parametrize("seed", range(10))
