@@ -189,7 +189,10 @@ def undo(**chosen: Any) -> None:
     after = desk.folder.undo()
     for line in (changes := differences(before, after)):
         desk.talk.say(f"  {line}")
-    desk.talk.say(f"{desk.folder.path} is as it was before; {desk.folder.num_undoable()} more steps can be undone.")
+    num_left = desk.folder.num_undoable()
+    desk.talk.say(
+        f"{desk.folder.path} is as it was before; {num_left} more {'step' if num_left == 1 else 'steps'} can be undone."
+    )
     desk.talk.result("undo", {"changed": True, "site": str(desk.folder.path), "changes": list(changes)})
 
 

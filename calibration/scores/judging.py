@@ -49,6 +49,7 @@ _FEW_PICTURES = 100
 # Wishes that are shown beside the owner's own, so that it can be weighed.
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 _UNSAID = "nothing can be said"
+_NOTHING_SORTED = "With these thresholds nothing is sorted any more: say no, and ask for less or give more pictures."
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,9 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
         for share in _OTHER_WISHES
     }
     _tell_choice(desk, curve)
+    if all(step.min_confidence >= NEVER for step in found.values()):
+        desk.talk.say(_NOTHING_SORTED)
+        remarks = (*remarks, _NOTHING_SORTED)
     if desk.config.smoothing.method is Method.VOTE:
         desk.talk.say(
             'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure'

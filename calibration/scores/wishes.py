@@ -47,7 +47,10 @@ def wish_for(desk: Desk, precision: float | None, costs_path: Path | None, defau
             f"no bin takes {some_of(homeless)}, so that nobody knows what a mistake about it costs: add it to the"
             " labels of a bin in the configuration, or forget it with `sorter teach --forget`"
         )
-    in_bin = CostTable(file.costs, labels, parts.routing).of_bins()
+    try:
+        in_bin = CostTable(file.costs, labels, parts.routing).of_bins()
+    except ConfigError as error:  # which names the key as it stands in a configuration
+        raise ConfigError(f"{costs_path}: {str(error).removeprefix('decision.')}") from None
     by_answer = np.stack([in_bin[parts.routing.bin_of_label[label]] for label in labels])
     return cost_wish(by_answer, file.leave_cost), f"as cheap as may be by {costs_path.name}"
 
@@ -55,7 +58,7 @@ def wish_for(desk: Desk, precision: float | None, costs_path: Path | None, defau
 def _load(path: Path) -> _CostFile:
     try:
         return _CostFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise MissingInputError(f"no cost table at {path}: expected a TOML file with leave_cost and costs") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None

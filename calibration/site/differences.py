@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from edge.deciding.rules import NEVER, threshold_text
 from edge.site import SiteDescription
 
 # When a step was done follows from doing it, counts were told with it, and file names are for the machine.
@@ -32,7 +33,17 @@ def _settings(table: Mapping[str, object], place: str = "") -> Iterator[tuple[st
         if isinstance(value, Mapping):
             yield from _settings(value, name)
         elif key not in _UNSAID and not key.startswith("num_"):
-            yield name, str(value)[:_NUM_DIGITS] if key == "bundle" else _text(value)
+            yield name, _text_of(key, value)
+
+
+def _text_of(key: str, value: object) -> str:
+    match key, value:
+        case "bundle", str():
+            return value[:_NUM_DIGITS]
+        case "min_confidence", float() if value >= NEVER:
+            return threshold_text(value)
+        case _:
+            return _text(value)
 
 
 def _text(value: object) -> str:

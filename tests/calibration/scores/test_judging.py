@@ -121,6 +121,21 @@ def test_a_bin_starts_that_forgot_a_class_with_a_threshold(photos: Path, site: P
     assert "brick" not in parts.site.thresholds
 
 
+@pytest.mark.parametrize("wish", ["--precision=0.9999999", "--costs"])
+def test_a_wish_that_leaves_all_unsorted_is_told_as_that(tmp_path: Path, photos: Path, site: Path, wish: str) -> None:
+    config = tmp_path / "sorter.toml"
+    config.write_text(
+        'schema = 1\n[bins.all]\nlabels = ["cardboard", "glass", "metal", "paper", "plastic", "trash", "spray",'
+        ' "brick", "lonely"]\ntakes_unknown = true\n'
+    )
+    (tmp_path / "costs.toml").write_text("leave_cost = 0\n")
+    asked = [wish, tmp_path / "costs.toml"] if wish == "--costs" else [wish]
+    told = run("thresholds", photos, "--crops", "--site", site, "--config", config, *asked, "--json")
+    assert "spray is never sure enough" in told.stderr
+    assert "min_confidence: not set -> never" in told.stderr
+    assert any("nothing is sorted any more" in remark for remark in json.loads(told.stdout)["remarks"])
+
+
 def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: Path, photos: Path, site: Path) -> None:
     few = few_in(tmp_path / "few")
     fresh = run("thresholds", few, "--crops", "--site", site, "--json")

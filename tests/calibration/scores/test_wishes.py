@@ -36,6 +36,9 @@ def test_a_cost_table_may_name_the_bin_of_a_taught_class(tmp_path: Path) -> None
     rest = {"labels": BUNDLE.manifest.labels, "takes_unknown": True}
     with_bin = desk_with(site, {"cans": {"labels": ["spray"]}, "rest": rest})
     assert wish_for(with_bin, None, costs, 0.97)[1] == "as cheap as may be by costs.toml"
+    costs.write_text("[costs.bottles]\nglass = 20\n")
+    with pytest.raises(ConfigError, match=r"costs\.toml: costs\.bottles is no bin that takes a class"):
+        wish_for(with_bin, None, costs, 0.97)
     without_bin = desk_with(site, {"rest": rest})
     costs.write_text("leave_cost = 0.2\n")
     with pytest.raises(ConfigError, match=r"no bin takes spray.*labels of a bin"):
