@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, wide, write_page
-from edge.site import SiteDescription, load_variation, read_part, what_is_stale
+from edge.site import ClassStep, SiteDescription, load_variation, read_part, what_is_stale
 
 _PICTURE_WIDTH_PX = 960
 _NUM_SHOWN = 8
@@ -155,29 +156,17 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
         return
     measured = Measured.decode(read_part(folder, step.judged))
     labelled = measured.at(parts.site.temperature or parts.bundle.manifest.temperature)
-    rows, bars = [], []
-    for label, found in step.classes.items():
-        low, high = Tally(found.num_accepted, found.num_accepted, found.num_right, found.num_items).interval
-        least, interval = threshold_text(found.min_confidence), f"{low:.0%} to {high:.0%}"
-        rows.append((label, least, str(found.num_accepted), str(found.num_right), interval))
-        if found.num_accepted:
-            bars.append(Bar(label, found.num_right / found.num_accepted, low, high, f"of {found.num_accepted}"))
-    total = sum(found.num_accepted for found in step.classes.values())
-    share_right = sum(found.num_right for found in step.classes.values()) / max(1, total)
+    judged = _judged_in(measured)
+    rows = [_threshold_row(label, one, is_of_now=label in judged) for label, one in step.classes.items()]
+    counted = {label: one for label, one in step.classes.items() if label in judged}
+    bars = [_bar(label, one) for label, one in counted.items() if one.num_accepted]
+    drawn = [bar_chart(bars, title="Right among the accepted", x_label="share that is right", x_range=(0, 1))]
     yield section(
         "When it accepts",
         text(f"The wish: {step.wish}."),
-        tiles(
-            [
-                (f"{share_right:.1%}", f"right, of {total} accepted"),
-                (f"{1 - total / max(1, step.num_pictures):.0%}", f"left as unknown, of {step.num_pictures}"),
-            ]
-        ),
+        tiles(_accepted(list(counted.values()), sum(judged[label] for label in counted))),
         table(("class", "sure enough from", "accepted", "right", "so of as many others"), rows),
-        figures(
-            bar_chart(bars, title="Right among the accepted", x_label="share that is right", x_range=(0, 1)),
-            _choice_chart(labelled),
-        ),
+        figures(*(drawn if bars else []), _choice_chart(labelled)),
         _confusion_chart(measured.labels, labelled),
         text(
             "Counted on pictures that were left out when the thresholds were found. The whiskers, and the last column,"
@@ -185,6 +174,44 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
             is_quiet=True,
         ),
     )
+
+
+def _judged_in(measured: Measured) -> dict[str, int]:
+    """How many pictures were answered as each class of which they tell something, since they show some of it.
+
+    The thresholds of other classes are those of an earlier step, whose pictures are not these.
+    """
+    answered = Counter(measured.labels[index] for index in measured.logits.argmax(axis=1))
+    shown = {measured.labels[index] for index in measured.truth}
+    return {label: number for label, number in answered.items() if label in shown}
+
+
+def _bar(label: str, found: ClassStep) -> Bar:
+    low, high = _interval(found)
+    return Bar(label, found.num_right / found.num_accepted, low, high, f"of {found.num_accepted}")
+
+
+def _threshold_row(label: str, found: ClassStep, *, is_of_now: bool) -> list[str]:
+    low, high = _interval(found)
+    return [
+        label if is_of_now else f"{label} (as found before)",
+        threshold_text(found.min_confidence),
+        str(found.num_accepted),
+        str(found.num_right),
+        f"{low:.0%} to {high:.0%}" if found.num_accepted else "nothing can be said",
+    ]
+
+
+def _interval(found: ClassStep) -> tuple[float, float]:
+    return Tally(found.num_accepted, found.num_accepted, found.num_right, found.num_items).interval
+
+
+def _accepted(found: Sequence[ClassStep], num_answered: int) -> list[tuple[str, str]]:
+    total, num_right = sum(one.num_accepted for one in found), sum(one.num_right for one in found)
+    return [
+        (f"{num_right / total:.1%}" if total else "-", f"right, of {total} accepted"),
+        (f"{1 - total / max(1, num_answered):.0%}", f"left as unknown, of {num_answered}"),
+    ]
 
 
 def _choice_chart(labelled: Labelled) -> str:
