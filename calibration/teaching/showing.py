@@ -37,7 +37,7 @@ def open_network(bundle: Bundle, num_threads: int) -> LiteRTClassifier:
     """
     if bundle.manifest.outputs.embedding is None:
         raise ConfigError(
-            f"{bundle.short_name} gives no embedding to teach with: use a bundle made by `sorter convert`"
+            f"{bundle.short_name} gives no embedding to teach with: use one made from a run of `sorter train`"
         )
     return LiteRTClassifier(bundle, num_threads)
 
