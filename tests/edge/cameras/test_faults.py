@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from enum import StrEnum, auto
-from queue import Queue
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from edge.cameras.v4l2 import Node
 from edge.clock import ReplayClock
 from edge.errors import CameraError, CameraLostError, TryAgainError
 from edge.messages import Frame, Image
+from tests.edge.cameras.handover import Handover
 
 RATE_HZ = 30.0
 NOTICED_WITHIN_S = 2.0
@@ -46,29 +46,17 @@ class Opened(ScriptedCapture):
     """One opening of the webcam, whose reader takes a picture whenever it is told to."""
 
     def __init__(self, pictures: Iterator[Image | Step]) -> None:
-        super().__init__(pictures, on_grab=self._wait)
-        self._steps: Queue[None] = Queue()
-        self._is_busy = False
+        self._turns: Handover[None] = Handover()
+        super().__init__(pictures, on_grab=self._turns.take)
 
     def read_one(self) -> None:
         """Let the reader take the next picture, and wait until it is through with it."""
         if not self.is_released:
-            self._steps.put(None)
-            self._steps.join()
+            self._turns.give(None)
 
     def release(self) -> None:
         super().release()
-        self._finish()
-
-    def _wait(self) -> None:
-        self._finish()
-        self._steps.get()
-        self._is_busy = True
-
-    def _finish(self) -> None:
-        if self._is_busy:
-            self._is_busy = False
-            self._steps.task_done()
+        self._turns.finish()
 
 
 class Webcam:

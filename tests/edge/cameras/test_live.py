@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import Queue
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from edge.cameras.live import Captured, CaptureSettings, Counts, LiveCamera, Set
 from edge.cameras.watch import WatchLimits
 from edge.clock import ReplayClock
 from edge.errors import CameraLostError, FrozenPictureError, StaleFrameError, UnavailableError
+from tests.edge.cameras.handover import Handover
 
 SOON_S = 5.0  # A bound on waits that end as soon as the reader has run; it is never slept through.
 AT_ONCE_S = 0.0
@@ -28,32 +28,22 @@ class Feed:
     def __init__(self, *differences: str) -> None:
         self.report = SettingsReport(self.asked, self.asked, differences)
         self.is_closed = threading.Event()
-        self._steps: Queue[Captured | Exception | None] = Queue()
-        self._is_busy = False
+        self._steps: Handover[Captured | Exception | None] = Handover()
 
     def give(self, *steps: Captured | Exception | None) -> None:
         """Let the reader read these, and wait until it is through with them."""
         assert not self.is_closed.is_set(), "the reader has ended"
-        for step in steps:
-            self._steps.put(step)
-        self._steps.join()
+        self._steps.give(*steps)
 
     def read(self) -> Captured | None:
-        self._finish_step()
-        step = self._steps.get()
-        self._is_busy = True
+        step = self._steps.take()
         if isinstance(step, Exception):
             raise step
         return step
 
     def close(self) -> None:
-        self._finish_step()
+        self._steps.finish()
         self.is_closed.set()
-
-    def _finish_step(self) -> None:
-        if self._is_busy:
-            self._is_busy = False
-            self._steps.task_done()
 
 
 def shot(level: int, age_s: float = 0.0) -> Captured:
