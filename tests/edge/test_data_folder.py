@@ -15,8 +15,7 @@ from tests.train.shapes import LABELS, draw_shapes
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw_shapes(tmp_path / "pictures", num_each=5)
-    return tmp_path / "pictures"
+    return draw_shapes(tmp_path / "pictures", num_each=5)
 
 
 def list_groups(folder: Path, *, group: dict[str, str] | None = None, split: dict[str, str] | None = None) -> list[str]:

@@ -28,8 +28,7 @@ SMALL = (
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of 16 pictures a class; session-wide, so tests that change it make their own."""
     root = tmp_path_factory.mktemp("data") / "shapes"
-    draw_shapes(root, num_each=16)
-    return root
+    return draw_shapes(root, num_each=16)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,14 @@ from edge.preprocess import Image
 LABELS = ("disc", "square", "stripes")
 
 
-def draw_shapes(root: Path, num_each: int) -> None:
-    """Write `num_each` pictures of every class, always the same ones."""
+def draw_shapes(root: Path, num_each: int) -> Path:
+    """Write `num_each` pictures of every class, always the same ones, into a data folder; gives it back."""
     chance = np.random.default_rng(0)
     for label in LABELS:
         (root / label).mkdir(parents=True)
         for number in range(num_each):
             cv2.imwrite(str(root / label / f"{number:02}.png"), _DRAWINGS[label](chance))
+    return root
 
 
 def draw_item(height: int = 120, width: int = 160) -> Image:

@@ -22,8 +22,7 @@ EVERY_DAY = ("cnn",)
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("few") / "shapes"
-    draw_shapes(root, num_each=6)
-    return root
+    return draw_shapes(root, num_each=6)
 
 
 @pytest.mark.timeout(600)  # networks of 350 layers are traced, which takes a minute on two shared cores

@@ -17,8 +17,7 @@ GROUPED = Data(val_share=0.4)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw_shapes(tmp_path / "pictures", num_each=5)
-    return tmp_path / "pictures"
+    return draw_shapes(tmp_path / "pictures", num_each=5)
 
 
 def twins(num_pairs: int) -> Dataset:

@@ -33,8 +33,7 @@ class ColorClassifier:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    draw_shapes(tmp_path / "pictures", num_each=4)
-    return tmp_path / "pictures"
+    return draw_shapes(tmp_path / "pictures", num_each=4)
 
 
 def write_split(folder: Path) -> None:
