@@ -16,6 +16,7 @@ from calibration.teaching.showing import example_of_crop, item_in, pictures_in, 
 from calibration.teaching.teach import Teaching
 from edge.assembly.cameras import open_camera
 from edge.assembly.parts import labels_of_bins
+from edge.class_names import class_name
 from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
 from edge.data_folder import LeftOut, in_words, unused_in, why_unreadable
@@ -84,13 +85,15 @@ class School:
             raise DatasetError(f"{self._desk.folder.path}: nothing was taught here yet; see `sorter teach --help`")
         self._propose(self._teaching.learn(self._known, ()), f"{len(self._known)} examples anew")
 
-    def forget(self, label: str) -> None:
+    def forget(self, name: str) -> None:
         """Unlearn a class that was taught."""
+        label = class_name(name)
         lesson = self._teaching.forget(self._known, label)
-        for name, labels in labels_of_bins(self._desk.config).items():
+        for bin_name, labels in labels_of_bins(self._desk.config).items():
             if label in labels and label not in self._parts.bundle.manifest.labels:
                 self._say(
-                    f"bins.{name}.labels in the configuration names {label}: take it out, or the bin will not start."
+                    f"bins.{bin_name}.labels in the configuration names {label}: take it out, or the bin will not"
+                    " start."
                 )
         self._propose(lesson, f"{label} forgotten")
 

@@ -182,6 +182,15 @@ def test_it_can_be_listed_evaluated_and_forgotten(taught: Path) -> None:
     assert load_site(taught, BUNDLE).head is not None
 
 
+def test_a_class_is_forgotten_by_its_name_in_any_form(tmp_path: Path) -> None:
+    """A terminal on a Mac writes ü as a letter and its dots."""
+    site = tmp_path / "site"
+    Teaching(BUNDLE, SiteFolder(site)).teach("Restm\u00fcll", variants(CAN, 1))
+    result = run("--forget", " Restmu\u0308ll", "--site", site, "--yes")
+    assert result.exit_code == 0, result.output
+    assert SiteFolder(site).read().head is None
+
+
 def test_an_example_shown_under_another_name_moves_there(taught: Path) -> None:
     lesson = Teaching(BUNDLE, SiteFolder(taught)).teach("deodorant", variants(CAN, 4)[:1])
     assert {one.label: one.num_examples for one in lesson.reports} == {"deodorant": 1, "spray": 3}
