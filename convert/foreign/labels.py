@@ -30,12 +30,15 @@ def parse_labels(text: str, origin: Path) -> tuple[str, ...]:
     r"""The labels in `text`; `origin` only names it in errors.
 
     Numbers that only count the lines, as Teachable Machine writes them, are dropped; names that occur
-    twice, as in ImageNet, get a number, since a label must name one class.
+    twice, as in ImageNet, get a number, since a label must name one class; also those that differ by case alone, which
+    no data folder may hold both.
 
     >>> parse_labels("0 can\n1 cup\n", Path("labels.txt"))
     ('can', 'cup')
     >>> parse_labels("crane\ncup\ncrane\n", Path("labels.txt"))
     ('crane', 'cup', 'crane (2)')
+    >>> parse_labels("Cardigan\ncardigan\n", Path("labels.txt"))
+    ('Cardigan', 'cardigan (2)')
     """
     lines = [line.strip() for line in text.strip().splitlines()]
     if len(lines) < 2 or not all(lines):
@@ -53,6 +56,7 @@ def _distinct(labels: list[str]) -> list[str]:
     seen: Counter[str] = Counter()
     distinct = []
     for label in labels:
-        seen[label] += 1
-        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+        seen[label.casefold()] += 1
+        number = seen[label.casefold()]
+        distinct.append(label if number == 1 else f"{label} ({number})")
     return distinct
