@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
@@ -22,13 +20,10 @@ if TYPE_CHECKING:
     from convert.bundle.draft import Draft
     from convert.proof.parity import Limits
     from convert.quantizing.mixed import Wide
-    from edge.bundle import Bundle, Precision
+    from edge.bundle import Precision
     from edge.preprocess import InputSpec
 
 T = TypeVar("T")
-
-NUM_CHANGES_SHOWN = 10
-NUM_COSTS_SHOWN = 3
 
 
 class _How(TypedDict):
@@ -144,6 +139,7 @@ def convert(
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
     from convert.bundle.writer import check_target, write_bundle
     from convert.proof.parity import Limits
+    from convert.words import as_line, describe, refusal
 
     check_target(out, should_replace=force)
     _refuse_strays(run, foreign, is_for_edgetpu=edgetpu)
@@ -167,9 +163,9 @@ def convert(
     if single_output is not None and draft.plain_classifier is not None and not is_refused:
         with whole_file(single_output) as unfinished:
             unfinished.write_bytes(draft.plain_classifier)
-    click.echo(_as_json(draft, bundle) if as_json else _as_text(draft, bundle))
+    click.echo(as_line(draft, bundle) if as_json else describe(draft, bundle))
     if is_refused:
-        raise CheckFailedError(_refusal(draft, may_rescue=not how["should_rescue"] and not edgetpu))
+        raise CheckFailedError(refusal(draft, may_rescue=not how["should_rescue"] and not edgetpu))
 
 
 # What would be ignored without a word: options by what they go with.
@@ -219,17 +215,6 @@ def _edgetpu_compiler(named: Path | None, precision: Precision) -> Path | None:
     if precision != "int8":
         raise UsageError(f"--edgetpu with --precision {precision}: only int8 runs there")
     return find_compiler(named)
-
-
-def _refusal(draft: Draft, *, may_rescue: bool) -> str:
-    hurting = ""
-    if draft.costs:
-        hurting = f"; in int8 these layers hurt most: {', '.join(map(str, draft.costs[:NUM_COSTS_SHOWN]))}"
-    rescue = "" if not may_rescue or not draft.costs else "keep them out of int8 with --rescue, "
-    return (
-        f"no bundle written: {'; '.join(draft.losses)}{hurting}. {rescue.capitalize()}"
-        f"{'t' if rescue else 'T'}rain longer, try --precision float16, or go on with --accept-loss"
-    )
 
 
 def _draft_of_run(run: Path, limits: Limits, how: _How, *, accepts_loss: bool, has_plain_classifier: bool) -> Draft:
@@ -324,55 +309,3 @@ def _bar(things: Sequence[T], title: str, /) -> Iterable[T]:
         return
     with click.progressbar(things, label=title, file=sys.stderr) as bar:
         yield from bar
-
-
-def _as_json(draft: Draft, bundle: Bundle | None) -> str:
-    written = None if bundle is None else {"path": str(bundle.path), "id": bundle.bundle_id, "name": bundle.short_name}
-    report = {
-        "schema": 1,
-        "bundle": written,
-        "size_bytes": sum(map(len, draft.files.values())),
-        "temperature": draft.manifest.temperature,
-        "metrics": draft.manifest.metrics,
-        "losses": draft.losses,
-        "parity": [parity.to_json() for parity in draft.parities],
-        "layer_costs": [asdict(cost) for cost in draft.costs],
-        "rescued_layers": [cost.name for cost in draft.kept],
-        "rescued_in": draft.kept_in,
-    }
-    return json.dumps(report)
-
-
-def _as_text(draft: Draft, bundle: Bundle | None) -> str:
-    lines = _parity_lines(draft)
-    if draft.kept_in is not None:
-        lines.append(f"kept in {draft.kept_in}: {', '.join(cost.name for cost in draft.kept)}")
-    if bundle is not None:
-        size_mb = sum(map(len, draft.files.values())) / 1e6
-        lines.append(f"{bundle.path}: {bundle.short_name}, {draft.manifest.precision}, {size_mb:.1f} MB")
-    return "\n".join(lines)
-
-
-def _parity_lines(draft: Draft) -> list[str]:
-    if not draft.parities:
-        return []
-    last = draft.parities[-1]
-    lines = [f"{last.reference}: accuracy {last.reference_accuracy}"]
-    lines += [
-        f"{parity.candidate}: accuracy {parity.candidate_accuracy}, same answer {parity.agreement}, "
-        f"same outcome {parity.outcome_agreement}, score distance {parity.score_distance:.4f}"
-        for parity in draft.parities
-    ]
-    lines += [
-        f"  {row.label}: recall {row.candidate_recall.value:.1%} (was {row.reference_recall.value:.1%}), "
-        f"same answer {row.agreement}, same outcome {row.outcome_agreement}"
-        for row in last.classes
-    ]
-    lines += [
-        f"  changed: {change.path} from {change.reference} {change.reference_score:.2f} ({change.reference_outcome}) "
-        f"to {change.candidate} {change.candidate_score:.2f} ({change.candidate_outcome})"
-        for change in sorted(last.changes, key=lambda change: not change.is_other_answer)[:NUM_CHANGES_SHOWN]
-    ]
-    if len(last.changes) > NUM_CHANGES_SHOWN:
-        lines.append(f"  and {len(last.changes) - NUM_CHANGES_SHOWN} more; --json lists all")
-    return lines
