@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.confidence import reliability, wilson_interval
-from edge.errors import PictureError
+from edge.errors import PictureError, StorageError
 from edge.files.picture_headers import examine
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
 from edge.reports import page
@@ -86,7 +86,11 @@ def write_report(folder: Path, progress: Progress = iter) -> Path:
     story = load_story(folder)
     document = page.page(f"{story.run.recipe} on {story.root.name}", _sections(story, progress))
     path = folder / REPORT_FILE
-    write_page(path, document)
+    try:
+        write_page(path, document)
+    except StorageError as error:
+        again = f"`sorter report {shlex.quote(str(folder))}`"
+        raise StorageError(f"{error}; the run itself is finished: make room, then {again} writes it") from error
     return path
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import MissingInputError
+from edge.errors import MissingInputError, StorageError
 from edge.run import load_splits
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
@@ -121,3 +121,15 @@ def test_pictures_that_are_gone_are_done_without(trained: Trained, tmp_path: Pat
     document = write_report(moved(trained[0], tmp_path / "emptied", tmp_path / "run")).read_text(encoding="utf-8")
     assert f"The pictures are no longer at {tmp_path / 'emptied'}" in document
     assert "Confusion matrix" in document
+
+
+def test_a_report_that_cannot_be_written_leaves_a_finished_run_and_says_how_to_write_it(
+    trained: Trained, tmp_path: Path
+) -> None:
+    """Whoever reads of a full disk and tries --resume is told that the directory already holds a run."""
+    from train.report.run_report import write_report  # noqa: PLC0415
+
+    run = moved(trained[0], tmp_path / "emptied", tmp_path / "my run")
+    (run / "report.html").mkdir()
+    with pytest.raises(StorageError, match=r"the run itself is finished: make room, then `sorter report '.*my run'`"):
+        write_report(run)
