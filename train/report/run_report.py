@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -20,17 +19,17 @@ from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
 from edge.reports import page
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import write_page
-from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, Run, SplitRow, load_run, load_splits
+from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.fitting.phases import predict
-from train.measuring.answers import Answered, load_answers
 from train.measuring.background import corner_colors, measure_background
-from train.measuring.compare import History, load_history
 from train.measuring.heatmaps import Heatmaps, overlay
 from train.measuring.intervals import f1_intervals
-from train.measuring.metrics import Evaluation, measure_scores
+from train.measuring.metrics import Evaluation
 from train.measuring.progress import Progress
 from train.measuring.robustness import Row, measure_robustness
+from train.report.again import how_to_do_it_again
 from train.report.curves import curve_chart
+from train.report.story import Story, load_story
 
 _NUM_MISTAKES = 24
 _SHOWN_PX = 224
@@ -43,35 +42,6 @@ class Found:
 
     row: SplitRow
     corners: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Story:
-    """A run as it lies on disk, and the pictures it was tried on where they are still there."""
-
-    folder: Path
-    run: Run
-    splits: tuple[SplitRow, ...]
-    history: History
-    answered: Answered
-    evaluation: Evaluation
-
-    @property
-    def root(self) -> Path:
-        """Where its pictures were."""
-        return Path(self.run.data.root)
-
-
-def load_story(folder: Path) -> Story:
-    """Read a finished run directory.
-
-    Raises:
-        MissingInputError, InvalidDataError: it is none.
-    """
-    run = load_run(folder)
-    answered = load_answers(folder)
-    evaluation = measure_scores(answered.scores, answered.truth, run.labels, model=run.recipe)
-    return Story(folder, run, load_splits(folder), load_history(folder), answered, evaluation)
 
 
 def write_report(folder: Path, progress: Progress = iter) -> Path:
@@ -104,7 +74,7 @@ def _sections(story: Story, progress: Progress) -> list[str]:
         _classes(story),
         _calibration(story),
         *looked_at,
-        _again(story),
+        how_to_do_it_again(story),
     ]
 
 
@@ -353,40 +323,3 @@ def _data(story: Story, found: Sequence[Found]) -> list[str]:
 def _splits(story: Story) -> list[str]:
     found = {row.split for row in story.splits}
     return [split for split in (TRAIN_SPLIT, VAL_SPLIT, "test") if split in found]
-
-
-def _command(story: Story) -> str:
-    """The line that makes the run anew, from the recipe as it was run, or the mean from its parts."""
-    run = story.run
-    if run.averaged:
-        words = ["average", *(part.path for part in run.averaged)]
-        options = [("--share", f"{part.share:.6g}") for part in run.averaged]
-    else:
-        words = ["train", run.data.root]
-        options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
-        options += [("--threads", str(run.num_threads))] if run.num_threads else []
-        options += [("--teacher", teacher.path) for teacher in run.teachers]
-        options += [("--folds", str(run.fold.num_folds))] if run.fold else []
-    return shlex.join(["sorter", *words, *(word for option in options for word in option), "--out", "AGAIN"])
-
-
-def _sources(run: Run) -> list[str]:
-    said = [f"Data: {run.data.num_pictures} pictures, sha256 {run.data.sha256}. Splits: splits.csv in the run."]
-    if run.fold:
-        said.append(f"This is fold {run.fold.number} of {run.fold.num_folds}; the line makes all of them.")
-    if run.weights_sha256:
-        said.append(f"First weights: sha256 {run.weights_sha256}.")
-    return said
-
-
-def _again(story: Story) -> str:
-    run = story.run
-    versions = "\n".join(f"{name}=={version}" for name, version in sorted(run.versions.items()))
-    return page.section(
-        "To do it again",
-        page.listing(_command(story)),
-        page.text(" ".join(_sources(run))),
-        page.text("The weights come out the same on a processor of the same kind; another rounds its sums otherwise."),
-        page.folded("The recipe as it was run, overrides included", page.listing(json.dumps(run.settings, indent=1))),
-        page.folded("Versions", page.listing(versions)),
-    )

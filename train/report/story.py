@@ -1,0 +1,40 @@
+"""A finished run as it lies on the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.run import Run, SplitRow, load_run, load_splits
+from train.measuring.answers import Answered, load_answers
+from train.measuring.compare import History, load_history
+from train.measuring.metrics import Evaluation, measure_scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Story:
+    """What a run directory holds, and how its answers measure."""
+
+    folder: Path
+    run: Run
+    splits: tuple[SplitRow, ...]
+    history: History
+    answered: Answered
+    evaluation: Evaluation
+
+    @property
+    def root(self) -> Path:
+        """Where its pictures were."""
+        return Path(self.run.data.root)
+
+
+def load_story(folder: Path) -> Story:
+    """Read a finished run directory.
+
+    Raises:
+        MissingInputError, InvalidDataError: it is none.
+    """
+    run = load_run(folder)
+    answered = load_answers(folder)
+    evaluation = measure_scores(answered.scores, answered.truth, run.labels, model=run.recipe)
+    return Story(folder, run, load_splits(folder), load_history(folder), answered, evaluation)
