@@ -45,9 +45,14 @@ def load_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> 
     """The pictures of `rows` exactly as the device would feed them, (N, height_px, width_px, 3)."""
     if not rows:
         raise DatasetError(f"{dataset.root}: expected pictures, found none for this split")
+    inputs = np.empty((len(rows), spec.height_px, spec.width_px, 3), np.uint8)
+
+    def read(index: int) -> None:
+        inputs[index] = to_input(load_picture(dataset.path(rows[index])), spec)
+
     with ThreadPoolExecutor(_READ_THREADS, "inputs") as pool:
-        images: list[Image] = list(pool.map(lambda row: to_input(load_picture(dataset.path(row)), spec), rows))
-    return np.stack(images)
+        list(pool.map(read, range(len(rows))))
+    return inputs
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]

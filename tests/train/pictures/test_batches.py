@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -73,3 +74,14 @@ def test_validation_pictures_are_the_devices_own(shapes: Path) -> None:
     dataset, spec = scan(shapes), InputSpec(64, 64)
     inputs = load_inputs(dataset, dataset.rows[:2], spec)
     np.testing.assert_array_equal(inputs[1], to_input(load_picture(dataset.path(dataset.rows[1])), spec))
+
+
+def test_pictures_that_are_held_out_are_in_memory_once(shapes: Path) -> None:
+    dataset, spec = scan(shapes), InputSpec(224, 224)
+    tracemalloc.start()
+    try:
+        inputs = load_inputs(dataset, dataset.rows, spec)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1.3 * inputs.nbytes, "besides them a few that are being read"
