@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from edge.listing import some_of
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.recipes import Data
 
-_log = logging.getLogger(__name__)
+_FEW = 10  # pictures of a class to train on: a network of 2,000 others and three of it never answered it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,12 @@ def leak(dataset: Dataset) -> float:
     trained = {row.group for row in dataset.of(TRAIN_SPLIT) if row.group}
     held_out = [row for row in dataset.rows if row.split != TRAIN_SPLIT]
     return sum(row.group in trained for row in held_out) / max(1, len(held_out))
+
+
+def rarely_shown(dataset: Dataset) -> tuple[str, ...]:
+    """The classes of which too little is trained on to be learned, each with its number of pictures."""
+    counts = Counter(row.label for row in dataset.of(TRAIN_SPLIT))
+    return tuple(f"{label} ({counts[label]})" for label in dataset.labels if counts[label] < _FEW)
 
 
 def _key(row: SplitRow, settings: Data) -> str:

@@ -10,7 +10,7 @@ from edge.errors import DatasetError
 from edge.run import SplitRow
 from tests.train.shapes import LABELS, draw_shapes
 from train.recipes import Data
-from train.splits import Fold, leak, with_splits
+from train.splits import Fold, leak, rarely_shown, with_splits
 
 GROUPED = Data(val_share=0.4)
 
@@ -29,6 +29,14 @@ def twins(num_pairs: int) -> Dataset:
         for side in "ab"
     ]
     return Dataset(Path("data"), ("can", "jar"), tuple(rows))
+
+
+def test_classes_that_are_hardly_trained_on_are_named_with_their_number(folder: Path) -> None:
+    for extra in range(20):
+        (folder / "disc" / f"more{extra}.png").write_bytes((folder / "disc" / "00.png").read_bytes())
+    dataset = with_splits(scan(folder), GROUPED, seed=0)
+    assert rarely_shown(dataset) == ("square (3)", "stripes (3)")
+    assert rarely_shown(with_splits(twins(20), Data(val_share=0.25), seed=0)) == ()
 
 
 def groups_of(dataset: Dataset, split: str) -> set[str]:

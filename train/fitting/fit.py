@@ -23,6 +23,7 @@ from edge.errors import (
     UsageError,
     translate,
 )
+from edge.listing import some_of
 from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_run, load_splits
 from train.fitting.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.fitting.claim import check_free, claimed
@@ -38,7 +39,7 @@ from train.networks.teacher import identify, load_teacher
 from train.pictures.likeness import with_found_groups
 from train.pictures.material import load_material
 from train.recipes import Recipe
-from train.splits import Fold, check_unseen, leak, with_splits
+from train.splits import Fold, check_unseen, leak, rarely_shown, with_splits
 
 _log = logging.getLogger(__name__)
 
@@ -219,13 +220,19 @@ def find_pictures(root: Path, recipe: Recipe) -> Dataset:
 
 
 def _split(dataset: Dataset, recipe: Recipe, start: Start) -> Dataset:
-    """Each picture in its split; what leaks is logged as a warning."""
+    """Each picture in its split; what leaks, and what is too rare, is logged as a warning."""
     dataset = with_splits(dataset, recipe.data, start.seed, start.fold)
     if recipe.data.split == "random":
         _log.warning(
             "random split: %.0f %% of the held-out pictures show an object, or a look-alike, that training sees too;"
             " expect the accuracy to be 2 to 5 points too high (data.split=grouped avoids it)",
             100 * leak(dataset),
+        )
+    if rare := rarely_shown(dataset):
+        _log.warning(
+            "few pictures to learn from: %s; what is so rare may never be answered, however high the accuracy is:"
+            " add some, or give it more weight (--set data.class_weights=balanced)",
+            some_of(rare),
         )
     return dataset
 
