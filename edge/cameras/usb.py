@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class UsbDevice:
         self._nodes = nodes or KernelNodes()
         self._open_capture = open_capture
         self._known: Node | None = None
+        self._ports_of_others: frozenset[str] = frozenset()
 
     def open(self) -> UsbSource:
         """Start it with the settings.
@@ -96,30 +98,37 @@ class UsbDevice:
         if self._known is not None and node.path != self._known.path:
             log.warning("the camera %s is now at %s, it was at %s", node.card, node.path, self._known.path)
         self._known = node
+        self._ports_of_others = frozenset({other.bus for other in self._like(node)} - {node.bus})
         return UsbSource(capture, node, self._settings, self._nodes)
 
     def _find(self) -> Node:
         """Where the camera is: at its path, or, once it was known, wherever the same one turned up."""
-        known = self._known
+        path = os.path.realpath(self._path)
+        found = None if self._known is None else self._again(self._known, path)
+        if found is not None:
+            return self._nodes.inspect(found.path)
         try:
-            node = self._nodes.inspect(self._path)
+            node = self._nodes.inspect(path)
         except CameraLostError as error:
-            return self._find_elsewhere(error) if known is not None else self._lost(error)
-        if known is None or node.card == known.card:
+            raise self._lost(error) from error
+        if self._known is None:
             return node
-        return self._find_elsewhere(CameraLostError(f"{self._path} is {node.card} now, it was {known.card}"))
+        raise self._lost(f"{self._path} is another camera now, {node.card}: it was {self._known.card}")
 
-    def _find_elsewhere(self, error: CameraLostError) -> Node:
-        known = self._known
-        same_card = [node for node in self._nodes.cameras() if known is not None and node.card == known.card]
-        same_port = [node for node in same_card if known is not None and node.bus == known.bus]
-        if same_port:
-            return same_port[0]
-        return same_card[0] if len(same_card) == 1 else self._lost(error)
+    def _again(self, known: Node, path: str) -> Node | None:
+        """The same camera: at its port, whatever its number, else at one where none like it was before."""
+        moved = [node for node in self._like(known) if node.bus not in self._ports_of_others]
+        moved.sort(key=lambda node: node.path != path)
+        at_path = [node for node in moved if node.path == path]
+        at_port = [node for node in moved if node.bus == known.bus]
+        return next(iter(at_port or at_path or moved[: len(moved) == 1]), None)
 
-    def _lost(self, error: CameraLostError) -> Node:
+    def _like(self, node: Node) -> list[Node]:
+        return [other for other in self._nodes.cameras() if other.card == node.card]
+
+    def _lost(self, problem: object) -> CameraLostError:
         others = ", ".join(f"{node.path} ({node.card})" for node in self._nodes.cameras())
-        raise CameraLostError(f"{error} (cameras here: {others or 'none'})") from error
+        return CameraLostError(f"{problem} (cameras here: {others or 'none'})")
 
 
 class UsbSource:

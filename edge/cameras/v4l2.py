@@ -11,7 +11,8 @@ import fcntl
 import os
 import pwd
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -55,7 +56,7 @@ class Nodes(Protocol):
         ...
 
     def cameras(self) -> list[Node]:
-        """All that can be opened now, in the order of their numbers."""
+        """All that are there, also those that another process has, in the order of their numbers."""
         ...
 
 
@@ -66,24 +67,29 @@ class KernelNodes:
         self._device_folder = device_folder
 
     def inspect(self, path: str) -> Node:
-        descriptor = _open(path)
-        try:
+        with _opened(path) as descriptor:
             node = _query(descriptor, path)
             _check_free(descriptor, node)
-        finally:
-            os.close(descriptor)
         return node
 
     def cameras(self) -> list[Node]:
         paths = sorted(self._device_folder.glob("video[0-9]*"), key=lambda path: (len(path.name), path.name))
-        return list(self._usable(str(path) for path in paths))
+        return list(_those_that_answer(map(str, paths)))
 
-    def _usable(self, paths: Iterable[str]) -> Iterable[Node]:
-        for path in paths:
-            try:
-                yield self.inspect(path)
-            except (CameraLostError, AccessDeniedError, TryAgainError):
-                continue
+
+def _those_that_answer(paths: Iterable[str]) -> Iterator[Node]:
+    for path in paths:
+        with suppress(CameraLostError, AccessDeniedError, TryAgainError), _opened(path) as descriptor:
+            yield _query(descriptor, path)
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    descriptor = _open(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _open(path: str) -> int:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -229,6 +230,42 @@ def test_another_camera_is_never_taken_for_it(left: list[Node]) -> None:
     device.open()
     machine.nodes = left
     with pytest.raises(CameraLostError, match="cameras here"):
+        device.open()
+
+
+TWIN = Node("/dev/video2", "Brio", "usb-1.4")
+
+
+def renumbered(node: Node, path: str) -> Node:
+    return replace(node, path=path)
+
+
+def test_two_alike_that_came_back_with_their_numbers_swapped_are_told_apart_by_their_ports() -> None:
+    machine = PluggedIn(WEBCAM, TWIN)
+    device = UsbDevice(SMALL, machine, opener(ScriptedCapture([]), ScriptedCapture([])))
+    device.open()
+    machine.nodes = [renumbered(TWIN, WEBCAM.path), renumbered(WEBCAM, TWIN.path)]
+    machine.faults = {WEBCAM.path: TryAgainError("another program has its twin there")}
+    assert device.open()._node == renumbered(WEBCAM, TWIN.path)
+
+
+@pytest.mark.parametrize("path", [TWIN.path, WEBCAM.path], ids=["at its own number", "at the number of the lost one"])
+def test_a_twin_that_was_there_before_is_never_taken_for_a_camera_that_is_gone(path: str) -> None:
+    machine = PluggedIn(WEBCAM, TWIN)
+    device = UsbDevice(SMALL, machine, opener(ScriptedCapture([]), ScriptedCapture([])))
+    device.open()
+    machine.nodes = [renumbered(TWIN, path)]
+    with pytest.raises(CameraLostError, match=r"/dev/video0.*cameras here"):
+        device.open()
+
+
+def test_a_camera_that_another_program_took_while_it_was_away_is_busy() -> None:
+    machine = PluggedIn(WEBCAM)
+    device = UsbDevice(SMALL, machine, opener(ScriptedCapture([])))
+    device.open()
+    machine.nodes = [renumbered(WEBCAM, "/dev/video1")]
+    machine.faults = {"/dev/video1": TryAgainError("busy")}
+    with pytest.raises(TryAgainError):
         device.open()
 
 
