@@ -61,7 +61,6 @@ _FAULTS: Mapping[type[Exception], Fault] = MappingProxyType(
     {
         CameraLostError: Fault.UNPLUGGED,
         StalledCameraError: Fault.STALLED,
-        StaleFrameError: Fault.STALLED,
         FrozenPictureError: Fault.FROZEN,
         BlackPictureError: Fault.BLACK,
         DarkPictureError: Fault.TOO_DARK,
@@ -139,9 +138,13 @@ class ReopeningCamera:
         try:
             frame = self._camera.next_frame(max(0.0, min(timeout_s, left_s)))
         except StaleFrameError as error:
-            if left_s <= timeout_s:
-                self._fail(error)
-            raise
+            if left_s > timeout_s:
+                raise
+            stalled = StalledCameraError(
+                f"no new picture from the camera for {_STALLED_AFTER_S:g} s: check its cable, or its network"
+            )
+            self._fail(stalled)
+            raise stalled from error
         except CameraError as error:
             self._fail(error)
             raise

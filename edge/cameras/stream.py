@@ -18,8 +18,10 @@ from edge.errors import CameraLostError, ConfigError, StalledCameraError
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 
-# In FFmpeg's own form; TCP, because over UDP a lost packet smears the picture until the next key frame.
-_TRANSPORT = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
+# In FFmpeg's own form; TCP, because over UDP a lost packet smears the picture until the next key frame. Nothing can be
+# shown before a key frame, which many cameras send every few seconds only: it is looked for a little shorter than the
+# time-out of opening, microseconds.
+_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;9000000")
 
 # Codecs that send each picture whole. The others can repeat a picture to the bit where nothing moves, and
 # only a longer repeat tells that the camera is stuck, or pictures that were livelier before.
@@ -32,7 +34,7 @@ class StreamSettings:
     """Where the camera streams; `url` may carry user and password, which are never logged."""
 
     url: str
-    open_timeout_s: float = 3.0
+    open_timeout_s: float = 10.0
     read_timeout_s: float = 2.0
 
 
@@ -71,7 +73,7 @@ class StreamSource:
         clock: Clock,
         open_capture: Callable[[str, float, float], Capture | None] = open_stream,
     ) -> None:
-        os.environ.setdefault(*_TRANSPORT)
+        os.environ.setdefault(*_OPTIONS)
         self._address = without_secrets(settings.url)
         self._clock = clock
         self._read_timeout_s = settings.read_timeout_s
