@@ -58,6 +58,12 @@ def check_url(url: str) -> None:
     if parts.scheme not in SCHEMES or not parts.hostname:
         expected = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise ConfigError(f"{without_secrets(url)} is no camera stream: expected {expected} with a host")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ConfigError(
+            f"{without_secrets(url)} has no number as its port: in user and password write / as %2F, ? as %3F, # as %23"
+        ) from None
 
 
 class StreamSource:

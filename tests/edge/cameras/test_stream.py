@@ -16,7 +16,7 @@ import pytest
 from edge.cameras.captures import Capture
 from edge.cameras.recover import CameraHealth, Fault, ReopeningCamera
 from edge.cameras.scripted import ScriptedCapture, Step
-from edge.cameras.stream import StreamSettings, StreamSource, stream_camera
+from edge.cameras.stream import StreamSettings, StreamSource, check_url, stream_camera
 from edge.clock import ReplayClock, SystemClock
 from edge.errors import CameraError, CameraLostError, ConfigError, StalledCameraError
 from edge.messages import Frame
@@ -217,6 +217,13 @@ def test_a_stream_whose_first_picture_takes_its_time_is_waited_for(server: Mjpeg
     assert source.read() is not None
     source.close()
     speaks.join()
+
+
+def test_a_password_with_a_slash_is_a_mistake_that_is_told_without_it() -> None:
+    with pytest.raises(ConfigError, match="write / as %2F") as caught:
+        check_url("rtsp://bin:sec/ret?@camera/main")
+    assert "sec" not in str(caught.value)
+    assert "ret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["camera.local/stream", "ftp://camera/stream", "/dev/video0", "rtsp:///main", ""])
