@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 # For files that say nothing of their rate; what the simulated camera and the shared clips run at.
 FALLBACK_RATE_HZ = 12.0
 
-# Containers guess their frame count; a file that ends this much short of it was cut.
+# Containers guess their frame count, some from duration and rate, which says little where the rate varies: a file that
+# ends this much short of it in frames and in time was cut.
 _COMPLETE_SHARE = 0.9
 
 
@@ -72,7 +73,7 @@ class VideoFile:
                 if image is not None:
                     num_shown += 1
                     yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), image
-            self._check_end(num_shown)
+            self._check_end(num_shown, times)
         finally:
             capture.release()
 
@@ -85,11 +86,14 @@ class VideoFile:
             raise VideoError(f"{self._path} cannot be read as a video ({size} bytes): expected MP4, AVI, MKV or GIF")
         return capture
 
-    def _check_end(self, num_shown: int) -> None:
+    def _check_end(self, num_shown: int, times: _Times) -> None:
         if num_shown == 0:
             raise VideoError(f"{self._path} holds no frame that can be decoded: record it again")
-        if self._num_frames is not None and num_shown < _COMPLETE_SHARE * self._num_frames:
-            log.warning("%s ends after %d of %d frames: the file is cut", self._path, num_shown, self._num_frames)
+        complete = _COMPLETE_SHARE * (self._num_frames or 0)
+        if num_shown < complete and times.num_periods < complete:
+            log.warning(
+                "%s announces %d frames and ends after %d: is it whole?", self._path, self._num_frames, num_shown
+            )
 
 
 class PictureFolder:
@@ -155,6 +159,11 @@ class _Times:
         is_known = math.isfinite(rate_hz) and rate_hz > 0
         self._period_s = 1.0 / (rate_hz if is_known else FALLBACK_RATE_HZ)
         self._last_s: float | None = None
+
+    @property
+    def num_periods(self) -> float:
+        """How long the frames so far last, in periods of the file's rate."""
+        return 0.0 if self._last_s is None else self._last_s / self._period_s + 1
 
     def after(self, stated_s: float) -> float:
         """The time of the next frame, of which the file says `stated_s`."""

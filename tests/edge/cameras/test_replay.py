@@ -181,7 +181,20 @@ def test_a_cut_file_is_played_to_its_end_and_said_to_be_cut(tmp_path: Path, capl
     with caplog.at_level(logging.WARNING):
         frames = all_frames(FilmCamera(film_of(tmp_path / "cut.avi"), ReplayClock()))
     assert 0 < len(frames) < 36
-    assert "the file is cut" in caplog.text
+    assert "is it whole?" in caplog.text
+
+
+def test_a_film_of_uneven_times_that_lasts_as_long_as_announced_is_not_said_to_be_cut(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Matroska tells no number of frames: FFmpeg makes one of duration and rate."""
+    (tmp_path / "clip.mkv").touch()
+    times_ms = [0, 100, 200, 1000, 1100, 1900]
+    announced = {cv2.CAP_PROP_FRAME_COUNT: 20.0}
+    capture = ScriptedCapture([picture(50)] * 6, rate_hz=10.0, times_ms=times_ms, applied=announced)
+    with caplog.at_level(logging.WARNING):
+        assert len(list(VideoFile(tmp_path / "clip.mkv", lambda _: capture).play())) == 6
+    assert not caplog.records
 
 
 def test_a_film_that_was_not_opened_says_so(tmp_path: Path) -> None:
