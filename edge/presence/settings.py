@@ -58,3 +58,9 @@ class PresenceSettings:
     def __post_init__(self) -> None:
         if self.learn_timeout_s < self.learn_s:
             raise ValueError(f"learn_timeout_s {self.learn_timeout_s:g} must be at least learn_s {self.learn_s:g}")
+        rests_s = max(self.settle_s, self.arm_settle_s)
+        if self.absorb_s <= rests_s:
+            raise ValueError(
+                f"absorb_s {self.absorb_s:g} must be more than settle_s and arm_settle_s, {rests_s:g}:"
+                " an item would be part of the empty scene before it counts"
+            )

@@ -112,6 +112,7 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
     [
         ('[camera]\nbackend = "webcam"\n', "'usb', 'csi', 'stream', 'replay', 'simulated'"),
         ("[presence]\nlearn_s = 60\n", "learn_timeout_s 6 must be at least learn_s 60"),
+        ("[presence]\nabsorb_s = 1\n", "absorb_s 1 must be more than settle_s and arm_settle_s, 1.2"),
         ("[decision]\nmin_frames = 9\nmax_frames = 3\n", "max_frames 3 must be at least min_frames 9"),
         (
             '[bins.a]\nactuator = {kind = "gpio", pin = 4}\n[bins.b]\nactuator = {kind = "gpio", pin = 4}\n',
