@@ -49,6 +49,10 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# Of a network's input, pixels: in less nothing can be told, more would take minutes on a device.
+LEAST_INPUT_PX, MOST_INPUT_PX = 16, 2048
+
+
 class Input(_Strict):
     """The network's input: (1, height_px, width_px, 3) RGB.
 
@@ -56,8 +60,8 @@ class Input(_Strict):
     from elsewhere may expect (byte - mean) / std.
     """
 
-    height_px: int = Field(ge=16, le=2048)
-    width_px: int = Field(ge=16, le=2048)
+    height_px: int = Field(ge=LEAST_INPUT_PX, le=MOST_INPUT_PX)
+    width_px: int = Field(ge=LEAST_INPUT_PX, le=MOST_INPUT_PX)
     mean: float = 0.0
     std: float = Field(default=1.0, gt=0)
 

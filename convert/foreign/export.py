@@ -25,7 +25,7 @@ from convert.tflite.anatomy import Anatomy, Tensor, packed_labels, read_anatomy
 from convert.tflite.converter import SCORES
 from convert.tflite.metadata import Described, with_metadata
 from convert.tflite.rescaling import BYTES, Normalization
-from edge.bundle import MODEL, SCHEMA, Input, Manifest, Outputs, Precision
+from edge.bundle import LEAST_INPUT_PX, MODEL, MOST_INPUT_PX, SCHEMA, Input, Manifest, Outputs, Precision
 from edge.data_folder import why_unreadable
 from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import PICTURE_SUFFIXES, Image, InputSpec, load_picture, to_input
@@ -196,6 +196,11 @@ def _checked_input(anatomy: Anatomy, path: Path) -> InputSpec:
     taken = [anatomy.tensors[index] for index in anatomy.inputs]
     match [tensor.shape for tensor in taken]:
         case [(1 | -1, int(height_px), int(width_px), 3)] if height_px > 0 and width_px > 0:
+            if not LEAST_INPUT_PX <= min(height_px, width_px) <= max(height_px, width_px) <= MOST_INPUT_PX:
+                raise InvalidDataError(
+                    f"{path} takes pictures of {width_px}x{height_px} pixels:"
+                    f" expected {LEAST_INPUT_PX} to {MOST_INPUT_PX} on each side"
+                )
             return InputSpec(height_px, width_px)
     raise InvalidDataError(f"{path} takes {_shapes(taken)}: expected one RGB picture, (1, height, width, 3)")
 

@@ -285,11 +285,19 @@ def test_a_network_with_layers_of_its_own_is_refused(labels: Path, tmp_path: Pat
         draft_foreign(tmp_path / "own.keras", settings)
 
 
+def test_a_network_for_pictures_too_small_to_tell_anything_by_is_refused(labels: Path, tmp_path: Path) -> None:
+    tiny = keras.Sequential([keras.Input((8, 24, 3)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    (tmp_path / "tiny.tflite").write_bytes(tflite_of(tiny))
+
+    with pytest.raises(InvalidDataError, match="takes pictures of 24x8 pixels: expected 16 to 2048"):
+        draft_foreign(tmp_path / "tiny.tflite", ForeignSettings(labels=labels, normalization=HALF))
+
+
 def test_a_score_for_each_pixel_is_no_classifier(labels: Path, tmp_path: Path) -> None:
-    segmentation = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(3, 3)])
+    segmentation = keras.Sequential([keras.Input((24, 24, 3)), keras.layers.Conv2D(3, 3)])
     (tmp_path / "pixels.tflite").write_bytes(tflite_of(segmentation))
 
-    with pytest.raises(InvalidDataError, match=r"gives float32 \(-1, 6, 6, 3\), but there are 3 labels"):
+    with pytest.raises(InvalidDataError, match=r"gives float32 \(-1, 22, 22, 3\), but there are 3 labels"):
         draft_foreign(tmp_path / "pixels.tflite", ForeignSettings(labels=labels, normalization=HALF))
 
 
