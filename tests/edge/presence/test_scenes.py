@@ -51,6 +51,19 @@ def test_the_reflection_of_a_lamp_that_is_known_is_no_item(light: float) -> None
         assert set(watcher.phases) == {Phase.EMPTY}
 
 
+def test_somebody_who_steps_before_the_window_makes_no_lamp_forgotten() -> None:
+    """A light that hardly lasted is not worth to be remembered in the place of others."""
+    scene = shining(ground())
+    watcher = bin_with_a_lamp(scene)
+    watcher.see(ground() * np.float32(ROOM), A_WHILE_S)
+    for shadow in (0.28, 0.2, 0.14):
+        watcher.see(ground() * np.float32(shadow), 0.5)
+        watcher.see(ground() * np.float32(ROOM), 1.0)
+    watcher.phases.clear()
+    watcher.see(scene, 2.0)
+    assert set(watcher.phases) == {Phase.EMPTY}
+
+
 def test_a_lamp_that_comes_up_slowly_is_known_too() -> None:
     scene = shining(ground())
     watcher = bin_with_a_lamp(scene)
