@@ -30,6 +30,8 @@ _GUARD_PX = 4
 _MOST_NOISE = 0.1
 # What is cut off as an arm is may rest this many times as long as an arm commonly does, before it is taken for an item.
 _ARM_STAYS = 4
+# Between two frames further apart than this the camera was away, and nobody saw that something rested; seconds.
+_LONGEST_LOOK_S = 1.0
 # Frame times are sums of fractions: a rest that is this much too short is long enough, seconds.
 _ROUNDING_S = 1e-3
 
@@ -83,6 +85,7 @@ class _Watch:
         self._scenes: Scenes | None = None
         self._difference: Difference | None = None
         self._last_s: float | None = None
+        self._watched_s = 0.0
         self._is_settled = self._is_occupied = False
         self._always_touched, self._ever_touched = ~Side(0), Side(0)
         if reference is not None:
@@ -100,8 +103,9 @@ class _Watch:
         now_s = frame.captured_at_s
         elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
         self._last_s = now_s
+        self._watched_s += min(elapsed_s, _LONGEST_LOOK_S)
         if self._scenes is None:
-            lesson = self._learner.learn(log_picture, now_s)
+            lesson = self._learner.learn(log_picture, self._watched_s)
             if lesson is not None:
                 scene = Background(lesson.mean, lesson.variance, self._settings.adapt_s)
                 self._scenes = Scenes(scene, self._settings.adapt_s)
@@ -144,7 +148,7 @@ class _Watch:
             self._is_settled = False
             self._always_touched, self._ever_touched = ~Side(0), Side(0)
             return Presence(Phase.EMPTY)
-        still_s = self._stillness.update(difference, self._mask, now_s)
+        still_s = self._stillness.update(difference, self._mask, self._watched_s)
         was_settled = self._is_settled
         phase, box = self._phase(foreground, difference, still_s)
         if self._is_settled and not was_settled:

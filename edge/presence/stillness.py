@@ -40,13 +40,13 @@ class Stillness:
         """Nothing is there."""
         self._anchor = None
 
-    def update(self, difference: Difference, mask: Mask, now_s: float) -> float:
-        """Seconds since what lies under `mask` (H, W) last moved."""
+    def update(self, difference: Difference, mask: Mask, watched_s: float) -> float:
+        """For how many of the seconds that were watched, up to now, what lies under `mask` (H, W) has not moved."""
         # The change, not the picture itself, stays the same while the scene takes over the light.
         look: Floats = cv2.blur(difference.change, (3, 3))  # type: ignore[assignment]
         if self._anchor is None or self._has_moved(self._anchor, look, difference.edges, mask):
-            self._anchor, self._anchor_mask, self._since_s = look, mask, now_s
-        self._still_s = now_s - self._since_s
+            self._anchor, self._anchor_mask, self._since_s = look, mask, watched_s
+        self._still_s = watched_s - self._since_s
         return self._still_s
 
     def _has_moved(self, anchor: Floats, look: Floats, edges: Floats, mask: Mask) -> bool:

@@ -479,6 +479,21 @@ def test_what_lies_still_for_long_becomes_part_of_the_empty_scene() -> None:
     assert Phase.SETTLED not in watcher.phases
 
 
+def test_an_item_is_no_part_of_the_scene_because_the_camera_was_away(watcher: Watcher) -> None:
+    watcher.see(with_item(ground()), 0.5)
+    watcher.look_away(3600.0)
+    assert watcher.see(with_item(ground()), 2.0).phase is Phase.SETTLED
+    assert watcher.see(ground(), 1.0).phase is Phase.EMPTY
+
+
+def test_what_lies_there_when_the_camera_comes_back_must_rest_before_its_eyes(watcher: Watcher) -> None:
+    watcher.see(with_item(ground()), 0.5)
+    watcher.look_away(3600.0)
+    watcher.phases.clear()
+    watcher.see(with_item(ground(), Box(60, 80, 60, 40)), 1.0)
+    assert watcher.phases.index(Phase.SETTLED) >= 0.25 * RATE_HZ
+
+
 @pytest.mark.parametrize("light", [0.0, 0.05, 0.2])
 def test_an_item_lies_there_still_when_the_light_was_gone_for_a_moment(watcher: Watcher, light: float) -> None:
     watcher.see(with_item(ground()), 1.0)

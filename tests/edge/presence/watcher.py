@@ -57,6 +57,10 @@ class Watcher:
             self._sequence += 1
         return presence
 
+    def look_away(self, duration_s: float) -> None:
+        """No frame comes for a while: the camera has a fault."""
+        self._sequence += round(duration_s * RATE_HZ)
+
 
 def overlap(found: Box, true: Box) -> float:
     width = min(found.x + found.width, true.x + true.width) - max(found.x, true.x)
