@@ -144,6 +144,26 @@ def test_a_small_item_counts_where_it_is_too_far_off_to_be_a_part(watcher: Watch
     assert watcher.see(crumb_beside, 1.0).phase is Phase.SETTLED
 
 
+def test_a_crumb_far_from_a_large_item_is_no_second_one(watcher: Watcher) -> None:
+    large, crumb = Box(20, 40, 110, 100), Box(290, 90, 17, 17)
+    seen = watcher.see(with_item(with_item(ground(), large), crumb), 1.0)
+    assert len(seen.things) == 2
+    assert seen.phase is Phase.SETTLED
+
+
+def test_an_item_of_which_a_seam_of_the_scene_hides_the_middle_is_one() -> None:
+    """The edges of the seam may have moved, so that nothing between the two halves is sure."""
+    scene = ground() * np.float32(0.2) + 180
+    scene[86:94] = (30, 32, 34)
+    watcher = Watcher(PresenceDetector(background=scene.clip(0, 255).astype(np.uint8)))
+    watcher.see(scene, 0.5)
+    across = with_item(scene, Box(120, 50, 60, 80), (150, 140, 130))
+    across[86:94] = scene[86:94]
+    seen = watcher.see(across, 1.0)
+    assert len(seen.things) == 2
+    assert seen.phase is Phase.SETTLED
+
+
 @pytest.mark.parametrize("gain", [0.6, 0.8, 1.25, 1.6])
 def test_a_step_of_exposure_is_no_item(watcher: Watcher, gain: float) -> None:
     watcher.see(ground() * np.float32(gain), 2.0)
