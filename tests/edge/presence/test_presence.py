@@ -120,6 +120,17 @@ def test_what_trembles_rests_on_once_it_has_come_to_rest(watcher: Watcher) -> No
     assert set(see_trembling()) == {Phase.SETTLED}
 
 
+def test_what_is_laid_on_a_printed_carton_is_a_movement_however_small_beside_the_print(watcher: Watcher) -> None:
+    carton = with_item(ground(), Box(100, 50, 120, 80))
+    print_ = np.random.default_rng(3).uniform(40, 220, (20, 30)).astype(np.float32).repeat(4, axis=0).repeat(4, axis=1)
+    carton[50:130, 100:220] = print_[..., None]
+    assert watcher.see(carton, 1.0).phase is Phase.SETTLED
+    laid = carton.copy()
+    laid[80:104, 150:176] = 250
+    assert watcher.see(laid, 1 / RATE_HZ).phase is Phase.MOVING
+    assert watcher.see(laid, 1.0).phase is Phase.SETTLED
+
+
 def test_two_items_apart_are_many_and_one_is_not(watcher: Watcher) -> None:
     one = with_item(ground(), Box(60, 60, 40, 40))
     two = with_item(one, Box(200, 80, 50, 40), (40, 90, 170))
