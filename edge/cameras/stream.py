@@ -21,7 +21,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 # In FFmpeg's own form; TCP, because over UDP a lost packet smears the picture until the next key frame. Nothing can be
 # shown before a key frame, which many cameras send every few seconds only: it is looked for a little shorter than the
 # time-out of opening, microseconds.
-_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;9000000")
+_OPTIONS = ("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;7500000")
 
 # Codecs that send each picture whole. The others can repeat a picture to the bit where nothing moves, and
 # only a longer repeat tells that the camera is stuck, or pictures that were livelier before.
@@ -34,7 +34,7 @@ class StreamSettings:
     """Where the camera streams; `url` may carry user and password, which are never logged."""
 
     url: str
-    open_timeout_s: float = 10.0
+    open_timeout_s: float = 8.0
     read_timeout_s: float = 2.0
 
 
