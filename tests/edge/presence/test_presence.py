@@ -155,6 +155,10 @@ def test_a_small_item_counts_where_it_is_too_far_off_to_be_a_part(watcher: Watch
     assert watcher.see(crumb_beside, 1.0).phase is Phase.SETTLED
 
 
+def test_what_lies_along_a_rim_and_is_wider_than_long_is_no_arm(watcher: Watcher) -> None:
+    assert watcher.see(with_item(ground(), Box(100, 0, 120, 30)), 0.5).phase is Phase.SETTLED
+
+
 def test_a_crumb_far_from_a_large_item_is_no_second_one(watcher: Watcher) -> None:
     large, crumb = Box(20, 40, 110, 100), Box(290, 90, 17, 17)
     seen = watcher.see(with_item(with_item(ground(), large), crumb), 1.0)
