@@ -42,7 +42,7 @@ class RestTracker:
         self._phase = presence.phase
         if presence.phase is Phase.EMPTY:
             self.end()
-            self._many_since_s = self._seen_since_s = self._decided = None
+            self._decided = None
             return None
         self._seen_since_s = now_s if self._seen_since_s is None else self._seen_since_s
         is_many = self._is_many(presence, now_s)
@@ -88,6 +88,7 @@ class RestTracker:
 
     def end(self) -> None:
         self._forget_candidate()
+        self._many_since_s = self._seen_since_s = None
         if self._item is not None:
             self._item = replace(self._item, has_left=True)
 

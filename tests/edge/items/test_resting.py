@@ -52,6 +52,17 @@ def test_an_item_begins_when_it_settles_and_remembers_when_it_came() -> None:
     assert (item.first_seen_s, item.settled_s) == (1.0, 1.5)
 
 
+def test_what_is_there_when_the_camera_comes_back_has_come_then() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    lost = followed(tracker, Phase.SETTLED, 1.0)
+    assert lost is not None
+    tracker.end()
+    tracker.close(lost.item_id)
+    found = followed(tracker, Phase.SETTLED, 3600.0)
+    assert found is not None
+    assert found.first_seen_s == 3600.0
+
+
 def test_what_lies_still_is_classified_before_it_counts_as_resting() -> None:
     tracker = RestTracker(SmoothingSettings())
     for still_s in (0.08, 0.17, 0.25):
