@@ -120,6 +120,15 @@ def test_what_trembles_rests_on_once_it_has_come_to_rest(watcher: Watcher) -> No
     assert set(see_trembling()) == {Phase.SETTLED}
 
 
+def test_a_glint_that_comes_and_goes_on_an_item_is_no_movement(watcher: Watcher) -> None:
+    def glinting(scene: Scene, at_s: float) -> Scene:
+        glint = scene.copy()
+        glint[80:84, 148:154] = 255 if round(at_s * RATE_HZ) % 2 else 40
+        return glint
+
+    assert watcher.see(with_item(ground()), 0.5, glinting).phase is Phase.SETTLED
+
+
 def test_what_is_laid_on_a_printed_carton_is_a_movement_however_small_beside_the_print(watcher: Watcher) -> None:
     carton = with_item(ground(), Box(100, 50, 120, 80))
     print_ = np.random.default_rng(3).uniform(40, 220, (20, 30)).astype(np.float32).repeat(4, axis=0).repeat(4, axis=1)
