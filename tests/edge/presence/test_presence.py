@@ -120,6 +120,14 @@ def test_what_trembles_rests_on_once_it_has_come_to_rest(watcher: Watcher) -> No
     assert set(see_trembling()) == {Phase.SETTLED}
 
 
+def test_a_quarter_of_a_second_is_as_many_frames_whenever_it_begins(watcher: Watcher) -> None:
+    """From the 46th frame on three frames are a little less, since no float holds a twelfth."""
+    watcher.see(ground(), 22 / RATE_HZ)
+    watcher.phases.clear()
+    watcher.see(with_item(ground()), 0.5)
+    assert watcher.phases.index(Phase.SETTLED) == 0.25 * RATE_HZ
+
+
 def test_a_glint_that_comes_and_goes_on_an_item_is_no_movement(watcher: Watcher) -> None:
     def glinting(scene: Scene, at_s: float) -> Scene:
         glint = scene.copy()
