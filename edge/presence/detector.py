@@ -158,7 +158,7 @@ class _Watch:
             if ghosts := self._forget_ghosts(scenes.now, foreground, difference):
                 self._look_anew()
                 return Presence(Phase.EMPTY if ghosts == len(foreground.things) else Phase.MOVING)
-        if self._is_settled and still_s >= self._settings.absorb_s:
+        if still_s >= self._settings.absorb_s:
             _log.warning("what has lain still for %.0f s is part of the empty scene from now on", still_s)
             scenes.now.absorb(difference.relit, self._mask)
             self._look_anew()
