@@ -120,6 +120,16 @@ def test_what_trembles_rests_on_once_it_has_come_to_rest(watcher: Watcher) -> No
     assert set(see_trembling()) == {Phase.SETTLED}
 
 
+def test_a_slow_camera_shows_the_empty_scene_four_times_before_it_is_known() -> None:
+    """Fewer pictures say nothing about how much it varies by itself."""
+    detector, picture = PresenceDetector(), ground().astype(np.uint8)
+    knows = []
+    for second in range(5):
+        detector.update(Frame(second, float(second), picture))
+        knows.append(detector.has_background)
+    assert knows == [False, False, False, True, True]
+
+
 def test_a_quarter_of_a_second_is_as_many_frames_whenever_it_begins(watcher: Watcher) -> None:
     """From the 46th frame on three frames are a little less, since no float holds a twelfth."""
     watcher.see(ground(), 22 / RATE_HZ)
