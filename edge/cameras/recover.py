@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from threading import Event
+from threading import Event, Lock, Thread
 from types import MappingProxyType
 
 from edge.cameras.base import Camera
@@ -83,13 +83,52 @@ class CameraHealth:
     since_s: float = 0.0
 
 
+class _Opening:
+    """A camera that is being opened, in a thread of its own. Nobody else touches the camera before that has ended."""
+
+    def __init__(self, camera: Camera) -> None:
+        self._camera = camera
+        self._lock = Lock()
+        self._has_ended = Event()
+        self._is_given_up = False
+        self._error: BaseException | None = None
+        # A daemon: an opening that hangs must not keep the process from ending.
+        Thread(target=self._run, name="camera-opener", daemon=True).start()
+
+    def has_ended(self, timeout_s: float) -> bool:
+        """Wait at most so long for it."""
+        return self._has_ended.wait(timeout_s)
+
+    def check(self) -> None:
+        """Raise what the camera raised, once it has ended."""
+        if self._error is not None:
+            raise self._error
+
+    def give_up(self) -> None:
+        """Close the camera, as soon as that can be done. Never blocks for longer than closing does."""
+        with self._lock:
+            self._is_given_up = True
+            if self._has_ended.is_set():
+                self._camera.close()
+
+    def _run(self) -> None:
+        try:
+            self._camera.open()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asks for frames
+            self._error = error
+        with self._lock:
+            self._has_ended.set()
+            if self._is_given_up:
+                self._camera.close()
+
+
 class ReopeningCamera:
     """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s; darkness also by light.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
     while there is a fault, `next_frame` waits as long as it may and raises it; every change of state
-    is logged once and given to `on_change`, in the thread that asks for frames. Reopening takes place
-    in `next_frame`, and can take it some seconds longer than its timeout.
+    is logged once and given to `on_change`, in the thread that asks for frames. It is opened again in a thread of
+    its own: a network camera takes seconds to answer, and a bin must be able to stop meanwhile.
     """
 
     def __init__(
@@ -109,6 +148,7 @@ class ReopeningCamera:
         self._health = CameraHealth()
         self._num_tries = 0
         self._retry_at_s: float | None = None
+        self._opening: _Opening | None = None
         self._last_frame_s = 0.0
         self._works_since_s: float | None = None
 
@@ -154,7 +194,10 @@ class ReopeningCamera:
 
     def close(self) -> None:
         self._is_closed.set()
-        self._camera.close()
+        if self._opening is not None:
+            self._opening.give_up()
+        else:
+            self._camera.close()
 
     def _begin(self) -> None:
         self._retry_at_s = None
@@ -166,16 +209,21 @@ class ReopeningCamera:
         return self._health.fault in _DARKNESS and self._clock.now_s() < retry_at_s
 
     def _reopen(self, timeout_s: float, retry_at_s: float) -> None:
-        """Open the camera when it is time to, else raise what is wrong with it."""
-        wait_s = retry_at_s - self._clock.now_s()
-        if wait_s > timeout_s:
-            self._wait(timeout_s)
+        """Open the camera when it is time to; until it is open, raise what is wrong with it."""
+        if self._opening is None:
+            wait_s = retry_at_s - self._clock.now_s()
+            if wait_s > timeout_s:
+                self._wait(timeout_s)
+                raise CameraLostError(self._health.detail)
+            if wait_s > 0:
+                self._wait(wait_s)
+            log.debug("opening the camera again, try %d", self._num_tries)
+            self._opening = _Opening(self._camera)
+        if not self._opening.has_ended(timeout_s):
             raise CameraLostError(self._health.detail)
-        if wait_s > 0:
-            self._wait(wait_s)
-        log.debug("opening the camera again, try %d", self._num_tries)
+        ended, self._opening = self._opening, None
         try:
-            self._camera.open()
+            ended.check()
         except (CameraError, AccessDeniedError, TryAgainError) as error:
             self._fail(error)
             raise CameraLostError(str(error)) from error

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from edge.cli import TERMINATED
 from edge.config.layers import SYSTEM_CONFIG
+from tests.edge.cameras.test_stream import MjpegServer
 
 
 def started(*arguments: str, state: Path) -> subprocess.Popen[str]:
@@ -74,3 +76,27 @@ def test_ctrl_c_while_it_is_being_loaded_leaves_no_stack_trace(tmp_path: Path) -
             break
     assert "Traceback" not in process.communicate(timeout=60)[1]
     assert process.returncode == -signal.SIGINT
+
+
+def test_a_bin_whose_network_camera_does_not_answer_ends_in_time(tmp_path: Path) -> None:
+    """It is being opened again, for which it has longer than a stop may take."""
+    server = MjpegServer()
+    camera = ["--set", "camera.backend=stream", "--set", f"camera.url={server.url}"]
+    process = started("run", *camera, "--set", f"journal.path={tmp_path}/journal.db", state=tmp_path)
+    try:
+        assert process.stderr is not None
+        while server.num_sent < 100:  # it is open and at work
+            time.sleep(0.05)
+            assert process.poll() is None, process.communicate()
+        server.is_silent.set()
+        while "stalled" not in (told := process.stderr.readline()):
+            assert told
+        time.sleep(1.0)  # the first try to open it again comes after half a second
+        began_s = time.monotonic()
+        process.terminate()
+        _, complaints = process.communicate(timeout=60)
+        assert time.monotonic() - began_s < 4.0, "the unit allows 5 s"
+        assert process.returncode == 0, complaints
+    finally:
+        process.kill()
+        server.die()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from enum import StrEnum, auto
 
@@ -123,6 +124,13 @@ def _jpeg(picture: np.ndarray) -> Image:
     return np.asarray(cv2.imencode(".jpg", picture.astype(np.uint8))[1], np.uint8).reshape(1, -1)
 
 
+def wait_for_openings() -> None:
+    """Let a camera that is being opened have ended: here time passes by ticks only."""
+    for thread in threading.enumerate():
+        if thread.name == "camera-opener":
+            thread.join()
+
+
 class Owner:
     """Looks through the camera as the loop does, and keeps what it is told of its health."""
 
@@ -142,6 +150,7 @@ class Owner:
             try:
                 frame = self.camera.next_frame(0.0)
             except CameraError:
+                wait_for_openings()
                 continue
             assert frame is not None
             frames.append(frame)

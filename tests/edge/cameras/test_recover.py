@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -256,3 +258,62 @@ def test_a_night_that_is_now_black_and_now_too_dark_is_told_once(caplog: pytest.
             bench.inner.mood = BlackPictureError("black") if number % 2 else DarkPictureError("dark")
             list(bench.run(0.3))
     assert len(caplog.records) <= 4
+
+
+class Slow(Moody):
+    """A camera that takes as long to open again as a test says."""
+
+    def __init__(self, clock: ReplayClock) -> None:
+        super().__init__(clock)
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def open(self) -> None:
+        super().open()
+        assert self.answers.wait(60)
+
+    def close(self) -> None:
+        assert self.answers.is_set(), "it is being opened, by another thread"
+        super().close()
+
+
+@pytest.fixture
+def slow() -> tuple[Slow, ReopeningCamera]:
+    """A camera that went away and is being opened again, for long."""
+    clock = ReplayClock()
+    inner = Slow(clock)
+    camera = ReopeningCamera(inner, clock, wait=lambda duration_s: clock.advance_to(clock.now_s() + duration_s), seed=3)
+    camera.open()
+    inner.mood = CameraLostError("gone")
+    with pytest.raises(CameraLostError):
+        camera.next_frame(TIMEOUT_S)
+    inner.mood = None
+    inner.answers.clear()
+    return inner, camera
+
+
+def test_while_it_is_being_opened_whoever_asks_waits_no_longer_than_said(slow: tuple[Slow, ReopeningCamera]) -> None:
+    inner, camera = slow
+    began_s = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(CameraLostError, match="gone"):
+            camera.next_frame(0.05 if inner.opened_at_s[1:] else TIMEOUT_S)
+    assert time.monotonic() - began_s < TIMEOUT_S + 1.0
+    assert len(inner.opened_at_s) == 2, "one opening at a time"
+    inner.answers.set()
+    assert camera.next_frame(60.0) is not None
+
+
+def test_a_camera_that_is_closed_while_it_is_being_opened_is_closed_when_it_is_open(
+    slow: tuple[Slow, ReopeningCamera],
+) -> None:
+    inner, camera = slow
+    with pytest.raises(CameraLostError):
+        camera.next_frame(TIMEOUT_S)
+    camera.close()
+    assert inner.is_open
+    inner.answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "camera-opener":
+            thread.join()
+    assert not inner.is_open

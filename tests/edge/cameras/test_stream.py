@@ -52,6 +52,7 @@ class _Stream(BaseHTTPRequestHandler):
                 self.wfile.write(head.encode() + picture + b"\r\n")
             except OSError:
                 return  # the camera under test hung up
+            self.server.num_sent += 1
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Say nothing."""
@@ -68,6 +69,7 @@ class MjpegServer(ThreadingHTTPServer):
         self.has_died = threading.Event()
         self.is_silent = threading.Event()
         self.is_stuck = threading.Event()
+        self.num_sent = 0
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from configparser import ConfigParser
 from pathlib import Path
 
-from edge.cameras.stream import StreamSettings
 from edge.clock import ReplayClock
 from edge.config.cameras import UsbCameraSection
 from edge.running.farewell import FAREWELL_S, Farewell
@@ -31,6 +30,5 @@ def test_the_unit_waits_longer_than_a_tick_and_the_farewell() -> None:
     unit = ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(UNIT)
-    opening_s = StreamSettings("rtsp://camera/").open_timeout_s
-    tick_s = max(UsbCameraSection(backend="usb").max_age_s, opening_s)
-    assert tick_s + FAREWELL_S < float(unit["Service"]["TimeoutStopSec"])
+    tick_s = UsbCameraSection(backend="usb").max_age_s
+    assert tick_s + FAREWELL_S < float(unit["Service"]["TimeoutStopSec"]) == 5.0
