@@ -237,6 +237,7 @@ def test_a_broker_that_forgot_everything_is_told_the_retained_topics_again(
     records = _decide(journal, publisher, 2)
     publisher.retain("state", "sorting")
     assert _arrived(listener, 2) == [1, 2]
+    assert publisher.flush(PATIENCE_S), "a decision whose receipt is cut off comes once more"
     gate.shut()
     broker.kill()
     listener.close()
