@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +31,8 @@ class Site:
 
 
 @contextmanager
-def serving(content: bytes) -> Iterator[Site]:
-    """The server, until the block ends."""
+def serving(content: bytes, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """The server, until the block ends. With `tls`, a connection that breaks sends what is no TLS as its last."""
     site = Site(content)
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,17 +51,22 @@ def serving(content: bytes) -> Iterator[Site]:
                 self.send_header("ETag", site.etag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            body = body[: site.breaks_after.pop(0)] if site.breaks_after else body
+            is_broken = bool(site.breaks_after)
+            body = body[: site.breaks_after.pop(0)] if is_broken else body
             site.num_sent += len(body)
             self.wfile.write(body)
+            if is_broken and tls is not None:
+                os.write(self.connection.fileno(), bytes(64))
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    site.address = f"http://127.0.0.1:{server.server_address[1]}/model.zip"
+    site.address = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}/model.zip"
     try:
         yield site
     finally:

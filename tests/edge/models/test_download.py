@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from edge.errors import BundleError, StorageError, UnavailableError
 from edge.models.download import Download
 from edge.models.fetch import MAX_BYTES, fetched, pack
 from edge.models.store import ModelStore, Role
+from tests.edge.authority import Authority
 from tests.edge.web_server import Site, serving
 
 CHANCE = random.Random(11)  # noqa: S311
@@ -52,6 +54,20 @@ def test_the_next_command_goes_on_where_the_last_one_gave_up(site: Site, tmp_pat
         fetch(site, tmp_path)
     assert fetch(site, tmp_path) == CONTENT
     assert site.requested == [None, "bytes=1000000-", "bytes=1000000-"]
+
+
+def test_a_line_that_garbles_is_one_that_broke_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails otherwise than by hanging up, as a network does that is gone: the disk has nothing to do with it."""
+    authority = Authority(tmp_path, "authority").begin()
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*authority.sign("server"))
+    with serving(CONTENT, tls) as site:
+        site.breaks_after = [1_000_000, 0]
+        with pytest.raises(UnavailableError, match="broke off after 983040 of 3000000 bytes"):  # whole pieces
+            fetch(site, tmp_path / "downloads")
+        assert fetch(site, tmp_path / "downloads") == CONTENT
+    assert site.requested == [None, "bytes=983040-", "bytes=983040-"]
 
 
 def test_nothing_at_all_is_told_and_not_tried_for_ever(site: Site, tmp_path: Path) -> None:
