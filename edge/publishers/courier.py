@@ -21,8 +21,9 @@ class Courier:
 
     `deliver` blocks until the sink has answered: True when it has the decision, False when it will not take this
     one, None once `stopping` is set. One letter on the way at a time means that a repeat can only be of the last
-    one. What the sink refuses is offered again after a `pause`; once it takes a later decision, the refused one was
-    at fault itself and is left out, so that it does not hold up the others for ever.
+    one. What the sink refuses is offered again after a `pause`; once it takes a later decision, the refused one is
+    offered a last time: it was at fault itself, and is left out, so that it does not hold up the others for ever, or
+    the sink was, and it comes late rather than never.
     """
 
     def __init__(
@@ -82,25 +83,33 @@ class Courier:
     def _deliver_pending(self) -> bool:
         """Whether there was anything to deliver."""
         entries = self._outbox.pending(_BATCH_SIZE)
-        refused: list[int] = []
+        refused: list[Entry] = []
         for entry in entries:
             is_taken = self._deliver(entry, self._stopping)
-            if is_taken is None:
+            if is_taken is None or (is_taken and not self._settle(refused)):
                 return True
             if is_taken:
-                self._acknowledge(entry.seq, refused)
+                self._acknowledge(entry.seq)
                 refused = []
             else:
-                refused.append(entry.seq)
+                refused.append(entry)
             if len(refused) == _MAX_REFUSED:
                 break
         if refused:
             self._pause(self._stopping)
         return bool(entries)
 
-    def _acknowledge(self, seq: int, refused: list[int]) -> None:
-        for left_out in refused:
-            _log.warning("%s refuses decision %d and takes the next: it is left out", self._outbox.sink, left_out)
+    def _settle(self, refused: list[Entry]) -> bool:
+        """Offer once more what was refused before one that was taken; False once `stopping` is set."""
+        for entry in refused:
+            is_taken = self._deliver(entry, self._stopping)
+            if is_taken is None:
+                return False
+            if not is_taken:
+                _log.warning("%s refuses decision %d and takes the next: it is left out", self._outbox.sink, entry.seq)
+        return True
+
+    def _acknowledge(self, seq: int) -> None:
         with self._progress:
             self._outbox.acknowledge(seq)
             self._progress.notify_all()

@@ -57,10 +57,11 @@ def test_more_than_one_batch_arrives_though_nothing_more_is_decided(journal: Jou
 
 
 class Sink:
-    """Notes what is offered to it, and takes all but what it `refuses`."""
+    """Notes what is offered to it, and takes all but what it `refuses`; all from decision `recovers_at` on."""
 
     def __init__(self, journal: Journal, refuses: set[int]) -> None:
         self.refuses = refuses
+        self.recovers_at: int | None = None
         self.offered: list[int] = []
         self.has_paused = threading.Event()
         self.courier = Courier(journal.outbox("sink"), self._answer, self._pause)
@@ -68,6 +69,8 @@ class Sink:
 
     def _answer(self, entry: Entry, _stopping: threading.Event) -> bool:
         self.offered.append(entry.seq)
+        if entry.seq == self.recovers_at:
+            self.refuses = set()
         return entry.seq not in self.refuses
 
     def _pause(self, stopping: threading.Event) -> None:
@@ -82,8 +85,20 @@ def test_one_that_the_sink_alone_refuses_holds_up_none_of_the_others(
     sink.courier.start()
     assert sink.courier.flush(PATIENCE_S)
     sink.courier.stop(PATIENCE_S)
-    assert sink.offered == [1, 2, 3, 4, 5, 6]
+    assert sink.offered == [1, 2, 3, 4, 2, 3, 5, 6]
     assert caplog.messages == [f"sink refuses decision {seq} and takes the next: it is left out" for seq in (2, 3)]
+
+
+def test_one_that_a_sink_refused_for_a_moment_comes_late_rather_than_never(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = Sink(journal, {2})
+    sink.recovers_at = 3
+    sink.courier.start()
+    assert sink.courier.flush(PATIENCE_S)
+    sink.courier.stop(PATIENCE_S)
+    assert sink.offered == [1, 2, 3, 2, 4, 5, 6]
+    assert caplog.messages == []
 
 
 def test_a_sink_that_refuses_all_loses_none_and_is_left_alone_for_a_while(
