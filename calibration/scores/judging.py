@@ -50,6 +50,10 @@ _FEW_PICTURES = 100
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 _UNSAID = "nothing can be said"
 _NOTHING_SORTED = "With these thresholds nothing is sorted any more: say no, and ask for less or give more pictures."
+_OF_PICTURES = (
+    'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure as its'
+    " frames agree, which is something else."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +141,11 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
         for share in _OTHER_WISHES
     }
     _tell_choice(desk, curve)
-    if all(step.min_confidence >= NEVER for step in found.values()):
+    if found and all(step.min_confidence >= NEVER for step in found.values()):
         desk.talk.say(_NOTHING_SORTED)
         remarks = (*remarks, _NOTHING_SORTED)
     if desk.config.smoothing.method is Method.VOTE:
-        desk.talk.say(
-            'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure'
-            " as its frames agree, which is something else."
-        )
+        desk.talk.say(_OF_PICTURES)
     kept = _kept(measured)
     step = ThresholdsStep(
         made_at=desk.now(),
