@@ -96,7 +96,9 @@ def test_each_decision_is_posted_once_in_order_with_token_and_key(server: Server
     assert headers["Authorization"] == "Bearer let-me-in"
     assert headers["Idempotency-Key"] == json.loads(body)["id"]
     assert server.requests.empty()
-    assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)], "each would live for 30 s"
+    for alarm in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        alarm.join(5.0)  # a thread that was told to end takes a moment
+        assert not alarm.is_alive(), "each would live for 30 s"
 
 
 def test_a_user_and_a_password_in_the_address_are_shown_to_the_server(server: Server, journal: Journal) -> None:
