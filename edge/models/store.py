@@ -83,7 +83,8 @@ class ModelStore:
 
         Raises:
             MissingInputError, BundleError: `source` is no whole bundle.
-            CheckFailedError: it is not signed by the key, or answers differently on this machine.
+            SignatureError: it is not signed by the key.
+            CheckFailedError: it answers differently on this machine.
             StorageError: it cannot be written; TryAgainError: another install is under way.
         """
         offered = load_trusted_bundle(source, self.public_key)
@@ -160,7 +161,7 @@ class ModelStore:
         """Whether a model is here and whole: cards rot, and to install it again is what mends that."""
         try:
             load_trusted_bundle(installed, self.public_key)
-        except (MissingInputError, BundleError, CheckFailedError):
+        except (MissingInputError, BundleError):
             return False
         return True
 
