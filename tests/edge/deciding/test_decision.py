@@ -37,6 +37,7 @@ def test_a_confident_item_is_accepted_into_its_bin() -> None:
     assert decision.reason == "confident: 3 of 3 frames say can"
     assert decision.confidence == pytest.approx(0.9)
     assert decision.margin == pytest.approx(0.84)
+    assert decision.scores == pytest.approx({"can": 0.9, "paper": 0.06, "trash": 0.04})
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,10 @@ def test_an_item_that_has_passed_is_decided_at_once() -> None:
     unsure = POLICY.decide(item(0.5, 0.3, 0.2, has_passed=True), 10.6)
     assert unsure is not None
     assert (unsure.outcome, unsure.bin) == (Outcome.UNKNOWN, "rest")
+    unseen = POLICY.decide(item(used=0, has_passed=True), 10.6)
+    assert unseen is not None
+    assert (unseen.outcome, unseen.label, unseen.scores) == (Outcome.TIMEOUT, None, {})
+    assert POLICY.decide(item(used=0), 99.0) is None, "what lies there may still be seen"
 
 
 def test_what_looks_like_nothing_that_was_trained_is_unknown_however_sure_the_scores() -> None:

@@ -103,6 +103,18 @@ def test_strangers_are_farther_than_nearly_all_that_is_known() -> None:
     assert np.mean(distances(means, strangers) > limit) > 0.9
 
 
+def test_the_mean_of_a_class_points_where_its_own_do() -> None:
+    known = np.array([[3, 0, 0], [3, 4, 0], [0, 0, 2], [0, 1, 0]], np.float32)
+    means = fit_class_means(known, np.array([0, 0, 1, 2]), 3)
+    assert means == pytest.approx(np.array([[3 / 13**0.5, 2 / 13**0.5, 0], [0, 0, 1], [0, 1, 0]]))
+
+
+def test_of_many_known_items_as_many_are_refused_as_should_be_however_they_lie() -> None:
+    known = np.concatenate([np.full(970, 0.1), np.full(30, 0.9)]).astype(np.float32)
+    assert fit_max_distance(known, refused_share=0.02) == pytest.approx(0.9), "a second heap, larger than that share"
+    assert fit_max_distance(known, refused_share=0.04) == pytest.approx(0.1)
+
+
 def spread(num: int, seed: int) -> Vectors:
     """Distances of embeddings of 32 numbers around the mean of their class."""
     noise = np.random.default_rng(seed).normal(size=(num, 32))
