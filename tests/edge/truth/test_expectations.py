@@ -46,6 +46,7 @@ def test_on_a_fast_belt_too_the_nearest_in_time_answers() -> None:
     found = [replace(CAN, decided_s=at_s) for at_s in (2.0, 2.4, 2.8, 3.2)]
     expected = [Expected(outcome=one.outcome, label=one.label, bin=one.bin, t_s=one.decided_s) for one in found]
     assert differences(expected, found[1:], 0.1) == ["decision 1: expected accepted can -> dry at 2.00 s, found none"]
+    assert differences(expected[1:], found, 0.1) == ["decision 1: expected none, found accepted can -> dry at 2.00 s"]
 
 
 def test_lines_of_other_events_are_passed_over(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_one_right_decision_for_each_event_is_flawless() -> None:
     assert (result.num_found, result.num_right, result.accepted_right) == (2, 2, 1.0)
     assert is_flawless(result)
     assert result.settled_to_decided_p50_s == pytest.approx(0.5)
+    assert result.settled_to_decided_p95_s == pytest.approx(0.59)
+    assert result.to_json()["num_right"] == 2
 
 
 def test_a_wrong_label_is_found_but_wrong() -> None:
@@ -146,6 +148,13 @@ def test_a_broken_event_is_named(tmp_path: Path, event: dict[str, object], says:
     path = tmp_path / "clip.json"
     path.write_text(json.dumps({"events": [event]}))
     with pytest.raises(InvalidDataError, match=says):
+        load_truth(path)
+
+
+def test_a_truth_that_does_not_go_forward_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps({"events": [JAR.model_dump(), CAN.model_dump()]}))
+    with pytest.raises(InvalidDataError, match=r"enters at 2\.0 s stands after one that enters later"):
         load_truth(path)
 
 
