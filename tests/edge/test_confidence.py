@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
-from edge.confidence import calibration_error, reliability, wilson_interval
+from edge.confidence import calibration_error, prediction_interval, reliability, tolerance_bound, wilson_interval
 
 
 def test_wilson_interval_matches_the_published_example() -> None:
     # Newcombe 1998, table I, method 3: 81 of 263 and 0 of 20.
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson_interval(20, 20) == pytest.approx((0.8389, 1.0), abs=5e-5)
+
+
+@pytest.mark.parametrize(("num_right", "num_seen", "num_next"), [(95, 100, 40), (3, 5, 17), (0, 8, 60), (7.5, 9.5, 30)])
+def test_the_next_shares_lie_where_drawing_them_puts_them(num_right: float, num_seen: float, num_next: int) -> None:
+    rng = np.random.default_rng(1)
+    true_shares = rng.beta(num_right + 0.5, num_seen - num_right + 0.5, 200_000)
+    drawn = np.quantile(rng.binomial(num_next, true_shares) / num_next, [0.025, 0.975])
+    assert prediction_interval(num_right, num_seen, num_next) == pytest.approx(drawn, abs=1e-9)
+
+
+def test_of_nothing_to_come_nothing_is_foretold() -> None:
+    assert prediction_interval(3, 5, 0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("num", "share"), [(10, 0.9), (12, 0.98), (50, 0.98)])
+def test_nineteen_of_twenty_bounds_hold_for_the_share_that_they_are_of(num: int, share: float) -> None:
+    normal = NormalDist(5, 2)
+    draws = np.random.default_rng(1).normal(5, 2, (4_000, num))
+    bounds = np.array([tolerance_bound(draw, share) for draw in draws])
+    # The formula is approximate: a table of Natrella's has 2.355 for ten and 90 %, the exact factor.
+    assert (bounds >= normal.inv_cdf(share)).mean() == pytest.approx(0.95, abs=0.015)
 
 
 def test_calibration_error_is_the_mean_gap() -> None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.drift import DriftWatch, fingerprint, measure, sentences, sharpness
+from edge.drift import Drift, DriftWatch, compare, fingerprint, measure, sentences, sharpness
 from edge.messages import Frame, Image, Phase, Presence, Sight
 from edge.preprocess import load_picture
 from tests.scenes.pictures import load_stage
@@ -65,6 +65,7 @@ WRONG = [
     (moved(-30, -20), "camera moved 30 px left and 20 px up"),
     (blurred, "picture blurred"),
     (smudged, "lens dirty"),
+    (lit(1.08, 0.92, 1.08), "color shifted towards purple"),
 ]
 HARMLESS = [lambda image: image, lit(0.9), lit(1.15), lit(1.03, 1.0, 0.98)]
 
@@ -78,6 +79,18 @@ def test_each_thing_that_goes_wrong_is_told_from_the_others(scene: Image, change
 @pytest.mark.parametrize("change", HARMLESS)
 def test_an_ordinary_day_is_no_alarm(scene: Image, change: Change) -> None:
     assert list(sentences(measure(seen(scene, 0), seen(change(scene), 1)))) == []
+
+
+@pytest.mark.parametrize(("light", "said"), [(0.6, "40% darker"), (1.7, "70% brighter")])
+def test_light_is_told_by_how_much_it_changed(light: float, said: str) -> None:
+    (sentence,) = sentences(Drift(light, 1.0, 1.0, 0, 0, 1.0, 0.0))
+    assert sentence.startswith(f"light changed: the empty scene is {said};")
+
+
+def test_a_movement_is_told_in_pixels_of_the_frame(scene: Image) -> None:
+    large = cv2.resize(scene, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
+    (sentence,) = sentences(compare(large, moved(30, 0)(large)))  # type: ignore[arg-type]
+    assert sentence.startswith("camera moved 30 px right")
 
 
 @pytest.mark.parametrize("name", ["belt_black_f_001", "belt_grey_b_001", "derived_bg_wadaba", "derived_med_ts10"])
