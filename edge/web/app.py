@@ -55,10 +55,10 @@ def build_app(
     Once `is_over`, no request waits for news any longer.
     """
     now_s = time.monotonic
-    routes = [*_own_routes(window, access), *TryPart(window.open_classifier, workers).routes()]
+    routes = [*_own_routes(window, access, tally), *TryPart(window.open_classifier, workers).routes()]
     if (work := window.work) is not None:
         feed = LiveFeed(work.sights, window.labels, workers, now_s, is_over)
-        routes += LivePart(work, feed, workers).routes()
+        routes += LivePart(work, feed, tally, workers).routes()
         routes += MetricsPart(window, work, tally, lambda: feed.num_watchers, workers).routes()
         if work.pictures is not None:
             routes += ReviewPart(work.journal, work.pictures, workers).routes()
@@ -73,7 +73,7 @@ def build_app(
     )
 
 
-def _own_routes(window: Window, access: Access) -> list[Route]:
+def _own_routes(window: Window, access: Access, tally: Tally) -> list[Route]:
     """The page's files, who it is about, and how a token becomes a cookie."""
     shown = _files()
 
@@ -108,12 +108,13 @@ def _own_routes(window: Window, access: Access) -> list[Route]:
         Route("/", page),
         Route("/page/{name:str}", page),
         Route("/api/session", session, methods=["POST", "DELETE"]),
-        Route("/api/about", partial(_about, window)),
+        Route("/api/about", partial(_about, window, access, tally)),
         Route("/favicon.ico", lambda _: RedirectResponse("/page/icon.svg", 308)),
     ]
 
 
-async def _about(window: Window, _request: Request) -> Response:
+async def _about(window: Window, access: Access, tally: Tally, _request: Request) -> Response:
+    """Who this is about; with another `began_s` all of it may be another."""
     work = window.work
     parts = {
         "live": work is not None,
@@ -129,6 +130,8 @@ async def _about(window: Window, _request: Request) -> Response:
             "labels": window.labels,
             "parts": parts,
             "version": version("edge-sorter"),
+            "is_locked": access.needs_token,
+            "began_s": tally.began_s,
         }
     )
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from edge.journal import Entry, Filter
 from edge.messages import Box, Phase, Sight
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
+from edge.web.tally import Tally
 from edge.web.window import Controls, SightSlot, Work
 from edge.web.workers import Workers
 
@@ -132,9 +133,10 @@ def _shares(box: Box, width_px: int, height_px: int) -> list[float]:
 class LivePart:
     """The addresses of the live part."""
 
-    def __init__(self, work: Work, feed: LiveFeed, workers: Workers) -> None:
+    def __init__(self, work: Work, feed: LiveFeed, tally: Tally, workers: Workers) -> None:
         self._work = work
         self._feed = feed
+        self._tally = tally
         self._workers = workers
 
     def routes(self) -> list[Route]:
@@ -172,6 +174,7 @@ class LivePart:
         telemetry = self._work.telemetry
         newest = self._work.journal.decisions(Filter(after_seq=after_seq), _NUM_DECISIONS, newest_first=True)
         return {
+            "began_s": self._tally.began_s,
             "phase": telemetry.phase.value,
             "num_frames": telemetry.num_frames,
             "counts": dict(self._work.journal.counts()),
@@ -194,9 +197,9 @@ def _as_they_stand(controls: Controls | None) -> dict[str, bool | float] | None:
 
 
 def as_json(entry: Entry) -> dict[str, object]:
-    """A line of the journal as the page gets it: the decision's record, and what a person said of it."""
+    """A line of the journal as the page gets it: the decision's record, what became of it, what a person said of it."""
     record: dict[str, object] = json.loads(entry.record)
-    return {**record, "corrected": entry.corrected, "is_wrong": entry.is_wrong}
+    return {**record, "problem": entry.problem, "corrected": entry.corrected, "is_wrong": entry.is_wrong}
 
 
 def number(request: Request, name: str, otherwise: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +39,6 @@ class MetricsPart:
         self._num_watchers = num_watchers
         self._workers = workers
         self._temperature_c = temperature_c
-        self._began_s = time.time()
 
     def routes(self) -> list[Route]:
         return [Route("/metrics", self._metrics)]
@@ -89,7 +87,7 @@ class MetricsPart:
     def _process(self, page: Exposition) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         page.counter("process_cpu_seconds_total", "Processor time used.", [((), usage.ru_utime + usage.ru_stime)])
-        page.gauge("process_start_time_seconds", "Unix time at which the page began.", [((), self._began_s)])
+        page.gauge("process_start_time_seconds", "Unix time at which the page began.", [((), self._tally.began_s)])
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         resident = pages * os.sysconf("SC_PAGE_SIZE")
         page.gauge("process_resident_memory_bytes", "Memory in use.", [((), resident)])

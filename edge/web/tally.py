@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 
 from edge.records import DecisionRecord
@@ -12,9 +13,13 @@ _EDGES_S = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
 class Tally:
-    """How often each outcome fell for each bin, and how long after coming to rest. One thread tells, any reads."""
+    """How often each outcome fell for each bin, and how long after coming to rest. One thread tells, any reads.
+
+    `began_s` is the Unix time since which it counts.
+    """
 
     def __init__(self) -> None:
+        self.began_s = time.time()
         self._by_outcome: Counter[tuple[str, str]] = Counter()
         self.latency = Histogram(_EDGES_S)
 

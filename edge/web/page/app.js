@@ -1,32 +1,54 @@
 // The page: who it is about, which parts it has, and which one is shown.
-import { askJson, find, send } from "./dom.js";
+import { askJson, find, pause, send, trouble } from "./dom.js";
 import * as live from "./live.js";
 import * as review from "./review.js";
 import * as teach from "./teach.js";
 import * as trial from "./try.js";
 
 const PARTS = { live, review, try: trial, teach };
+const RETRY_MS = 2000;
+let about = null;
 let parts = [];
 let here = null;
-let hasBegun = false;
 
-async function open() {
-  const about = await askJson("/api/about");
-  find("login").hidden = true;
-  if (!hasBegun) begin(about);
-  hasBegun = true;
-  if (about.parts.live) live.watch();
-  route();
-}
-
-function begin(about) {
+/** Learns who the bin is; again when it has begun anew, maybe with other classes. */
+async function meet() {
+  const told = await askJson("/api/about");
+  // Another version has other files than these.
+  if (about && about.version !== told.version) { location.reload(); return; }
+  if (!about) begin();
+  about = told;
   document.title = `${about.name} · sorter`;
   find("name").textContent = about.name;
+  find("login").hidden = true;
+  find("leave").hidden = !about.is_locked;
   parts = Object.keys(PARTS).filter((name) => about.parts[name]);
   for (const link of document.querySelectorAll("#tabs a")) link.hidden = !parts.includes(link.dataset.part);
   find("tabs").hidden = parts.length < 2;
-  for (const name of parts) PARTS[name].begin(about);
+  for (const name of parts) PARTS[name].meet(about);
+  if (about.parts.live) live.watch();
+  await route();
+}
+
+function begin() {
+  for (const part of Object.values(PARTS)) part.begin();
+  find("leave").onclick = async () => { await send("/api/session", null, "DELETE"); lock(); };
   window.addEventListener("hashchange", route);
+}
+
+/** Goes on until the bin has said who it is, or asks who we are. */
+async function meetPatiently() {
+  for (;;) {
+    try {
+      await meet();
+      live.showProblems([]);
+      return;
+    } catch (error) {
+      if (error.status === 401) return;
+      live.showProblems([trouble(error)]);
+      await pause(RETRY_MS);
+    }
+  }
 }
 
 async function route() {
@@ -50,31 +72,33 @@ function lock() {
   for (const name of Object.keys(PARTS)) find(name).hidden = true;
   find("tabs").hidden = true;
   find("state").hidden = true;
+  live.showProblems([]);
   find("login").hidden = false;
   find("token").focus();
 }
 
 async function show(token) {
-  await send("/api/session", { token });
-  find("tabs").hidden = parts.length < 2;
-  await open();
+  find("login-error").textContent = "";
+  try {
+    await send("/api/session", { token });
+    find("token").value = "";
+    await meet();
+  } catch (error) {
+    find("login").hidden = false;
+    find("login-error").textContent = trouble(error);
+  }
 }
 
 document.addEventListener("locked", lock);
-find("login-form").onsubmit = async (event) => {
+document.addEventListener("anew", meetPatiently);
+find("login-form").onsubmit = (event) => {
   event.preventDefault();
-  find("login-error").textContent = "";
-  try {
-    await show(find("token").value);
-    find("token").value = "";
-  } catch (error) {
-    find("login-error").textContent = error.message;
-  }
+  show(find("token").value);
 };
 
 // A link may carry the token behind the #, which browsers do not send to anybody.
 const carried = new URLSearchParams(location.hash.slice(1)).get("token");
-if (carried) history.replaceState(null, "", "/");
-(carried ? show(carried) : open()).catch((error) => {
-  if (error.status !== 401) find("problems").replaceChildren(document.createTextNode(error.message));
-});
+if (carried) {
+  history.replaceState(null, "", "/");
+  show(carried);
+} else meetPatiently();

@@ -1,5 +1,5 @@
 // Controls: sort or only watch, and the confidence below which an item is unknown. The bin obeys between two pictures.
-import { find, percent, send } from "./dom.js";
+import { find, percent, send, trouble } from "./dom.js";
 
 // What the bin says of itself may be older than what was just asked of it.
 const PATIENCE_MS = 3000;
@@ -45,7 +45,7 @@ async function ask(wish) {
     hold();
   } catch (error) {
     heldUntil = 0;
-    find("controls-error").textContent = error.message;
+    find("controls-error").textContent = trouble(error);
   }
 }
 

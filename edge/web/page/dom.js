@@ -32,8 +32,19 @@ export async function ask(path, options = {}) {
 
 export const askJson = async (path, options) => (await ask(path, options)).json();
 
-export const send = (path, content) =>
-  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content ?? {}) });
+export const send = (path, content, method = "POST") =>
+  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(content ?? {}) });
+
+/** What to tell of an error: the bin's own words, or that there were none. */
+export const trouble = (error) => (error instanceof Refused ? error.message : "The bin does not answer. Is it switched on?");
+
+/** A signal that gives up on an answer: a bin that is unplugged, or hangs, refuses nothing and is silent. */
+export function patience(ms, aborter = new AbortController()) {
+  setTimeout(() => aborter.abort(), ms);
+  return aborter.signal;
+}
+
+export const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
 
 export const percent = (share) => `${Math.round(share * 100)}\u202f%`;
 
@@ -60,14 +71,14 @@ export const ranked = (scores) => Object.entries(scores).sort((a, b) => b[1] - a
 export const showLabel = (element, before, label, after = "") =>
   element.replaceChildren(before, make("bdi", { textContent: label }), after);
 
-/** Rows of bars, the longest first; rows that stay are changed in place, so that they can glide. */
+/** Rows of bars, the longest first; rows that stay are changed in place, so that they can glide. With `onPick` buttons. */
 export function showBars(list, scores, { limit = 6, onPick = null, picked = null } = {}) {
   const best = ranked(scores).slice(0, limit);
   while (list.children.length > best.length) list.lastChild.remove();
   best.forEach(([label, share], index) => {
     let row = list.children[index];
     if (!row) {
-      row = make("li", {}, make("span", { className: "name" }), make("span", { className: "track" }, make("span", { className: "fill" })), make("span", { className: "share" }));
+      row = make(onPick ? "button" : "li", {}, make("span", { className: "name" }), make("span", { className: "track" }, make("span", { className: "fill" })), make("span", { className: "share" }));
       list.append(row);
     }
     const [name, track, told] = row.children;
@@ -75,12 +86,9 @@ export function showBars(list, scores, { limit = 6, onPick = null, picked = null
     track.firstChild.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
     told.textContent = percent(share);
     if (onPick) {
-      row.tabIndex = 0;
-      row.setAttribute("role", "button");
+      row.type = "button";
       row.onclick = () => onPick(label);
-      row.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); onPick(label); } };
-      if (label === picked) row.setAttribute("aria-current", "true");
-      else row.removeAttribute("aria-current");
+      row.setAttribute("aria-pressed", String(label === picked));
     }
   });
 }

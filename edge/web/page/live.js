@@ -1,10 +1,11 @@
 // Live: the picture, the decisions as they fall, counts, timings and problems.
 import * as controls from "./controls.js";
-import { askJson, find, labelButtons, make, outcomeWord, percent, send, showBars, showLabel, thumbnail, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, patience, percent, send, showBars, showLabel, thumbnail, trouble, when } from "./dom.js";
 import { LiveStream } from "./stream.js";
 
 const PAUSE_MS = 1000;
 const STILL_MS = 4000;
+const PATIENCE_MS = 8000;
 const MAX_SHOWN = 200;
 
 let about = null;
@@ -21,19 +22,33 @@ const stream = new LiveStream("live", (sight) => {
   find("live-nothing").textContent = sight.phase === "empty" ? "Nothing lies there." : "Waiting until it lies still.";
 });
 
-export function begin(page) {
-  about = page;
+export function begin() {
   find("older").onclick = showOlder;
   controls.begin();
-  find("identity").textContent = [`model ${page.model}`, page.site ? `site ${page.site}` : "no site file", `sorter ${page.version}`].join(" · ");
   find("detail").addEventListener("keydown", (event) => {
     if (/^[1-9]$/.test(event.key)) find("detail-labels").children[Number(event.key) - 1]?.click();
   });
   find("detail").addEventListener("click", (event) => { if (event.target === find("detail")) find("detail").close(); });
 }
 
-export function enter() { stream.start(); }
+export function meet(page) {
+  about = page;
+  last = null;
+  startOver();
+  find("identity").textContent = [`model ${page.model}`, page.site ? `site ${page.site}` : "no site file", `sorter ${page.version}`].join(" · ");
+}
+
+export function enter() {
+  startOver();
+  stream.start();
+}
 export function leave() { stream.stop(); }
+
+/** The next answer brings all decisions anew: they may have been corrected elsewhere, or be another bin's. */
+function startOver() {
+  newest = 0;
+  oldest = Infinity;
+}
 
 /** The state is followed in every part of the page: problems must be seen everywhere. */
 export function watch() {
@@ -50,9 +65,18 @@ export function unwatch() {
 async function tick() {
   if (!document.hidden) {
     try {
-      show(await askJson(`/api/now?after=${newest}`));
+      const now = await askJson(`/api/now?after=${newest}`, { signal: patience(PATIENCE_MS) });
+      if (now.began_s !== about.began_s) {
+        unwatch();
+        document.dispatchEvent(new Event("anew"));
+        return;
+      }
+      show(now);
     } catch (error) {
-      if (error.status !== 401) showProblems([error.status ? error.message : "The bin does not answer. Is it switched on?"]);
+      if (error.status !== 401) {
+        showProblems([trouble(error)]);
+        showState("no answer", "bad");
+      }
     }
   }
   if (isOn) timer = setTimeout(tick, PAUSE_MS);
@@ -60,14 +84,16 @@ async function tick() {
 
 function show(now) {
   showProblems(now.problems);
-  showState(now);
+  showWork(now);
   controls.show(now.controls);
   showCounts(now.counts);
   showTimings(now);
   const list = find("decisions");
   const isFirst = newest === 0;
+  if (isFirst) list.replaceChildren();
   for (const decision of [...now.decisions].reverse()) list.prepend(line(decision, !isFirst));
   if (now.decisions.length) {
+    if (!isFirst) find("news").textContent = list.firstChild.querySelector(".what").textContent;
     newest = now.decisions[0].seq;
     oldest = Math.min(oldest, now.decisions.at(-1).seq);
     while (list.children.length > MAX_SHOWN) list.lastChild.remove();
@@ -76,21 +102,26 @@ function show(now) {
   find("older").hidden = !(list.children.length && oldest > 1 && list.children.length < MAX_SHOWN);
 }
 
-function showState(now) {
+function showWork(now) {
   const at = performance.now();
   if (last === null || now.num_frames !== last.count) movedAt = at;
-  const isStill = at - movedAt > STILL_MS;
-  const state = find("state");
-  state.hidden = false;
-  const isOff = now.controls?.enabled === false;
-  state.className = now.problems.length || isStill ? "pill bad" : isOff ? "pill doubt" : "pill";
-  state.textContent = now.problems.length ? "needs a look" : isStill ? "stands still" : isOff ? "only watching" : "at work";
+  if (now.problems.length) showState("needs a look", "bad");
+  else if (at - movedAt > STILL_MS) showState("stands still", "bad");
+  else if (now.controls?.enabled === false) showState("only watching", "doubt");
+  else showState("at work");
   const rate = last === null ? 0 : (1000 * (now.num_frames - last.count)) / (at - last.at);
   find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} pictures a second` : "";
   last = { count: now.num_frames, at };
 }
 
-function showProblems(problems) {
+function showState(words, kind = "") {
+  const state = find("state");
+  state.hidden = false;
+  state.className = `pill ${kind}`;
+  if (state.textContent !== words) state.textContent = words;
+}
+
+export function showProblems(problems) {
   const box = find("problems");
   const words = problems.join("\n");
   if (box.dataset.words === words) return;
@@ -115,18 +146,33 @@ function showTimings(now) {
 }
 
 function line(decision, isNew) {
+  const button = make("button", { type: "button" });
+  write(button, decision);
+  return make("li", { className: `is-${decision.outcome}${isNew ? " new" : ""}` }, button);
+}
+
+/** Writes a decision into its line, which stays what it is: the key that opened it comes back to it. */
+function write(button, decision) {
   const where = decision.bin ? `→ ${decision.bin}` : outcomeWord(decision.outcome);
-  const guess = decision.corrected ?? decision.label ?? "nothing seen";
   const what = make("span", { className: "what" });
-  if (decision.corrected && decision.corrected !== decision.label) what.append(make("span", { className: "fixed", textContent: decision.label ?? "?" }));
-  what.append(make("span", { textContent: guess }), make("span", { className: "to", textContent: where }));
-  const button = make("button", { type: "button" },
+  if (decision.is_wrong) what.append(make("s", { textContent: decision.label ?? "?" }));
+  if (decision.corrected || !decision.is_wrong) what.append(make("span", { textContent: decision.corrected ?? decision.label ?? "nothing seen" }));
+  what.append(make("span", { className: "to", textContent: where }));
+  button.replaceChildren(
     thumbnail(decision.id),
     make("span", {}, what, make("span", { className: "why", textContent: decision.reason })),
-    make("span", { className: "when" }, make("span", { textContent: when(decision.ts) }), document.createElement("br"), make("span", { textContent: decision.label ? percent(decision.confidence) : "" })));
-  const item = make("li", { className: `is-${decision.outcome}${isNew ? " new" : ""}`, data: { seq: decision.seq } }, button);
-  button.onclick = () => showDetail(decision, item);
-  return item;
+    make("span", { className: "when" }, make("span", { textContent: when(decision.ts) }), make("span", { textContent: decision.label ? percent(decision.confidence) : "" })));
+  button.onclick = () => open(button, decision);
+}
+
+/** Shows a decision at once, then as the journal has it by now: moved, confirmed, corrected elsewhere. */
+async function open(button, decision) {
+  showDetail(button, decision);
+  find("detail").showModal();
+  const { decisions: [known] } = await askJson(`/api/decisions?before=${decision.seq + 1}&limit=1`).catch(() => ({ decisions: [] }));
+  if (known?.id !== decision.id || find("detail").dataset.id !== known.id) return;
+  write(button, known);
+  showDetail(button, known);
 }
 
 async function showOlder() {
@@ -136,7 +182,8 @@ async function showOlder() {
   find("older").hidden = decisions.length === 0 || oldest <= 1;
 }
 
-function showDetail(decision, item) {
+function showDetail(button, decision) {
+  find("detail").dataset.id = decision.id;
   if (decision.label) showLabel(find("detail-title"), "", decision.label, `, ${percent(decision.confidence)}`);
   else find("detail-title").textContent = "Nothing was seen";
   find("detail-outcome").textContent = `${outcomeWord(decision.outcome)}${decision.bin ? ` → ${decision.bin}` : ""}`;
@@ -147,16 +194,22 @@ function showDetail(decision, item) {
   image.onload = () => { image.hidden = false; };
   image.src = `/api/pictures/${decision.id}.jpg`;
   const took = decision.settled_s === null ? "–" : `${(decision.decided_s - decision.settled_s).toFixed(2)} s after it came to rest`;
-  const moved = !decision.commanded ? "nothing" : decision.confirmed === null ? "moved" : decision.confirmed ? "moved, confirmed" : "moved, not confirmed";
+  const moved = decision.problem ?? (!decision.commanded ? "nothing" : decision.confirmed === null ? "asked to move" : decision.confirmed ? "moved, confirmed" : "moved, not confirmed");
   const facts = { when: new Date(decision.ts).toLocaleString(), decided: took, pictures: `${decision.frames.used} used, ${decision.frames.rejected} not`, flap: moved, model: decision.model, site: decision.site ?? "none", id: `${decision.seq} · ${decision.id}` };
   find("detail-facts").replaceChildren(...Object.entries(facts).flatMap(([name, fact]) => [make("dt", { textContent: name }), make("dd", { textContent: fact })]));
   find("detail-correct").hidden = !about.parts.review;
-  labelButtons(find("detail-labels"), about.labels, async (label) => {
+  find("detail-error").textContent = "";
+  labelButtons(find("detail-labels"), about.labels, (label) => correct(button, decision, label), decision.corrected);
+}
+
+async function correct(button, decision, label) {
+  try {
     await send("/api/review/label", { ids: [decision.id], label });
-    const changed = { ...decision, corrected: label };
-    const fresh = line(changed, false);
-    item.replaceWith(fresh);
-    showDetail(changed, fresh);
-  }, decision.corrected ?? null);
-  if (!find("detail").open) find("detail").showModal();
+  } catch (error) {
+    find("detail-error").textContent = trouble(error);
+    return;
+  }
+  const changed = { ...decision, corrected: label, is_wrong: label !== decision.label };
+  write(button, changed);
+  if (find("detail").dataset.id === decision.id) showDetail(button, changed);
 }

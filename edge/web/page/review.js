@@ -1,11 +1,14 @@
 // Review: one picture at a time, one key for each label.
-import { askJson, find, labelButtons, make, outcomeWord, percent, send, showLabel, thumbnail, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, percent, send, showLabel, thumbnail, trouble, when } from "./dom.js";
 
 const GROUPS = { todo: (one) => ["unknown", "unsure", "wrong"].includes(one.why), sure: (one) => one.why === "sure", labelled: (one) => one.why === "labelled" };
-const DONE = { todo: "Nothing waits for a label.", sure: "No picture of a sure decision is kept.", labelled: "Nothing is labelled yet." };
+const DONE = {
+  todo: ["Nothing waits for a label", "What the bin does not know, or is not sure of, comes here."],
+  sure: ["No picture of a sure decision is kept", "They come with the next items."],
+  labelled: ["Nothing is labelled yet", "What you label, here or at Live, comes here."],
+};
 const WHY = { unknown: "it did not know", unsure: "it was not sure", wrong: "somebody called it wrong", labelled: "labelled", sure: "it was sure" };
 
-let about = null;
 let folds = [];
 let which = "todo";
 let index = 0;
@@ -14,9 +17,7 @@ let last = null;
 let isHere = false;
 let hasLabelled = false;
 
-export function begin(page) {
-  about = page;
-  labels = [...page.labels];
+export function begin() {
   for (const button of document.querySelectorAll("#review .chips button")) {
     button.append(" ", make("small"));
     button.onclick = () => { which = button.dataset.which; index = 0; draw(); };
@@ -32,9 +33,16 @@ export function begin(page) {
   document.addEventListener("keydown", pressed);
 }
 
+export function meet(page) { labels = [...page.labels]; }
+
 export async function enter() {
   isHere = true;
-  ({ folds, has_labelled: hasLabelled } = await askJson("/api/review"));
+  try {
+    ({ folds, has_labelled: hasLabelled } = await askJson("/api/review"));
+  } catch (error) {
+    showEmpty("The items cannot be shown", trouble(error));
+    return;
+  }
   for (const one of folds) if (one.label && !labels.includes(one.label)) labels.push(one.label);
   index = 0;
   draw();
@@ -71,7 +79,7 @@ async function sayNow(label) {
   try {
     await send("/api/review/label", { ids: one.ids, label });
   } catch (error) {
-    find("review-reason").textContent = error.message;
+    find("review-reason").textContent = trouble(error);
     return;
   }
   one.label = label;
@@ -82,6 +90,12 @@ async function sayNow(label) {
   draw();
 }
 
+function showEmpty(title, words) {
+  find("review-one").hidden = true;
+  find("review-empty").hidden = false;
+  find("review-empty").replaceChildren(make("h2", { textContent: title }), make("p", { className: "soft", textContent: words }));
+}
+
 function draw() {
   const list = shown();
   index = Math.max(0, Math.min(list.length - 1, index));
@@ -90,10 +104,9 @@ function draw() {
     button.lastChild.textContent = folds.filter(GROUPS[button.dataset.which]).length;
   }
   find("export").hidden = !(hasLabelled || folds.some(GROUPS.labelled));
-  find("review-one").hidden = list.length === 0;
-  find("review-empty").hidden = list.length > 0;
-  find("review-empty").lastElementChild.textContent = DONE[which];
-  if (list.length === 0) return;
+  if (list.length === 0) { showEmpty(...DONE[which]); return; }
+  find("review-one").hidden = false;
+  find("review-empty").hidden = true;
   const one = list[index];
   const [image, caption] = find("review-picture").children;
   image.src = `/api/pictures/${one.ids[0]}.jpg`;

@@ -1,7 +1,10 @@
 // The live picture: asks for the next one only when the last was drawn, and only while somebody looks.
-import { ask, find, make, percent, phaseWord, ranked, showLabel } from "./dom.js";
+import { ask, find, patience, pause, percent, phaseWord, ranked, showLabel, trouble } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
+// The bin answers within ten seconds, if only that there is no new picture.
+const PATIENCE_MS = 15000;
+const RETRY_MS = 2000;
 
 export class LiveStream {
   /** `views` are prefixes of ids (image, boxes, caption); `onSight` hears what is in each picture. */
@@ -30,7 +33,7 @@ export class LiveStream {
       }
       try {
         this.aborter = new AbortController();
-        const answer = await ask(`/api/live.jpg?after=${after}`, { signal: this.aborter.signal });
+        const answer = await ask(`/api/live.jpg?after=${after}`, { signal: patience(PATIENCE_MS, this.aborter) });
         if (turn !== this.turn) return;
         if (answer.status === 204) { this.say("no new picture", "bad"); continue; }
         const sight = JSON.parse(answer.headers.get("Sorter-Sight"));
@@ -39,8 +42,8 @@ export class LiveStream {
       } catch (error) {
         if (turn !== this.turn) return;
         if (error.status === 401) return;
-        this.say(error.status ? error.message : "the bin does not answer", "bad");
-        await new Promise((resume) => setTimeout(resume, 2000));
+        this.say(trouble(error), "bad");
+        await pause(RETRY_MS);
       }
     }
   }

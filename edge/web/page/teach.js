@@ -1,15 +1,18 @@
 // Teach: look at a thing a few times, and name it.
-import { ask, askJson, find, make, send } from "./dom.js";
+import { ask, askJson, find, make, send, trouble } from "./dom.js";
 import { LiveStream } from "./stream.js";
 
 const stream = new LiveStream("teach");
 let numLooks = 0;
 
-export function begin(page) {
-  find("teach-known").replaceChildren(...page.labels.map((label) => make("option", { value: label })));
+export function begin() {
   find("look").onclick = look;
   find("drop-looks").onclick = () => startOver("");
   find("teach-form").onsubmit = teach;
+}
+
+export function meet(page) {
+  find("teach-known").replaceChildren(...page.labels.map((label) => make("option", { value: label })));
 }
 
 export function enter() {
@@ -26,16 +29,20 @@ async function look() {
     while (find("looks").children.length > numLooks) find("looks").firstChild.remove();
     say("");
   } catch (error) {
-    say(error.message);
+    say(trouble(error));
   }
   follow();
 }
 
 async function startOver(words) {
-  await send("/api/teach/drop");
-  numLooks = 0;
-  find("looks").replaceChildren();
-  say(words);
+  try {
+    await send("/api/teach/drop");
+    numLooks = 0;
+    find("looks").replaceChildren();
+    say(words);
+  } catch (error) {
+    say(trouble(error));
+  }
   follow();
 }
 
@@ -48,7 +55,7 @@ async function teach(event) {
     find("teach-name").value = "";
     await startOver(said);
   } catch (error) {
-    say(error.message);
+    say(trouble(error));
     follow();
   }
 }

@@ -1,5 +1,5 @@
 // Try: a picture of one's own, its classes, and a heat map that grows as the network answers.
-import { ask, find, percent, ranked, showBars, showLabel } from "./dom.js";
+import { Refused, ask, find, percent, ranked, showBars, showLabel, trouble } from "./dom.js";
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_PIXELS = 16e6;
@@ -22,6 +22,7 @@ export function begin() {
   find("try-fade").oninput = paint;
 }
 
+export function meet() {}
 export function enter() {}
 export function leave() { turn += 1; }
 
@@ -34,7 +35,7 @@ async function take(file) {
     const image = find("try-image");
     const old = image.src;
     image.src = URL.createObjectURL(file);
-    await image.decode().catch(() => { throw new Error("This is not a picture that a browser can show."); });
+    await image.decode().catch(() => { throw new Refused(0, "This is not a picture that a browser can show."); });
     if (old) URL.revokeObjectURL(old);
     find("try-seen").hidden = false;
     find("drop").classList.add("full");
@@ -42,7 +43,7 @@ async function take(file) {
     paint();
     await read(await small(file, image), mine);
   } catch (error) {
-    if (mine === turn) find("try-error").textContent = error.message;
+    if (mine === turn) find("try-error").textContent = trouble(error);
   } finally {
     find("file").value = "";
   }

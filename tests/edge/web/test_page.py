@@ -101,6 +101,7 @@ def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, 
     expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
     page.keyboard.press("Escape")
     expect(page.locator("#decisions li").first).to_contain_text("metalglass")
+    expect(page.locator("#decisions button").first).to_be_focused()
     assert standing.journal.decisions()[0].corrected == "glass"
 
 
@@ -117,7 +118,7 @@ def test_one_key_labels_one_item_and_the_labelled_ones_go_home(
     expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 1"))
     page.locator("#review-name").fill("old battery")
     page.locator("#review-name").press("Enter")
-    expect(page.locator("#review-empty")).to_contain_text("Nothing waits for a label.")
+    expect(page.locator("#review-empty")).to_contain_text("Nothing waits for a label")
     with page.expect_download() as download:
         page.locator("#export").click()
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
@@ -160,7 +161,7 @@ def test_a_dropped_picture_gets_its_classes_and_a_heat_map(visitor: Visitor, pag
     page.set_input_files("#file", tmp_path / "photo.jpg")
     expect(page.locator("#try-title")).to_have_text(re.compile("^metal, 90"))
     expect(page.locator("#try-explained")).to_contain_text("what speaks for metal")
-    page.locator("#try-scores li").nth(1).press("Enter")
+    page.locator("#try-scores button").nth(1).press("Enter")
     expect(page.locator("#try-explained")).to_contain_text("what speaks for glass")
 
 
@@ -327,3 +328,94 @@ def test_when_the_bin_is_gone_the_page_says_so(standing: StandingBin, page: Page
         page.goto(visitor.address)
         expect(page.locator("#no-decisions")).to_be_visible()
     expect(page.locator("#problems")).to_contain_text("The bin does not answer")
+
+
+def test_what_was_said_elsewhere_shows_when_a_decision_is_opened_and_on_the_way_back_to_live(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    expect(page.locator("#decisions li").first).to_contain_text("metal→")
+    standing.journal.correct("last", "glass")
+    page.locator("#decisions button").first.click()
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    expect(page.locator("#decisions li").first).to_contain_text("metalglass")
+    page.keyboard.press("Escape")
+    standing.journal.correct("last", None)
+    for part in ("Review", "Live"):
+        page.get_by_role("link", name=part).click()
+    expect(page.locator("#decisions li")).to_have_count(1)
+    expect(page.locator("#decisions s")).to_have_text("metal")
+    expect(page.locator("#decisions li").first).not_to_contain_text("glass")
+
+
+def test_a_correction_that_does_not_arrive_is_told(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.route("**/api/review/label", lambda route: route.abort())
+    page.goto(visitor.address)
+    page.locator("#decisions button").first.click()
+    page.keyboard.press("1")
+    expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
+
+
+def test_a_bin_that_is_silent_is_not_said_to_be_at_work(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.clock.install()
+    page.goto(visitor.address)
+    expect(page.locator("#state")).to_have_text("at work")
+    for path in ("now", "live.jpg"):
+        page.route(f"**/api/{path}*", lambda _: None)  # as when its plug is pulled: nobody refuses
+    page.clock.run_for(1500)
+    page.clock.run_for(20_000)
+    expect(page.locator("#state")).to_have_text("no answer")
+    expect(page.locator("#problems")).to_contain_text("The bin does not answer")
+    expect(page.locator("#live-caption")).to_contain_text("The bin does not answer")
+    expect(page.locator("#live-tag")).to_be_hidden()
+    page.unroute_all(behavior="ignoreErrors")
+    standing.see(a_sight(5001, item_id=9))
+    page.clock.run_for(20_000)
+    expect(page.locator("#problems")).to_be_hidden()
+    expect(page.locator("#live-tag")).to_be_visible()
+
+
+def test_a_page_that_is_opened_too_early_waits_for_its_bin(visitor: Visitor, page: Page) -> None:
+    page.clock.install()
+    page.route("**/api/about", lambda route: route.fulfill(status=503, json={"error": "the journal is busy"}))
+    page.goto(visitor.address)
+    expect(page.locator("#problems")).to_have_text("the journal is busy")
+    page.unroute("**/api/about")
+    page.clock.run_for(3000)
+    expect(page.locator("#name")).to_have_text("test bin")
+    expect(page.locator("#problems")).to_be_hidden()
+
+
+def test_a_page_that_stayed_open_follows_its_bin_to_another_model_and_journal(
+    standing: StandingBin, page: Page
+) -> None:
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 3)
+    with standing.served() as visitor:
+        page.goto(visitor.address)
+        expect(page.locator("#decisions li")).to_have_count(3)
+    other = StandingBin(labels=("glass", "battery"))
+    see_and_decide(other, Outcome.ACCEPTED)
+    with other.served(PageSettings(port=visitor.port)):
+        expect(page.locator("#decisions li")).to_have_count(1)
+        page.locator("#decisions button").first.click()
+        expect(page.locator("#detail-labels")).to_contain_text("battery")
+    other.close()
+
+
+def test_a_computer_that_others_use_forgets_the_token(standing: StandingBin, page: Page) -> None:
+    with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
+        page.goto(f"{visitor.address}#token={TOKEN}")
+        page.locator("#health summary").click()
+        page.get_by_role("button", name="Forget the token").click()
+        expect(page.locator("#token")).to_be_focused()
+        page.reload()
+        expect(page.locator("#token")).to_be_focused()
+
+
+def test_an_old_link_is_told_that_its_token_is_wrong(standing: StandingBin, page: Page) -> None:
+    with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
+        page.goto(f"{visitor.address}#token={TOKEN[::-1]}")
+        expect(page.locator("#login-error")).to_have_text("this is not the page's token")
