@@ -419,3 +419,34 @@ def test_an_old_link_is_told_that_its_token_is_wrong(standing: StandingBin, page
     with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
         page.goto(f"{visitor.address}#token={TOKEN[::-1]}")
         expect(page.locator("#login-error")).to_have_text("this is not the page's token")
+
+
+def test_on_a_small_phone_no_word_is_broken_and_no_picture_squeezed(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    standing = StandingBin(AttentiveTeacher(), labels=("glass", "cardboard"))
+    for seed in range(8):
+        standing.decide(Outcome.UNKNOWN, seed)
+    with standing.served() as visitor:
+        page.goto(f"{visitor.address}#review")
+        expect(page.locator("#review-strip img")).to_have_count(8)
+        assert {image.bounding_box()["width"] for image in page.locator("#review-strip img").all()} == {60}  # type: ignore[index]
+        for button in (page.locator("#review-new button"), *page.locator("#review .chips button").all()):
+            assert button.bounding_box()["height"] == 44, button.text_content()  # type: ignore[index]
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+        page.get_by_role("link", name="Teach").click()
+        assert page.locator("#teach-go").bounding_box()["height"] == 44  # type: ignore[index]
+    standing.close()
+
+
+def test_in_colors_of_the_visitors_own_it_still_shows_which_part_is_open_and_how_long_each_bar_is(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.emulate_media(forced_colors="active")
+    page.goto(visitor.address)
+    ground = "element => getComputedStyle(element).backgroundColor"
+    expect(page.locator("#live-scores .fill").first).to_be_visible()
+    fill, track = (page.locator(f"#live-scores .{part}").first.evaluate(ground) for part in ("fill", "track"))
+    here, there = (page.get_by_role("link", name=part).evaluate(ground) for part in ("Live", "Review"))
+    assert fill != track
+    assert here != there
