@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -23,7 +24,8 @@ def try_model(bundle: Path | None, port: int) -> None:
     from edge.web.settings import PageSettings
 
     parts = load_parts(with_choices(Config(), bundle, None))
-    server = new_server(PageSettings(port=port), window_of(parts, None))
+    window = replace(window_of(parts, None), name=parts.bundle.short_name)  # no bin has it yet
+    server = new_server(PageSettings(port=port), window)
     server.start()
     show_page(server.address)
     try:

@@ -79,3 +79,4 @@ def test_a_model_is_tried_on_a_page_of_its_own(tmp_path: Path) -> None:
         scores = json.loads(answer.body.splitlines()[0])["scores"]
         assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
         assert visitor.ask("/api/now").status == 404
+        assert visitor.ask("/api/about").told["name"].startswith("trashnet-lite0@"), "of several it says which this is"
