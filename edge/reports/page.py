@@ -18,7 +18,6 @@ _PICTURE_QUALITY = 82
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fff; --soft: #f3f4f6; --line: #d5d8dc; --quiet: #5a6068; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --paper: #16181b; --soft: #22262b; --line: #3a4048; --quiet: #a2a9b2; } }
-@media print { :root { --ink: #000; --paper: #fff; --soft: #fff; } section { break-inside: avoid; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1080px; margin: 0 auto; padding: 24px; overflow-wrap: break-word; }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 8px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
 p { margin: 8px 0; max-width: 75ch; } .quiet { color: var(--quiet); } .wide { overflow-x: auto; }
@@ -30,7 +29,8 @@ details { margin: 12px 0; } summary { cursor: pointer; }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 16px 0; } .tile { background: var(--soft); border-radius: 8px; padding: 10px 16px; } .tile b { display: block; font-size: 22px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 16px; } figure { margin: 0; } figcaption { font-size: 13px; overflow-wrap: anywhere; }
 figure .pair { display: flex; gap: 4px; } figure img { width: 50%; height: auto; border-radius: 4px; } figure img.alone { width: 100%; }
-pre { background: var(--soft); padding: 12px; border-radius: 8px; overflow-x: auto; font-size: 13px; }
+pre { background: var(--soft); padding: 12px; border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px; }
+@media print { :root { --ink: #000; --paper: #fff; --soft: #fff; } section { break-inside: avoid; } .wide { overflow: visible; } }
 """  # noqa: E501, one rule a line
 
 
@@ -50,7 +50,7 @@ def page(title: str, sections: Sequence[str]) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body>{''.join(sections)}</body></html>\n"
+        f"<body><main>{''.join(sections)}</main></body></html>\n"
     )
 
 
