@@ -49,7 +49,7 @@ export const pause = (ms) => new Promise((resume) => setTimeout(resume, ms));
 export const percent = (share) => `${Math.round(share * 100)}\u202f%`;
 
 const OUTCOMES = {
-  accepted: "sure", unknown: "unsure", multiple: "several at once", left_early: "left too early", timeout: "not clear",
+  accepted: "accepted", unknown: "unknown", multiple: "several at once", left_early: "left early", timeout: "no clear frame",
 };
 export const outcomeWord = (outcome) => OUTCOMES[outcome] ?? outcome;
 

@@ -110,7 +110,7 @@ function showWork(now) {
   else if (now.controls?.enabled === false) showState("only watching", "doubt");
   else showState("at work");
   const rate = last === null ? 0 : (1000 * (now.num_frames - last.count)) / (at - last.at);
-  find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} pictures a second` : "";
+  find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} frames a second` : "";
   last = { count: now.num_frames, at };
 }
 
@@ -194,8 +194,8 @@ function showDetail(button, decision) {
   image.onload = () => { image.hidden = false; };
   image.src = `/api/pictures/${decision.id}.jpg`;
   const took = decision.settled_s === null ? "–" : `${(decision.decided_s - decision.settled_s).toFixed(2)} s after it came to rest`;
-  const moved = decision.problem ?? (!decision.commanded ? "nothing" : decision.confirmed === null ? "asked to move" : decision.confirmed ? "moved, confirmed" : "moved, not confirmed");
-  const facts = { when: new Date(decision.ts).toLocaleString(), decided: took, pictures: `${decision.frames.used} used, ${decision.frames.rejected} not`, flap: moved, model: decision.model, site: decision.site ?? "none", id: `${decision.seq} · ${decision.id}` };
+  const moved = decision.problem ?? (!decision.commanded ? "none was asked for" : decision.confirmed === null ? "asked for" : decision.confirmed ? "confirmed" : "not confirmed");
+  const facts = { when: new Date(decision.ts).toLocaleString(), decided: took, frames: `${decision.frames.used} used, ${decision.frames.rejected} left out`, movement: moved, model: decision.model, site: decision.site ?? "none", id: `${decision.seq} · ${decision.id}` };
   find("detail-facts").replaceChildren(...Object.entries(facts).flatMap(([name, fact]) => [make("dt", { textContent: name }), make("dd", { textContent: fact })]));
   find("detail-correct").hidden = !about.parts.review;
   find("detail-error").textContent = "";
