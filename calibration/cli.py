@@ -165,7 +165,9 @@ def actuators(
 
 
 @calibrate.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("calibration.html"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("calibration.html"), show_default=True, help="The page."
+)
 @step_options
 def report(*, out: Path, **chosen: Any) -> None:
     """Write one HTML page with pictures of all that was calibrated. It opens anywhere, and fetches nothing."""

@@ -21,7 +21,9 @@ from edge.errors import UsageError
     " background was calibrated, else of the item alone. Without LABEL: a folder with one subfolder a class.",
 )
 @click.option("--crops", "are_crops", is_flag=True, help="The pictures show the item alone, whatever their size.")
-@click.option("--items", "num_items", type=click.IntRange(1, 100), default=NUM_ITEMS, show_default=True)
+@click.option(
+    "--items", "num_items", type=click.IntRange(1, 100), default=NUM_ITEMS, show_default=True, help="How many to hold."
+)
 @click.option("--list", "is_list", is_flag=True, help="Say what was taught so far.")
 @click.option("--evaluate", "is_evaluate", is_flag=True, help="Say how good that is, example by example left out.")
 @click.option("--forget", metavar="LABEL", help="Unlearn a class that was taught.")

@@ -47,7 +47,11 @@ class _How(TypedDict):
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory of the new bundle.")
 @click.option(
-    "--precision", type=click.Choice(["int8", "float16", "float32", "dynamic"]), default="int8", show_default=True
+    "--precision",
+    type=click.Choice(["int8", "float16", "float32", "dynamic"]),
+    default="int8",
+    show_default=True,
+    help="What the network computes in; a Coral takes int8 only.",
 )
 @click.option("--name", help="Name of the bundle; by default the data folder and the backbone.")
 @click.option(

@@ -84,7 +84,8 @@ def calibrate_background(desk: Desk, images: Path | None, *, is_empty: bool) -> 
     """
     parts = desk.parts()
     settings = replace(parts.config.presence, region=parts.site.region or parts.config.presence.region)
-    desk.talk.wait("Take everything out of the picture, close the lid, and keep your hands away")
+    if images is None:
+        desk.talk.wait("Take everything out of the picture, close the lid, and keep your hands away")
     section = parts.camera() if images is None else ReplayCameraSection(backend="replay", source=images)
     with open_eyepiece(section) as eyepiece:
         scene, last = (watch_still if images is None else mean_of_folder)(eyepiece, settings)

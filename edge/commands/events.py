@@ -51,7 +51,11 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option("--since", callback=_moment, help="From then on: 30m, 2h, 7d, or a moment (local time).")
 @click.option("--label", help="Only this label.")
 @click.option("--bin", "bin_name", help="Only this bin.")
-@click.option("--outcome", type=click.Choice(["accepted", "unknown", "multiple", "left_early", "timeout"]))
+@click.option(
+    "--outcome",
+    type=click.Choice(["accepted", "unknown", "multiple", "left_early", "timeout"]),
+    help="Only this outcome.",
+)
 @click.option("--unknown", "is_unknown", is_flag=True, help="The same as --outcome unknown.")
 @click.option("--wrong", "is_wrong", is_flag=True, help="Only what a person called wrong.")
 @click.option("--limit", type=click.IntRange(1, 10_000_000), default=50, show_default=True, help="The newest so many.")

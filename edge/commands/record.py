@@ -14,7 +14,9 @@ from edge.commands.options import FiniteRange, config_option, set_option, verbos
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
 @set_option
-@click.option("--seconds", "duration_s", type=FiniteRange(0, min_open=True), default=60.0, show_default=True)
+@click.option(
+    "--seconds", "duration_s", type=FiniteRange(0, min_open=True), default=60.0, show_default=True, help="How long."
+)
 @click.option("--jpeg", "jpeg_quality", type=click.IntRange(1, 100), help="Quality; smaller files, not the same bits.")
 @verbosity_options
 def record(

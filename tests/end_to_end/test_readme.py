@@ -71,3 +71,15 @@ def test_a_configuration_that_is_shown_is_valid(block: str, tmp_path: Path) -> N
     path = tmp_path / "sorter.toml"
     path.write_text(block, encoding="utf-8")
     load_config(path, [], {}, checks=[misfits])
+
+
+def test_every_option_of_every_command_says_what_it_is_for() -> None:
+    gather()
+    waiting: list[click.Command] = [sorter]
+    silent = []
+    while waiting:
+        command = waiting.pop()
+        waiting += command.commands.values() if isinstance(command, click.Group) else ()
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        silent += [f"{command.name} {option.opts[0]}" for option in options if not option.help]
+    assert silent == []

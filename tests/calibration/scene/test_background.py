@@ -123,9 +123,10 @@ def test_the_shipped_empty_scene_is_empty() -> None:
     assert suspects(load_stage().empty) == []
 
 
-def test_the_device_reads_what_was_learned(tmp_path: Path) -> None:
+def test_the_device_reads_what_was_learned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images = save(tmp_path / "empty", *(ground(seed) for seed in range(9)))
     calibrate_background(desk(tmp_path / "site"), images, is_empty=False)
+    assert "close the lid" not in capsys.readouterr().err, "these pictures were taken long ago"
     site = load_site(tmp_path / "site", load_bundle(DEFAULT_BUNDLE))
     assert site.background is not None
     assert np.abs(site.background.astype(float) - ground(0, noise=0.0)).mean() < 1.0
