@@ -100,7 +100,8 @@ def _own_routes(window: Window, access: Access, tally: Tally) -> list[Route]:
             _SESSION_S,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            # A proxy speaks TLS, not this server: the browser says how it came.
+            secure=request.headers.get("origin", "").startswith("https:"),
         )
         return answer
 

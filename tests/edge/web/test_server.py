@@ -179,6 +179,17 @@ def test_a_token_opens_and_its_cookie_keeps_open(standing: StandingBin) -> None:
         assert someone.ask("/api/about", Cookie=cookie.partition("=")[0] + "=0").status == 401
 
 
+@pytest.mark.parametrize(("scheme", "is_secure"), [("https", True), ("http", False)])
+def test_a_cookie_that_came_over_tls_goes_over_nothing_else(
+    standing: StandingBin, scheme: str, *, is_secure: bool
+) -> None:
+    with standing.served(PageSettings(port=0, token=TOKEN)) as someone:
+        told = json.dumps({"token": TOKEN}).encode()
+        answer = someone.ask("/api/session", told, Origin=f"{scheme}://127.0.0.1:{someone.port}")
+        assert answer.status == 204
+        assert ("Secure" in answer.headers["set-cookie"]) is is_secure
+
+
 def test_a_taken_port_and_one_for_root_are_errors_that_say_so(standing: StandingBin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
