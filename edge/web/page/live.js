@@ -156,7 +156,8 @@ function write(button, decision) {
   const where = decision.bin ? `→ ${decision.bin}` : outcomeWord(decision.outcome);
   const what = make("span", { className: "what" });
   if (decision.is_wrong) what.append(make("s", { textContent: decision.label ?? "?" }));
-  if (decision.corrected || !decision.is_wrong) what.append(make("span", { textContent: decision.corrected ?? decision.label ?? "nothing seen" }));
+  const guess = decision.corrected ?? (decision.is_wrong ? null : decision.label);
+  if (guess) what.append(make("span", { textContent: guess }));
   what.append(make("span", { className: "to", textContent: where }));
   button.replaceChildren(
     thumbnail(decision.id),
@@ -185,8 +186,8 @@ async function showOlder() {
 function showDetail(button, decision) {
   find("detail").dataset.id = decision.id;
   if (decision.label) showLabel(find("detail-title"), "", decision.label, `, ${percent(decision.confidence)}`);
-  else find("detail-title").textContent = "Nothing was seen";
-  find("detail-outcome").textContent = `${outcomeWord(decision.outcome)}${decision.bin ? ` → ${decision.bin}` : ""}`;
+  else find("detail-title").textContent = outcomeWord(decision.outcome);
+  find("detail-outcome").textContent = [decision.label && outcomeWord(decision.outcome), decision.bin && `→ ${decision.bin}`].filter(Boolean).join(" ");
   find("detail-reason").textContent = decision.reason;
   showBars(find("detail-scores"), decision.scores);
   const image = find("detail-image");

@@ -95,6 +95,8 @@ class StandingBin:
         self.see(a_sight(1000 + seq, item_id=seq, seed=seed))
         decision = a_decision(seq, label=self.labels[1])
         decision = replace(decision, outcome=outcome, margin=0.8 if outcome is Outcome.ACCEPTED else 0.1)
+        if outcome is Outcome.MULTIPLE:
+            decision = replace(decision, label=None, bin=None, reason="2 items at once: one at a time")
         record = self._recorder.record(decision, seq, commanded=False)
         self.journal.append(record)
         self.tally.tell(record)

@@ -92,6 +92,14 @@ def test_a_decision_shows_as_it_falls_with_its_reason_and_what_is_wrong_with_the
     expect(page.locator("#state")).to_have_text("needs a look")
 
 
+def test_several_at_once_are_not_said_to_be_nothing(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.MULTIPLE)
+    page.goto(visitor.address)
+    expect(page.locator("#decisions .what")).to_have_text("several at once")
+    page.locator("#decisions button").click()
+    expect(page.locator("#detail-title")).to_have_text("several at once")
+
+
 def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, visitor: Visitor, page: Page) -> None:
     see_and_decide(standing, Outcome.ACCEPTED)
     page.goto(visitor.address)
