@@ -87,7 +87,7 @@ def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callabl
     outcomes = Outcomes(scribe, clock, problems)
     policy = parts.policy
     install = partial(install_latest, config, journal, on_new_model)
-    installer = open_installer(stack, config, partial(before_now, view), outlets.tell_install, on_new_model)
+    installer = open_installer(stack, parts, partial(before_now, view), outlets.tell_install, on_new_model)
     controls = Controls(inbox, journal, scribe.try_later, policy.min_confidence, policy.adjust, install, installer.ask)
     tracer = Tracer(parts.classifier.labels, policy.rule_for, telemetry.percentiles_ms)
     scene = SceneWatch()
@@ -101,6 +101,7 @@ def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callabl
         problems.listen(reporter.problems)
         outcomes.listen(partial(outlets.mqtt.send, "actuation"))
         attendants.append(reporter.report)
+    problems.report("model", parts.complaint)
     problems.report("site", "; ".join(parts.site.again) or None)
     folder = pictures_folder(config)
     return Core(

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.assembly.chosen import is_on_trial, load_chosen
+from edge.assembly.chosen import is_on_trial, labels_of_bins, load_chosen, unknown_bin
 from edge.assembly.outlets import mqtt_settings, webhook_settings
 from edge.assembly.parts import (
     decision_settings,
     known_at,
     labels_at,
-    labels_of_bins,
     new_labels,
     open_head,
     open_site,
-    unknown_bin,
 )
 from edge.assembly.places import journal_path, pictures_folder
 from edge.bundle import Bundle
@@ -46,7 +44,7 @@ def misfits(config: Config) -> Iterator[Complaint]:
 
 def _about_model(config: Config) -> Iterator[Complaint]:
     try:
-        bundle = load_chosen(config)
+        bundle = load_chosen(config).bundle
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
     else:

@@ -80,13 +80,14 @@ def install_latest(config: Config, journal: Journal, on_change: Callable[[], Non
 
 def open_installer(
     stack: Farewell,
-    config: Config,
+    parts: Parts,
     before: Callable[[], list[Entry]],
     report: Callable[[InstallReport], None],
     on_change: Callable[[], None],
 ) -> RemoteInstaller:
     """What brings a model from the web into the device's store; `stack` ends it."""
-    terms = Terms(model_store(config), is_fixed=config.model.bundle is not None)
+    is_fixed, has_stand_in = parts.config.model.bundle is not None, parts.complaint is not None
+    terms = Terms(model_store(parts.config), is_fixed, has_stand_in)
     installer = RemoteInstaller(terms, before, report, on_change)
     stack.stopping(installer.stop)
     return installer

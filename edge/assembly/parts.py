@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from edge.assembly.chosen import load_chosen
+from edge.assembly.chosen import labels_of_bins, load_chosen, unknown_bin
 from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
@@ -30,10 +30,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything between lens and bin that the configuration alone decides on."""
+    """Everything between lens and bin that the configuration alone decides on.
+
+    `complaint` tells of the model that `bundle` stands in for, None where it does for none.
+    """
 
     config: Config
     bundle: Bundle
+    complaint: str | None
     site: Site
     classifier: Classifier
     routing: Routing
@@ -69,7 +73,10 @@ def load_parts(config: Config) -> Parts:
     Raises:
         SorterError: the bundle, the site file, the thresholds or the bins do not fit.
     """
-    bundle = load_chosen(config)
+    chosen = load_chosen(config)
+    bundle = chosen.bundle
+    if chosen.complaint is not None:
+        log.error("%s", chosen.complaint)
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)
@@ -79,6 +86,7 @@ def load_parts(config: Config) -> Parts:
     return Parts(
         config=config,
         bundle=bundle,
+        complaint=chosen.complaint,
         site=site,
         classifier=_classifier(bundle, site, head, config.model.threads, DELEGATES[config.model.backend]),
         routing=routing,
@@ -165,16 +173,6 @@ def _classifier(bundle: Bundle, site: Site, head: SiteHead | None, threads: int,
 def decision_settings(config: Config, site: Site) -> DecisionSettings:
     """When to accept: as calibrated, and before that as configured."""
     return replace(config.decision, classes={**site.thresholds, **config.decision.classes})
-
-
-def labels_of_bins(config: Config) -> dict[str, tuple[str, ...]]:
-    """The labels that go into each bin."""
-    return {name: section.labels for name, section in config.bins.items()}
-
-
-def unknown_bin(config: Config) -> str | None:
-    """The bin that takes what is unknown."""
-    return next((name for name, section in config.bins.items() if section.takes_unknown), None)
 
 
 def _presence_settings(config: Config, site: Site) -> PresenceSettings:

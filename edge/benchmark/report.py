@@ -108,7 +108,7 @@ def benchmark(
 
     `seconds` is how long the loop runs, at least a few hundred frames are wanted; `soak_s` goes on after it.
     """
-    bundle = load_chosen(config)
+    bundle = load_chosen(config).bundle
     before = Reading.now()
     tell("the network alone")
     by_threads = {threads: time_invoke(bundle, threads) for threads in sweep}

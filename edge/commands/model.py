@@ -232,7 +232,7 @@ def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
 @verbosity_options
 def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: bool) -> None:
     """Say which models are installed, which one sorts, and how a trial or a shadow run goes."""
-    from edge.assembly.chosen import bundle_path, model_store
+    from edge.assembly.chosen import model_store
     from edge.config import find_config, load_config
     from edge.models.shadow import read_disagreements, read_shadow
     from edge.models.store import Role
@@ -240,16 +240,20 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
 
     settings = load_config(find_config(config_path), overrides)
     store = model_store(settings)
+    runs, complaint = _running(settings)
     roles = {role.value: path.name for role in Role if (path := store.path_of(role)) is not None}
     trial, shadow, disagreements = read_trial(store), read_shadow(store), read_disagreements(store)
     if as_json:
         described = {
             name: found.model_dump(by_alias=True) for name, found in (("trial", trial), ("shadow", shadow)) if found
         }
-        told = {"schema": 1, "runs": str(bundle_path(settings)), "installed": store.names(), **roles, **described}
+        told = {"schema": 1, "runs": str(runs), "complaint": complaint, "installed": store.names()}
+        told |= {**roles, **described}
         click.echo(json.dumps({**told, "disagreements": [one.model_dump() for one in disagreements]}))
         return
-    click.echo(f"runs: {bundle_path(settings)}")
+    click.echo(f"runs: {runs}")
+    if complaint is not None:
+        click.echo(complaint)
     for name in store.names():
         click.echo(f"  {name}  {', '.join(role for role, of in roles.items() if of == name)}".rstrip())
     if trial is not None:
@@ -258,6 +262,17 @@ def status(config_path: Path | None, overrides: tuple[str, ...], *, as_json: boo
         click.echo(f"shadow: {shadow.num_items} of {shadow.num_wanted} items, {shadow.agreement:.0%} agreed")
     if disagreements:
         click.echo(_disagreements(disagreements, "the shadow" if shadow is not None else "the last one in the shadow"))
+
+
+def _running(settings: Config) -> tuple[Path, str | None]:
+    """Where the model lies that sorts, and what is wrong with it, or with the one that it stands in for."""
+    from edge.assembly.chosen import bundle_path, load_chosen
+
+    try:
+        chosen = load_chosen(settings)
+    except SorterError as error:
+        return bundle_path(settings), str(error)
+    return chosen.bundle.path, chosen.complaint
 
 
 def _disagreements(disagreements: list[Disagreement], who: str) -> str:

@@ -95,7 +95,11 @@ def camera(config: Config) -> Iterator[Finding]:
 
 def model(config: Config) -> Iterator[Finding]:
     """Does the model answer here as it did where it was made, and how fast?"""
-    bundle = load_chosen(config)
+    chosen = load_chosen(config)
+    bundle = chosen.bundle
+    if chosen.complaint is not None:
+        found, _, advice = chosen.complaint.partition(": ")
+        yield warning("model", found, advice)
     checks = check_golden(bundle, LiteRTClassifier(bundle))
     wrong = [check.picture for check in checks if not check.is_passed]
     if wrong:
@@ -209,7 +213,7 @@ def broker(config: Config) -> Iterator[Finding]:
 def _site(config: Config) -> Site:
     """The site as the running bin would take it; one that does not load is a finding of `configuration`."""
     try:
-        return open_site(config, load_chosen(config))
+        return open_site(config, load_chosen(config).bundle)
     except SorterError:
         return NO_SITE
 

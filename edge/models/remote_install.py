@@ -60,10 +60,14 @@ class InstallReport(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Under which models are taken: into `store`; `is_fixed` when the configuration names the model that runs."""
+    """Under which models are taken: into `store`; `is_fixed` when the configuration names the model that runs.
+
+    With `has_stand_in` another model runs than the active one, which is damaged.
+    """
 
     store: ModelStore
     is_fixed: bool
+    has_stand_in: bool = False
 
 
 class RemoteInstaller:
@@ -182,7 +186,7 @@ class RemoteInstaller:
         """Let it run; False when it does already."""
         store = self._terms.store
         active = store.path_of(Role.ACTIVE)
-        if active is not None and active.name == name:
+        if active is not None and active.name == name and not self._terms.has_stand_in:
             return False
         if wanted.shadow is not None:
             begin_shadow(store, name, wanted.shadow)

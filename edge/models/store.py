@@ -66,10 +66,14 @@ class ModelStore:
         """Where a model waits that has come in part."""
         return self.folder / ".downloads"
 
+    def named(self, role: Role) -> Path | None:
+        """The bundle that was given this role, there or not; None where none was."""
+        link = self.folder / role
+        return self.folder / link.readlink() if link.is_symlink() else None
+
     def path_of(self, role: Role) -> Path | None:
         """The bundle that has this role, None where none has."""
-        link = self.folder / role
-        target = self.folder / link.readlink() if link.is_symlink() else None
+        target = self.named(role)
         return target if target is not None and target.is_dir() else None
 
     def names(self) -> tuple[str, ...]:
@@ -106,7 +110,7 @@ class ModelStore:
         return load_trusted_bundle(target, self.public_key)
 
     def activate(self, name: str, note: Note = _nothing) -> None:
-        """Let an installed model be the one that the next start of the loop takes; the present one is kept.
+        """Let an installed model be the one that the next start of the loop takes; the present one is kept, if whole.
 
         `note` is called before, while nobody else can change the models; so in `shadow`, and after in `roll_back`.
 
@@ -119,7 +123,7 @@ class ModelStore:
         with self._writing():
             note()
             present = self.path_of(Role.ACTIVE)
-            if present is not None and present.name != name:
+            if present is not None and present.name != name and self._holds(present):
                 self._link(Role.PREVIOUS, present.name)
             self._link(Role.ACTIVE, name)
 
@@ -142,7 +146,7 @@ class ModelStore:
         Raises:
             MissingInputError: no installed model is active.
         """
-        if self.path_of(Role.ACTIVE) is None and not (self.folder / Role.ACTIVE).is_symlink():
+        if self.named(Role.ACTIVE) is None:
             raise MissingInputError(
                 "no installed model is active: the shipped one runs, there is nothing to go back to"
             )
@@ -161,7 +165,7 @@ class ModelStore:
         """Whether a model is here and whole: cards rot, and to install it again is what mends that."""
         try:
             load_trusted_bundle(installed, self.public_key)
-        except (MissingInputError, BundleError):
+        except (MissingInputError, BundleError, StorageError):
             return False
         return True
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -9,22 +12,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edge.assembly.core import open_core
 from edge.assembly.misfits import misfits
 from edge.assembly.models import ModelWatch, install_latest, with_model_that_starts
 from edge.assembly.parts import classifier_at, load_parts
 from edge.bundle import DEFAULT_BUNDLE, MODEL, Bundle, load_bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.taught import Blend, Known, SiteHead, TaughtClassifier, encode_head
-from edge.clock import ReplayClock
+from edge.clock import ReplayClock, SystemClock
+from edge.commands.model import model
 from edge.config import load_config
-from edge.errors import MissingInputError, SorterError, TryAgainError
+from edge.doctor import bin as doctor
+from edge.doctor.finding import Level
+from edge.errors import ConfigError, MissingInputError, SorterError, TryAgainError
 from edge.journal import IN_MEMORY, Journal
 from edge.messages import Frame, Phase, Presence, Sight
 from edge.models.shadow import begin_shadow, read_shadow
 from edge.models.store import ModelStore, Role
 from edge.models.trial import MIN_BASELINE, begin_trial, read_trial
 from edge.preprocess import load_picture, to_input
+from edge.running.farewell import Farewell
 from edge.site import part_name
 from tests.edge.accelerator import compiled_bundle
 from tests.edge.models.locked import locked
@@ -51,6 +60,12 @@ def damage(bundle: Path) -> None:
     (bundle / MODEL).write_bytes(b"nothing that was trained")
 
 
+def deny(bundle: Path) -> None:
+    """Reading it fails, as of a sector that is lost: a folder where the file was."""
+    (bundle / MODEL).unlink()
+    (bundle / MODEL).mkdir()
+
+
 def know_other_things(bundle: Path) -> None:
     manifest = load_bundle(bundle).manifest
     labels = tuple(f"leaf {number}" for number in range(len(manifest.labels)))
@@ -69,11 +84,60 @@ def test_a_model_that_does_not_load_or_fits_no_bin_is_rolled_back(
     assert parts.bundle.path == store.folder / "old@1"
 
 
-@pytest.mark.parametrize("spoil", [damage, know_other_things])
-def test_without_a_trial_it_is_a_mistake_that_is_named(store: ModelStore, spoil: Callable[[Path], None]) -> None:
-    spoil(store.folder / "old@1")
-    with pytest.raises(SorterError):
+def test_without_a_trial_one_that_fits_no_bin_is_a_mistake_that_is_named(store: ModelStore) -> None:
+    know_other_things(store.folder / "old@1")
+    with pytest.raises(ConfigError, match="leaf 0"):
         load_config(None, BINS, {}, checks=[misfits])
+
+
+@pytest.mark.parametrize("spoil", [damage, shutil.rmtree, deny])
+def test_for_a_model_that_the_card_has_damaged_the_one_before_stands_in(
+    store: ModelStore, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    store.activate("new@2")
+    spoil(store.folder / "new@2")
+    config = load_config(None, BINS, {}, checks=[misfits])
+    parts = with_model_that_starts(config, load_parts)
+    assert parts.bundle.path == store.folder / "old@1"
+    assert "stands in for new@2" in (parts.complaint or "")
+    assert parts.complaint in caplog.text
+    warned = next(doctor.model(config))
+    assert (warned.level, "stands in for new@2" in warned.found) == (Level.WARNING, True)
+    assert "sorter model install" in warned.advice
+    with Farewell() as stack:
+        core = open_core(stack, parts, SystemClock(), lambda: None)
+        assert core.problems.sentences() == [parts.complaint]
+
+
+def test_what_stands_in_is_whole_and_has_a_bin_for_each_of_its_classes(store: ModelStore) -> None:
+    store.activate("new@2")
+    damage(store.folder / "new@2")
+    know_other_things(store.folder / "old@1")
+    config = load_config(None, BINS, {}, checks=[misfits])
+    assert with_model_that_starts(config, load_parts).bundle.path == DEFAULT_BUNDLE
+
+    chosen = [word for line in BINS for word in ("--set", line)]
+    told = json.loads(CliRunner().invoke(model, ["status", "--json", *chosen]).output)
+    assert (told["runs"], told["active"]) == (str(DEFAULT_BUNDLE), "new@2")
+    assert "stands in for new@2" in told["complaint"]
+
+    glass_only = ['bins.all={labels=["glass", "metal"]}']
+    with pytest.raises(SorterError, match=r"model\.tflite is damaged"):
+        load_config(None, glass_only, {}, checks=[misfits])
+
+
+def test_for_a_model_that_the_configuration_names_nothing_stands_in(store: ModelStore) -> None:
+    damage(store.folder / "new@2")
+    named = [*BINS, f"model.bundle={store.folder / 'new@2'}"]
+    with pytest.raises(SorterError, match=r"model\.tflite is damaged"):
+        load_config(None, named, {}, checks=[misfits])
+
+
+def test_only_what_is_signed_stands_in(store: ModelStore) -> None:
+    damage(store.folder / "old@1")
+    key = f"model.public_key=ed25519:{base64.b64encode(bytes(32)).decode()}"
+    with pytest.raises(SorterError, match=r"model\.tflite is damaged"):
+        load_config(None, [*BINS, key], {}, checks=[misfits])
 
 
 def at_once(task: Callable[[], object]) -> None:

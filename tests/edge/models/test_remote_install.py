@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import DEFAULT_BUNDLE, load_bundle
+from edge.bundle import DEFAULT_BUNDLE, MODEL, load_bundle
 from edge.journal import Entry
 from edge.models.fetch import pack
 from edge.models.remote_install import InstallReport, RemoteInstaller, Stage, Terms
@@ -105,6 +105,18 @@ def test_a_model_with_its_digest_comes_and_is_on_trial(bench: Bench, site: Site)
     bench.installer.ask(InstallFrom(url=site.address, sha256=digest_of(site.content)))
     assert bench.outcome().stage is Stage.INSTALLED
     assert bench.changes.empty(), "a message that comes twice disturbs nobody"
+
+
+def test_the_active_model_that_another_stands_in_for_is_mended_and_taken_up_again(bench: Bench, site: Site) -> None:
+    name = bench.store.install(DEFAULT_BUNDLE).short_name
+    bench.store.activate(name)
+    (bench.store.folder / name / MODEL).write_bytes(b"rotten")
+    terms = Terms(bench.store, is_fixed=False, has_stand_in=True)
+    bench.installer = RemoteInstaller(terms, list, bench.reports.put, lambda: bench.changes.put(None))
+    bench.installer.ask(InstallFrom(url=site.address, sha256=digest_of(site.content)))
+    assert bench.outcome().stage is Stage.INSTALLED
+    bench.changes.get(timeout=PATIENCE_S)
+    assert load_bundle(bench.store.folder / name).short_name == name
 
 
 def test_a_model_may_run_in_the_shadow_of_another_first(bench: Bench, site: Site) -> None:

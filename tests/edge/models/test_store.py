@@ -54,6 +54,16 @@ def test_the_model_before_is_kept_and_comes_back(store: ModelStore, other: Path)
         store.roll_back()
 
 
+def test_a_damaged_model_is_not_what_is_gone_back_to(store: ModelStore, other: Path) -> None:
+    first, second = store.install(DEFAULT_BUNDLE), store.install(other)
+    store.activate(first.short_name)
+    store.activate(second.short_name)
+    (store.folder / second.short_name / MODEL).write_bytes(b"rotten")
+    shutil.copytree(store.folder / first.short_name, store.folder / "third@3")
+    store.activate("third@3")
+    assert store.path_of(Role.PREVIOUS) == store.folder / first.short_name
+
+
 def test_installing_again_changes_nothing(store: ModelStore) -> None:
     name = store.install(DEFAULT_BUNDLE).short_name
     before = {path: path.stat().st_mtime_ns for path in (store.folder / name).rglob("*")}
