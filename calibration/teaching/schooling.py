@@ -15,7 +15,7 @@ from calibration.teaching.lessons import MAX_EXAMPLES, Lesson
 from calibration.teaching.showing import example_of_crop, item_in, pictures_in, watch
 from calibration.teaching.teach import Teaching
 from edge.assembly.cameras import open_camera
-from edge.assembly.chosen import labels_of_bins
+from edge.assembly.classes import labels_of_bins
 from edge.class_names import class_name
 from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection

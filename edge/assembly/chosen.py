@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.assembly.classes import misroutings_at, open_site
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.config.sections import Config
-from edge.deciding.routing import misroutings
 from edge.errors import SorterError
 from edge.files.places import state_folder
 from edge.models.signatures import load_trusted_bundle
@@ -59,22 +59,12 @@ def is_on_trial(config: Config) -> bool:
     return config.model.bundle is None and read_trial(model_store(config)) is not None
 
 
-def labels_of_bins(config: Config) -> dict[str, tuple[str, ...]]:
-    """The labels that go into each bin."""
-    return {name: section.labels for name, section in config.bins.items()}
-
-
-def unknown_bin(config: Config) -> str | None:
-    """The bin that takes what is unknown."""
-    return next((name for name, section in config.bins.items() if section.takes_unknown), None)
-
-
 def _stand_in(config: Config) -> Bundle | None:
     for path in (model_store(config).named(Role.PREVIOUS), DEFAULT_BUNDLE):
         try:
             bundle = None if path is None else load_trusted_bundle(path, config.model.public_key)
+            if bundle is not None and not misroutings_at(config, open_site(config, bundle), bundle):
+                return bundle
         except SorterError:
             continue
-        if bundle and not misroutings(labels_of_bins(config), bundle.manifest.labels, unknown_bin(config)):
-            return bundle
     return None

@@ -5,25 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edge.assembly.chosen import is_on_trial, labels_of_bins, load_chosen, unknown_bin
+from edge.assembly.chosen import is_on_trial, load_chosen
+from edge.assembly.classes import decision_settings, labels_at, misroutings_at, open_site, routing_at
 from edge.assembly.outlets import mqtt_settings, webhook_settings
-from edge.assembly.parts import (
-    decision_settings,
-    known_at,
-    labels_at,
-    new_labels,
-    open_head,
-    open_site,
-)
+from edge.assembly.parts import known_at, open_head
 from edge.assembly.places import journal_path, pictures_folder
 from edge.bundle import Bundle
 from edge.cameras.stream import check_url
+from edge.config import with_site
 from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
 from edge.config.lines import Place
 from edge.config.sections import Config
 from edge.deciding.decision import DecisionPolicy
-from edge.deciding.routing import misroutings, route
 from edge.errors import MissingInputError, SorterError
 from edge.publishers.connection import tls_context
 from edge.publishers.webhook import check_address
@@ -33,8 +27,10 @@ from edge.site import NO_SITE
 def misfits(config: Config) -> Iterator[Complaint]:
     """Everything that would keep `sorter run` from starting, as far as no hardware has to be asked.
 
-    A model on trial is no mistake in the configuration, whatever it is: the start judges it, and goes back.
+    It is judged with the site file that the bin would take. A model on trial is no mistake in the configuration,
+    whatever it is: the start judges it, and goes back.
     """
+    config = with_site(config)
     if not is_on_trial(config):
         yield from _about_model(config)
     yield from _about_camera(config)
@@ -58,14 +54,13 @@ def _about_labels(config: Config, bundle: Bundle) -> Iterator[Complaint]:
     except SorterError as error:
         yield Complaint(("site",), f": {error}", error)
         site, head = NO_SITE, None
-    labels, taught = labels_at(site, bundle), new_labels(site, bundle)
-    wrong = misroutings(labels_of_bins(config), labels, unknown_bin(config), taught)
+    wrong = misroutings_at(config, site, bundle)
     for name, problem in wrong:
         yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
     if not wrong:
-        routing = route(labels_of_bins(config), labels, unknown_bin(config), taught)
+        labels, routing = labels_at(site, bundle), routing_at(config, site, bundle)
         novelty = known_at(bundle, head)
-        settings = decision_settings(config, site)
+        settings = decision_settings(config, site, bundle)
         yield from _failing(("decision",), lambda: DecisionPolicy(settings, labels, routing, novelty))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from edge.assembly.chosen import labels_of_bins, load_chosen, unknown_bin
+from edge.assembly.chosen import load_chosen
+from edge.assembly.classes import decision_settings, labels_at, open_site, routing_at
 from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
@@ -13,9 +14,8 @@ from edge.classifiers.litert import DELEGATES, LiteRTClassifier
 from edge.classifiers.taught import SiteHead, TaughtClassifier, decode_head
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
-from edge.deciding.decision import DecisionSettings
 from edge.deciding.novelty import Novelty, load_novelty
-from edge.deciding.routing import Routing, route
+from edge.deciding.routing import Routing
 from edge.errors import InvalidDataError
 from edge.items.decided import SAME_LIKENESS
 from edge.items.passing import PassingTracker
@@ -23,7 +23,7 @@ from edge.items.resting import RestTracker
 from edge.items.tracking import Mode, Tracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.presence.stills import StillFinder
-from edge.site import NO_SITE, Site, load_site, read_part
+from edge.site import Site, read_part
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def load_parts(config: Config) -> Parts:
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)
     labels = labels_at(site, bundle)
-    routing = route(labels_of_bins(config), labels, unknown_bin(config), new_labels(site, bundle))
+    routing = routing_at(config, site, bundle)
     head = open_head(site, bundle)
     return Parts(
         config=config,
@@ -90,14 +90,9 @@ def load_parts(config: Config) -> Parts:
         site=site,
         classifier=_classifier(bundle, site, head, config.model.threads, DELEGATES[config.model.backend]),
         routing=routing,
-        policy=AdjustablePolicy(decision_settings(config, site), labels, routing, known_at(bundle, head)),
+        policy=AdjustablePolicy(decision_settings(config, site, bundle), labels, routing, known_at(bundle, head)),
         bins=tuple(sorted({*routing.bin_of_label.values(), *config.bins})),
     )
-
-
-def open_site(config: Config, bundle: Bundle) -> Site:
-    """The site that the configuration names, or none."""
-    return NO_SITE if config.site is None else load_site(config.site, bundle)
 
 
 def calibrated_camera(config: Config, site: Site) -> CameraSection:
@@ -108,16 +103,6 @@ def calibrated_camera(config: Config, site: Site) -> CameraSection:
     if calibrated is None or calibrated.backend != section.backend:
         return section
     return section.model_copy(update={"controls": {**calibrated.controls, **section.controls}})
-
-
-def labels_at(site: Site, bundle: Bundle) -> tuple[str, ...]:
-    """All classes that this bin tells apart: the model's, then those that it was taught."""
-    return site.head.labels if site.head is not None else bundle.manifest.labels
-
-
-def new_labels(site: Site, bundle: Bundle) -> tuple[str, ...]:
-    """The classes that the model never had."""
-    return labels_at(site, bundle)[len(bundle.manifest.labels) :]
 
 
 def open_head(site: Site, bundle: Bundle) -> SiteHead | None:
@@ -168,11 +153,6 @@ def _classifier(bundle: Bundle, site: Site, head: SiteHead | None, threads: int,
     network = LiteRTClassifier(bundle, threads, delegate=delegate)
     sharpening = own_temperature / (site.temperature or own_temperature)
     return TaughtClassifier(network, head, labels_at(site, bundle), sharpening)
-
-
-def decision_settings(config: Config, site: Site) -> DecisionSettings:
-    """When to accept: as calibrated, and before that as configured."""
-    return replace(config.decision, classes={**site.thresholds, **config.decision.classes})
 
 
 def _presence_settings(config: Config, site: Site) -> PresenceSettings:

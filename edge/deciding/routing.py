@@ -45,7 +45,8 @@ def route(
 ) -> Routing:
     """A routing that covers every label exactly once; no bins at all means one bin for each label.
 
-    Those of `labels` that were `taught` may be missing: a bin must not stop because it has learned something.
+    What was `taught` may have no bin, or be none of `labels`: a bin must not stop because it has learned something, or
+    has to be taught it again for another model.
 
     >>> route({"dry": ["paper", "can"], "rest": ["trash"]}, ["paper", "trash", "can"], "rest").bin_of_label
     {'paper': 'dry', 'can': 'dry', 'trash': 'rest'}
@@ -76,7 +77,7 @@ def misroutings(
     problems: list[tuple[str | None, str]] = []
     for name, bin_labels in labels_of_bin.items():
         for label in bin_labels:
-            if label not in labels:
+            if label not in labels and label not in taught:
                 problems.append((name, f"names {label!r}, which the model does not know"))
             elif label in bin_of_label:
                 problems.append((name, f"{label!r} stands in bins.{bin_of_label[label]} and in bins.{name}"))

@@ -18,9 +18,10 @@ from edge.actuators.gpio import line_errors
 from edge.assembly.actuators import open_lines
 from edge.assembly.cameras import open_camera
 from edge.assembly.chosen import load_chosen
+from edge.assembly.classes import open_site
 from edge.assembly.misfits import misfits
 from edge.assembly.outlets import mqtt_settings
-from edge.assembly.parts import calibrated_camera, open_site
+from edge.assembly.parts import calibrated_camera
 from edge.assembly.places import journal_path, pictures_folder
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock

@@ -34,6 +34,7 @@ class Site:
 
     `site_id` names this very content; `background` is (H, W, 3) uint8 RGB, `variation` as `load_variation` gives
     it; `again` are sentences: which steps must be done again, and why. `folder` is where parts are read from.
+    `taught` are the classes with examples, also where `head` does not hold.
     """
 
     site_id: str | None = None
@@ -46,6 +47,7 @@ class Site:
     temperature: float | None = None
     thresholds: Mapping[str, ClassThresholds] = field(default_factory=dict)
     head: HeadStep | None = None
+    taught: tuple[str, ...] = ()
     actuators: Mapping[str, FlapStep] = field(default_factory=dict)
     again: tuple[str, ...] = ()
 
@@ -82,6 +84,7 @@ def load_site(path: Path, bundle: Bundle) -> Site:
         temperature=holds.temperature.value if holds.temperature else None,
         thresholds=_thresholds(holds, bundle),
         head=holds.head,
+        taught=tuple(described.head.num_examples) if described.head else (),
         actuators=described.actuators,
         again=tuple(what_is_stale(described, bundle).values()),
     )

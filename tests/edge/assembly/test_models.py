@@ -23,18 +23,18 @@ from edge.classifiers.litert import LiteRTClassifier
 from edge.classifiers.taught import Blend, Known, SiteHead, TaughtClassifier, encode_head
 from edge.clock import ReplayClock, SystemClock
 from edge.commands.model import model
-from edge.config import load_config
+from edge.config import load_config, with_site
 from edge.doctor import bin as doctor
 from edge.doctor.finding import Level
 from edge.errors import ConfigError, MissingInputError, SorterError, TryAgainError
 from edge.journal import IN_MEMORY, Journal
-from edge.messages import Frame, Phase, Presence, Sight
+from edge.messages import Frame, Outcome, Phase, Presence, Sight
 from edge.models.shadow import begin_shadow, read_shadow
 from edge.models.store import ModelStore, Role
 from edge.models.trial import MIN_BASELINE, begin_trial, read_trial
 from edge.preprocess import load_picture, to_input
 from edge.running.farewell import Farewell
-from edge.site import part_name
+from edge.site import default_site, part_name
 from tests.edge.accelerator import compiled_bundle
 from tests.edge.models.locked import locked
 from tests.edge.records import a_record, fill
@@ -230,3 +230,46 @@ def test_what_was_taught_with_one_model_is_not_lent_to_another(tmp_path: Path) -
     assert classifier_at(config, taught).labels == (*taught.manifest.labels, "battery")
     assert isinstance(classifier_at(config, other), LiteRTClassifier)
     assert classifier_at(config, other).labels == other.manifest.labels
+
+
+BATTERY_BINS = [
+    'bins.recycling={labels=["cardboard", "glass", "metal", "paper", "plastic"]}',
+    'bins.rest={labels=["trash"], takes_unknown=true}',
+    'bins.hazard={labels=["battery"]}',
+    "decision.classes.battery={min_confidence=0.9, min_margin=0.2}",
+    "decision.costs.rest.battery=5.0",
+]
+
+
+def test_a_bin_for_what_was_taught_in_the_usual_place_is_no_mistake(store: ModelStore) -> None:
+    store.roll_back()
+    taught_site(default_site(), load_bundle(DEFAULT_BUNDLE))
+    parts = load_parts(with_site(load_config(None, BATTERY_BINS, {}, checks=[misfits])))
+    assert parts.routing.bin_for(Outcome.ACCEPTED, "battery") == "hazard"
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_what_must_be_taught_again_for_another_model_does_not_stop_the_bin(
+    store: ModelStore, *, is_damaged: bool
+) -> None:
+    taught_site(default_site(), load_bundle(DEFAULT_BUNDLE))
+    if is_damaged:
+        store.activate("new@2")
+        damage(store.folder / "new@2")
+    parts = load_parts(with_site(load_config(None, BATTERY_BINS, {}, checks=[misfits])))
+    assert parts.bundle.path == store.folder / "old@1"
+    assert parts.classifier.labels == parts.bundle.manifest.labels
+    assert any("sorter teach --again" in sentence for sentence in parts.site.again)
+
+
+def test_a_bin_for_what_was_never_taught_is_a_mistake(store: ModelStore) -> None:
+    taught_site(default_site(), load_bundle(DEFAULT_BUNDLE))
+    with pytest.raises(ConfigError, match="names 'wood', which the model does not know"):
+        load_config(None, [*BINS, 'bins.wood={labels=["wood"]}'], {}, checks=[misfits])
+
+
+def test_a_site_in_the_usual_place_that_cannot_be_read_is_named(store: ModelStore) -> None:
+    taught_site(default_site(), load_bundle(store.folder / "old@1"))
+    (default_site() / "site.toml").write_text("schema = 1\nhead = 3\n", encoding="utf-8")
+    with pytest.raises(SorterError, match=r"site\.toml"):
+        load_config(None, BINS, {}, checks=[misfits])

@@ -1,0 +1,61 @@
+"""Which classes a bin tells apart, and in which of its bins each goes: what model, site and owner say of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.bundle import Bundle
+from edge.config.sections import Config
+from edge.deciding.decision import DecisionSettings
+from edge.deciding.routing import Routing, misroutings, route
+from edge.site import NO_SITE, Site, load_site
+
+
+def open_site(config: Config, bundle: Bundle) -> Site:
+    """The site that the configuration names, or none."""
+    return NO_SITE if config.site is None else load_site(config.site, bundle)
+
+
+def labels_at(site: Site, bundle: Bundle) -> tuple[str, ...]:
+    """All classes that this bin tells apart: the model's, then those that it was taught."""
+    return site.head.labels if site.head is not None else bundle.manifest.labels
+
+
+def labels_of_bins(config: Config) -> dict[str, tuple[str, ...]]:
+    """The labels that go into each bin."""
+    return {name: section.labels for name, section in config.bins.items()}
+
+
+def routing_at(config: Config, site: Site, bundle: Bundle) -> Routing:
+    """Where each class goes.
+
+    Raises:
+        ConfigError: the bins do not fit the classes.
+    """
+    return route(labels_of_bins(config), labels_at(site, bundle), _unknown_bin(config), _new(site, bundle))
+
+
+def misroutings_at(config: Config, site: Site, bundle: Bundle) -> list[tuple[str | None, str]]:
+    """What keeps the bins from fitting the classes, as `misroutings`."""
+    return misroutings(labels_of_bins(config), labels_at(site, bundle), _unknown_bin(config), _new(site, bundle))
+
+
+def decision_settings(config: Config, site: Site, bundle: Bundle) -> DecisionSettings:
+    """When to accept: as calibrated, and before that as configured; without classes that must be taught again."""
+    settings, lost = config.decision, set(_new(site, bundle)) - set(labels_at(site, bundle))
+    costs = {
+        name: {label: cost for label, cost in of_label.items() if label not in lost}
+        for name, of_label in settings.costs.items()
+    }
+    classes = {label: own for label, own in {**site.thresholds, **settings.classes}.items() if label not in lost}
+    return replace(settings, classes=classes, costs=costs)
+
+
+def _new(site: Site, bundle: Bundle) -> tuple[str, ...]:
+    """The classes that were taught here and that the model never had; with another model they must be taught again."""
+    return tuple(label for label in site.taught if label not in bundle.manifest.labels)
+
+
+def _unknown_bin(config: Config) -> str | None:
+    """The bin that takes what is unknown."""
+    return next((name for name, section in config.bins.items() if section.takes_unknown), None)
