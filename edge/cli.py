@@ -29,6 +29,7 @@ from edge.errors import (
     UsageError,
     translate,
 )
+from edge.files.places import give_to_owner, state_folder
 
 GROUP = "sorter.commands"
 DISTRIBUTION = "edge-sorter"
@@ -140,8 +141,11 @@ def _invoke(arguments: list[str]) -> None:
     gather()
     if instruction := os.environ.get(VARIABLE):
         raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", VARIABLE, instruction))
-    with sorter.make_context("sorter", arguments) as context:
-        sorter.invoke(context)
+    try:
+        with sorter.make_context("sorter", arguments) as context:
+            sorter.invoke(context)
+    finally:
+        give_to_owner(state_folder())
 
 
 def _finish(exit_code: int) -> int:

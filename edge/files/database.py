@@ -49,7 +49,10 @@ def claim(path: Path) -> Claim:
         is_new = not lock_path.exists()
         lock_file = lock_path.open("ab")
     except PermissionError as error:
-        raise AccessDeniedError(f"{path}: expected a folder this user may write to, found {error.strerror}") from error
+        denied = error.filename or path
+        raise AccessDeniedError(
+            f"{denied}: expected what this user may write to, found {error.strerror}; give it to the bin's user (chown)"
+        ) from error
     except OSError as error:
         raise StorageError(f"{path}: expected a folder that can be written to, found {error.strerror}") from error
     try:

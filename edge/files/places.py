@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 SYSTEM_STATE = Path("/var/lib/sorter")
@@ -12,11 +14,33 @@ SYSTEM_STATE = Path("/var/lib/sorter")
 def state_folder(environment: Mapping[str, str] = os.environ, system_state: Path = SYSTEM_STATE) -> Path:
     """The folder for journal and site file: the service's own, else the machine's, else the user's.
 
-    The second makes `sudo sorter calibrate` write where the service reads.
+    The second makes `sudo sorter calibrate` write where the service reads; who may only look into it, reads there, and
+    is told where writing fails.
     """
     of_service = environment.get("STATE_DIRECTORY", "").split(":")[0]
     if of_service:
         return Path(of_service)
-    if os.access(system_state, os.W_OK):
+    if os.access(system_state, os.R_OK | os.X_OK):
         return system_state
     return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "sorter"
+
+
+def give_to_owner(folder: Path) -> None:
+    """Make what root left in another user's folder that user's: after `sudo sorter` the bin must be able to write."""
+    try:
+        owner = folder.stat()
+    except OSError:
+        return
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with suppress(OSError):  # the bin may be at work here, and pictures come and go
+                _give(Path(parent, name), owner)
+
+
+def _give(path: Path, owner: os.stat_result) -> None:
+    found = path.lstat()
+    # A file with a second name may be one of the system's.
+    if found.st_uid == 0 and (found.st_nlink == 1 or stat.S_ISDIR(found.st_mode)):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

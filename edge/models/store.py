@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -206,7 +205,6 @@ class ModelStore:
                 except BlockingIOError as error:
                     raise TryAgainError(f"{self.folder}: another command is changing the models; try again") from error
                 yield
-                _give_to_owner(self.folder)
         except SorterError:
             raise
         except OSError as error:
@@ -221,15 +219,6 @@ def replace_file(path: Path, text: str) -> None:
     """
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-
-
-def _give_to_owner(folder: Path) -> None:
-    """What root writes into the service's folder is the service's: it counts a trial's items there."""
-    if os.geteuid() != 0:
-        return
-    owner = folder.parent.stat()
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _check_answers(bundle: Bundle) -> None:
