@@ -5,6 +5,8 @@ from __future__ import annotations
 import queue
 import ssl
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +64,34 @@ class MqttSettings:
         return f"{self.host}:{self.port}"
 
 
+class Steadiness:
+    """Whether connections hold, and how long to wait for the next one.
+
+    Longer and longer after those that do not: two bins of one name, as two copies of a card are, throw each other
+    out, and would do so every second for years. `now_s` is monotonic. Any thread may ask.
+    """
+
+    def __init__(self, settings: MqttSettings, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._now_s = now_s
+        self._began_at_s = now_s()
+        self.delay_s = settings.retry_min_s
+
+    def begin(self) -> None:
+        """The broker has let the bin in."""
+        self._began_at_s = self._now_s()
+
+    def holds(self) -> bool:
+        """Whether the connection has lasted for longer than another bin of this name would let it."""
+        return self._now_s() - self._began_at_s >= max(self._settings.keepalive_s, 2 * self.delay_s)
+
+    def end(self) -> bool:
+        """The connection was lost: whether it had held. `delay_s` is how long to wait before the next one."""
+        has_held = self.holds()
+        self.delay_s = self._settings.retry_min_s if has_held else min(2 * self.delay_s, self._settings.retry_max_s)
+        return has_held
+
+
 def hung_up(reason: ReasonCode) -> str:
     """It ended the connection without an answer, as one does that wants a certificate and gets none (TLS 1.3)."""
     return f"hung up before it let the bin in ({reason}); check port, use_tls, certificate_file and key_file"
@@ -77,8 +107,8 @@ def not_let_in(reason: ReasonCode) -> str:
 def thrown_out(reason: ReasonCode, settings: MqttSettings) -> str:
     """It let the bin in, and ended the connection at once."""
     return (
-        f"lets the bin in and throws it out again ({reason}); see the broker's log, and whether another bin"
-        f" has the device.id {settings.device_id}, too"
+        f"lets the bin in and throws it out again ({reason}); see the broker's log, and whether another bin has the"
+        f" device.id {settings.device_id}, too, such as one that began with a copy of this card"
     )
 
 
@@ -120,13 +150,18 @@ def make_client(settings: MqttSettings) -> Client:
         client_id=f"sorter-{settings.device_id}",
         protocol=MQTTProtocolVersion.MQTTv5 if settings.speaks_5 else MQTTProtocolVersion.MQTTv311,
     )
-    # paho says int, but only doubles, caps and sleeps.
-    client.reconnect_delay_set(settings.retry_min_s, settings.retry_max_s)  # type: ignore[arg-type]
+    wait_at_connecting(client, settings, settings.retry_min_s)
     if settings.username is not None:
         client.username_pw_set(settings.username, settings.password)
     if (context := tls_context(settings)) is not None:
         client.tls_set_context(context)
     return client
+
+
+def wait_at_connecting(client: Client, settings: MqttSettings, first_s: float) -> None:
+    """Wait `first_s` before the next attempt to connect, then longer and longer."""
+    # paho says int, but only doubles, caps and sleeps.
+    client.reconnect_delay_set(first_s, settings.retry_max_s)  # type: ignore[arg-type]
 
 
 def limits() -> Properties:

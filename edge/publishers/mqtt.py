@@ -7,7 +7,6 @@ import logging
 import queue
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from edge.publishers.connection import (
     OF_THE_MESSAGE,
     QOS,
     MqttSettings,
+    Steadiness,
     hung_up,
     limits,
     make_client,
@@ -27,6 +27,7 @@ from edge.publishers.connection import (
     refused,
     thrown_out,
     too_large,
+    wait_at_connecting,
     why_unreachable,
 )
 from edge.publishers.courier import Courier
@@ -95,7 +96,8 @@ class MqttPublisher:
         self._deafness: str | None = None
         self._warned: set[str] = set()
         self._max_bytes: int | None = None
-        self._connected_at_s = 0.0
+        self._steadiness = Steadiness(settings)
+        self._unsteadiness: str | None = None
         self._client = make_client(settings)
         self._client.will_set(self._topic("availability"), OFFLINE, QOS, retain=True)
         self._client.on_connect = self._on_connect
@@ -108,7 +110,9 @@ class MqttPublisher:
     @property
     def problem(self) -> str | None:
         """Why something cannot be told, or no command be heard, at present; None when all can."""
-        return self._problem or self._refusal or self._deafness
+        if self._unsteadiness is not None and self._is_connected.is_set() and self._steadiness.holds():
+            self._unsteadiness = None
+        return self._problem or self._unsteadiness or self._refusal or self._deafness
 
     def start(self) -> None:
         settings = self._settings
@@ -222,7 +226,7 @@ class MqttPublisher:
             self._problem = self._warn(not_let_in(reason))
             return
         self._problem = self._deafness = None
-        self._connected_at_s = time.monotonic()
+        self._steadiness.begin()
         self._max_bytes = getattr(properties, "MaximumPacketSize", None)
         _log.info("broker %s: connected", self._settings.address)
         if self._on_command is not None:
@@ -268,15 +272,18 @@ class MqttPublisher:
             return
         # paho also reports a refusal so, which has said better why.
         if self._problem is None:
-            self._problem = self._warn(self._why_lost(reason))
+            self._lose(reason)
         elif self._problem == self._not_reached:
             self._problem = self._warn(hung_up(reason))
 
-    def _why_lost(self, reason: ReasonCode) -> str:
-        if time.monotonic() - self._connected_at_s < self._settings.keepalive_s:
-            return thrown_out(reason, self._settings)
-        self._warned.clear()
-        return f"connection lost: {reason}"
+    def _lose(self, reason: ReasonCode) -> None:
+        """The connection ended: say why, and how long to wait; what did not hold is a problem until one does."""
+        has_held = self._steadiness.end()
+        wait_at_connecting(self._client, self._settings, self._steadiness.delay_s)
+        if has_held:
+            self._warned.clear()
+        self._problem = self._warn(f"connection lost: {reason}" if has_held else thrown_out(reason, self._settings))
+        self._unsteadiness = None if has_held else self._problem
 
     def _warn(self, why: str) -> str:
         """The problem as a sentence, which is logged."""

@@ -16,7 +16,7 @@ from paho.mqtt.client import MQTTMessage
 
 from edge.errors import ConfigError, MissingInputError, UnavailableError
 from edge.journal import Journal
-from edge.publishers.connection import MqttSettings, greet
+from edge.publishers.connection import MqttSettings, Steadiness, greet
 from edge.publishers.mqtt import Announcement, MqttPublisher
 from edge.publishers.state import count_topic
 from edge.records import DecisionRecord
@@ -499,6 +499,44 @@ def test_two_bins_of_one_name_say_so_once_each(broker: Broker, journal: Journal)
     assert any("whether another bin has the device.id bin-7, too" in text for text in warnings)
     assert log.qsize() <= 2 * len(warnings)
     listener.close()
+
+
+def test_two_bins_of_one_name_leave_each_other_in_peace_for_longer_and_longer(broker: Broker, journal: Journal) -> None:
+    """As two copies of one SD card do; what is wrong stands until one of them has gone."""
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/availability")
+    settings = MqttSettings("bin-7", "127.0.0.1", broker.port, keepalive_s=1, retry_min_s=0.05, retry_max_s=0.8)
+    twins = [MqttPublisher(settings, journal.outbox("mqtt")) for _ in range(2)]
+    for twin in twins:
+        twin.start()
+    arrivals_s = []
+    while len(arrivals_s) < 10:
+        if listener.next().payload == b"online":
+            arrivals_s.append(time.monotonic())
+    assert arrivals_s[-1] - arrivals_s[-3] > 5 * 2 * settings.retry_min_s
+    until_s = time.monotonic() + 1
+    while time.monotonic() < until_s:
+        assert all("device.id bin-7" in (twin.problem or "") for twin in twins)
+        time.sleep(0.01)
+    twins.pop().stop(0.5)
+    while twins[0].problem is not None:
+        assert time.monotonic() < until_s + PATIENCE_S
+        time.sleep(0.01)
+    twins[0].stop()
+    listener.close()
+
+
+def test_a_connection_that_held_is_made_again_at_once() -> None:
+    settings = MqttSettings("bin-7", keepalive_s=30, retry_min_s=1, retry_max_s=60)
+    now_s = [100.0]
+    steadiness = Steadiness(settings, lambda: now_s[0])
+    waited_s = []
+    for lasted_s in (29, 0, 10, 15, 20, 29, 63, 119, 120):
+        steadiness.begin()
+        now_s[0] += lasted_s
+        steadiness.end()
+        waited_s.append(steadiness.delay_s)
+    assert waited_s == [2, 4, 8, 16, 32, 60, 60, 60, 1]
 
 
 def test_a_password_never_shows_in_print() -> None:
