@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Homing looks for the switch over a whole turn and a little more, since it may stand just behind it.
 _HOMING_TURNS = 1.1
+# Of a turn, to both sides of home: what closes the switch is narrower than a bin.
+_CLOSED_SHARE = 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Carousel:
         None when it was halted on the way. Finds home first when it does not stand there.
 
         Raises:
-            UnavailableError: a whole turn did not find the home switch.
+            UnavailableError: a whole turn did not find the home switch, or it is closed away from home, too.
         """
         with self._moving:
             self._halted.clear()
@@ -87,9 +89,17 @@ class Carousel:
                 if self._position is None or not self._home.is_active:
                     self._find_home()
                 self._turn_to(position)
+                has_left = not (self._is_far(position) and self._home.is_active)
                 self._halted.wait(self._settings.drop_s)
                 self._turn_to(0)
-                return None if self._halted.is_set() else bool(self._home.is_active)
+                if self._halted.is_set():
+                    return None
+                if not has_left:
+                    raise UnavailableError(
+                        f"carousel: expected the home switch on pin {self._settings.home_pin} to be open at step"
+                        f" {position}, found it closed; look for a motor that does not turn, or a switch that sticks"
+                    )
+                return bool(self._home.is_active)
             finally:
                 self._let_go()
 
@@ -120,6 +130,11 @@ class Carousel:
             f"carousel: expected the home switch on pin {self._settings.home_pin} within a turn, found none;"
             " look for a jam, a loose switch or a motor that does not turn"
         )
+
+    def _is_far(self, position: int) -> bool:
+        """Whether the home switch must be open there."""
+        steps = self._settings.steps_per_turn
+        return min(position, steps - position) >= _CLOSED_SHARE * steps
 
     def _turn_to(self, position: int) -> None:
         if self._position is None:

@@ -10,7 +10,7 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from edge.actuators.carousel import Carousel, CarouselSettings
 from edge.actuators.worker import Command, obey
 from edge.clock import ReplayClock
-from edge.errors import ConfigError
+from edge.errors import ConfigError, UnavailableError
 
 _SETTINGS = CarouselSettings(
     step_pin=5, direction_pin=6, home_pin=13, enable_pin=19,
@@ -82,6 +82,37 @@ def test_a_jam_on_the_way_out_is_not_confirmed(carousel: Carousel, motor: MotorP
     motor.jams_at = 10
 
     assert carousel.serve(20) is False
+
+
+@pytest.mark.parametrize("position", [20, 55])
+def test_a_motor_that_stands_still_at_home_is_not_taken_for_one_that_came_back(
+    carousel: Carousel, motor: MotorPin, position: int
+) -> None:
+    carousel.serve(0)
+    motor.jams_at = 1
+    with pytest.raises(UnavailableError, match="does not turn, or a switch that sticks"):
+        carousel.serve(position)
+    motor.jams_at = None
+    assert carousel.serve(position) is True
+
+
+def test_a_switch_that_sticks_is_named_and_the_item_comes_where_it_belongs(
+    carousel: Carousel, motor: MotorPin, pins: MockFactory
+) -> None:
+    carousel.serve(0)
+    motor.visited = ()
+    pins.pin(13).drive_high = pins.pin(13).drive_low
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="a switch that sticks"):
+            carousel.serve(20)
+    assert motor.visited == 2 * (*range(1, 21), *range(19, -1, -1))
+
+
+def test_close_to_home_the_switch_may_be_closed(carousel: Carousel, motor: MotorPin, pins: MockFactory) -> None:
+    pins.pin(13).drive_high = pins.pin(13).drive_low
+    motor.place = 0
+    pins.pin(13).drive_low()
+    assert [carousel.serve(position) for position in (0, 4, 76)] == [True, True, True]
 
 
 def test_a_motor_that_never_meets_the_switch_gives_up_after_a_turn_and_lets_go(
