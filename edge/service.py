@@ -122,24 +122,34 @@ class Ending(Enum):
 
 
 class Requests:
-    """What signals have asked of the process since it began to listen; one for its whole life."""
+    """What signals have asked of the process since it began to listen; one for its whole life.
+
+    While a bin `is_opening` there is nothing to end: the first SIGTERM or SIGINT does what it did before `listen`,
+    which in a command is to unwind it at once, whatever a camera takes to answer.
+    """
 
     def __init__(self) -> None:
         self.is_stopping = False
         self.is_reloading = False
+        self.is_opening = False
+        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def listen(self) -> None:
         """Take SIGTERM and SIGINT as "stop", SIGHUP as "read the configuration again". In the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            self._before[number] = signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
 
     def reload(self) -> None:
         """Ask for what SIGHUP asks for."""
         self.is_reloading = True
 
-    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self.is_stopping = True
+        before = self._before.get(number)
+        if self.is_opening and callable(before):
+            self.is_opening = False
+            before(number, frame)
 
     def _reload(self, _signal: int, _frame: FrameType | None) -> None:
         self.is_reloading = True
@@ -150,6 +160,7 @@ def serve(loop: Steps, requests: Requests, reread: Callable[[], bool] = lambda: 
 
     `reread` reads the configuration again and returns whether it can be used; if not, the loop goes on.
     """
+    requests.is_opening = False
     is_ready = False
     ending = Ending.SOURCE_ENDED
     while True:

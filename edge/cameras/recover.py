@@ -95,8 +95,8 @@ class _Opening:
         # A daemon: an opening that hangs must not keep the process from ending.
         Thread(target=self._run, name="camera-opener", daemon=True).start()
 
-    def has_ended(self, timeout_s: float) -> bool:
-        """Wait at most so long for it."""
+    def has_ended(self, timeout_s: float | None) -> bool:
+        """Wait at most so long for it; None waits for the end."""
         return self._has_ended.wait(timeout_s)
 
     def check(self) -> None:
@@ -127,7 +127,7 @@ class ReopeningCamera:
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
     while there is a fault, `next_frame` waits as long as it may and raises it; every change of state
-    is logged once and given to `on_change`, in the thread that asks for frames. It is opened again in a thread of
+    is logged once and given to `on_change`, in the thread that asks for frames. It is opened in a thread of
     its own: a network camera takes seconds to answer, and a bin must be able to stop meanwhile.
     """
 
@@ -164,7 +164,10 @@ class ReopeningCamera:
 
     def open(self) -> None:
         self._is_closed.clear()
-        self._camera.open()
+        self._opening = _Opening(self._camera)
+        self._opening.has_ended(None)
+        ended, self._opening = self._opening, None
+        ended.check()
         self._begin()
         self._change(CameraHealth(None, "", self._clock.now_s()))
 

@@ -84,6 +84,7 @@ def run(
     open_loop = open_rehearsal if dry_run else partial(open_bin, on_new_model=requests.reload)
     with native_stderr_told_once():
         while True:
+            requests.is_opening = True
             with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
                 ending = serve(loop, requests, reread)
                 was_asked = isinstance(loop, RunningBin) and loop.wants_restart

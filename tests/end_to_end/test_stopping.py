@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -100,3 +101,20 @@ def test_a_bin_whose_network_camera_does_not_answer_ends_in_time(tmp_path: Path)
     finally:
         process.kill()
         server.die()
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, TERMINATED), (signal.SIGINT, 130)])
+def test_a_bin_whose_network_camera_never_answered_ends_in_time(
+    tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
+    """It is being opened for the first time; nothing was decided, and nothing waits."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        camera = ["--set", "camera.backend=stream", "--set", f"camera.url=rtsp://127.0.0.1:{silent.getsockname()[1]}/a"]
+        process = started("run", *camera, state=tmp_path)
+        silent.settimeout(60)
+        with silent.accept()[0]:
+            began_s = time.monotonic()
+            process.send_signal(number)
+            _, complaints = process.communicate(timeout=60)
+    assert (process.returncode, complaints) == (exit_code, "stopped\n")
+    assert time.monotonic() - began_s < 5
