@@ -92,7 +92,7 @@ class Steadiness:
         return has_held
 
 
-def hung_up(reason: ReasonCode) -> str:
+def hung_up(reason: ReasonCode | str) -> str:
     """It ended the connection without an answer, as one does that wants a certificate and gets none (TLS 1.3)."""
     return f"hung up before it let the bin in ({reason}); check port, use_tls, certificate_file and key_file"
 
@@ -128,6 +128,8 @@ def why_unreachable(error: BaseException | None) -> str:
         )
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or error}); check ca_file, certificates, host and port"
+    if isinstance(error, ConnectionResetError):
+        return hung_up(str(error.strerror))
     if isinstance(error, OSError):
         return f"cannot be reached ({error.strerror or error}); check host, port and network"
     return "cannot be reached; check host, port and network"

@@ -322,6 +322,22 @@ def test_a_broker_of_the_old_protocol_is_served_as_well(broker: Broker, journal:
     listener.close()
 
 
+@pytest.mark.parametrize(("speaks_5", "level"), [(True, 5), (False, 4)])
+def test_a_bin_gives_its_own_name_and_speaks_the_protocol_that_it_is_told(
+    journal: Journal, *, speaks_5: bool, level: int
+) -> None:
+    """Brokers throw out the older of two clients of one name. MQTT 5.0, section 3.1: CONNECT."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings("bin-7", "127.0.0.1", server.getsockname()[1], speaks_5=speaks_5)
+        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
+        publisher.start()
+        with server.accept()[0] as connection:
+            heard = connection.recv(4096)
+        publisher.stop()
+    assert heard[heard.index(b"MQTT") + 4] == level
+    assert b"\x0csorter-bin-7" in heard
+
+
 def test_stop_is_quick_when_there_never_was_a_broker(journal: Journal) -> None:
     publisher = _publisher(journal, free_port())
     publisher.start()
@@ -454,6 +470,23 @@ def test_what_the_broker_does_not_take_is_not_sent_and_holds_up_nothing(
     ]
 
 
+def test_what_is_about_as_long_as_the_broker_takes_does_not_end_the_connection(
+    narrow_broker: Broker, journal: Journal
+) -> None:
+    listener = Listener(narrow_broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, narrow_broker.port)
+    publisher.start()
+    listener.next("/availability")
+    for num_bytes in range(1950, 2001):
+        publisher.send("snapshot", bytes(num_bytes))
+    publisher.send("snapshot", b"small")
+    while listener.next().payload != b"small":
+        pass
+    assert publisher.problem is None
+    publisher.stop()
+    listener.close()
+
+
 def test_a_broker_without_what_the_bin_needs_says_so(mosquitto: str, tmp_path: Path) -> None:
     broker = Broker(mosquitto, tmp_path, "allow_anonymous true\nretain_available false")
     broker.start()
@@ -562,6 +595,20 @@ def test_a_greeting_says_whether_the_broker_lets_the_bin_in(locked_broker: Broke
     locked_broker.kill()
     with pytest.raises(UnavailableError, match="cannot be reached"):
         greet(MqttSettings("bin-7", **here))  # type: ignore[arg-type]
+
+
+def test_a_greeting_does_not_throw_out_the_bin_that_runs(broker: Broker, journal: Journal) -> None:
+    broker.start()
+    listener = Listener(broker.port, "sorter/bin-7/#")
+    publisher = _publisher(journal, broker.port)
+    publisher.start()
+    listener.next("/availability")
+    greet(MqttSettings("bin-7", "127.0.0.1", broker.port))
+    publisher.send("snapshot", b"still there")
+    assert listener.next("/snapshot").payload == b"still there"
+    assert publisher.problem is None
+    publisher.stop()
+    listener.close()
 
 
 def test_a_greeting_says_that_the_access_list_refuses_what_the_bin_tells(refusing_broker: Broker) -> None:

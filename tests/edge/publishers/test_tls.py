@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edge.errors import UnavailableError
 from edge.journal import Journal
-from edge.publishers.connection import MqttSettings, greet
+from edge.publishers.connection import MqttSettings, greet, tls_context
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
 from tests.edge.authority import Authority
 from tests.edge.publishers.broker import PATIENCE_S, Broker
@@ -48,6 +50,41 @@ def settings(broker: Broker, authority: Authority, client: tuple[Path, Path] | N
 
 def test_whoever_shows_the_right_certificate_is_let_in(broker: Broker, authority: Authority) -> None:
     greet(settings(broker, authority, authority.sign("bin")))
+
+
+def test_use_tls_alone_trusts_what_the_system_trusts_and_nobody_else() -> None:
+    context = tls_context(MqttSettings("bin-7", use_tls=True))
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert tls_context(MqttSettings("bin-7")) is None
+
+
+def test_a_broker_that_speaks_no_tls_hangs_up_and_use_tls_is_named(
+    mosquitto: str, authority: Authority, tmp_path: Path
+) -> None:
+    plain = Broker(mosquitto, tmp_path)
+    plain.start()
+    with pytest.raises(UnavailableError, match="check port, use_tls, certificate_file and key_file"):
+        greet(settings(plain, authority, None))
+    plain.kill()
+
+
+def test_a_server_that_answers_otherwise_than_tls_does_is_named(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE_S)
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(answer)
+            address = MqttSettings("bin-7", "127.0.0.1", server.getsockname()[1], ca_file=authority.ca_file)
+            with pytest.raises(
+                UnavailableError, match=r"TLS failed \(.*\); check ca_file, certificates, host and port"
+            ):
+                greet(address)
 
 
 def test_a_broker_of_another_authority_is_not_trusted(broker: Broker, authority: Authority, tmp_path: Path) -> None:
