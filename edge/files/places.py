@@ -33,14 +33,15 @@ def give_to_owner(folder: Path) -> None:
         return
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    for parent, folders, files in os.walk(folder):
+    # By open folders, not by paths: that user may put a link in the place of a folder meanwhile.
+    for _, folders, files, opened in os.fwalk(folder.resolve()):
         for name in (*folders, *files):
             with suppress(OSError):  # the bin may be at work here, and pictures come and go
-                _give(Path(parent, name), owner)
+                _give(name, opened, owner)
 
 
-def _give(path: Path, owner: os.stat_result) -> None:
-    found = path.lstat()
+def _give(name: str, opened: int, owner: os.stat_result) -> None:
+    found = os.stat(name, dir_fd=opened, follow_symlinks=False)
     # A file with a second name may be one of the system's.
     if found.st_uid == 0 and (found.st_nlink == 1 or stat.S_ISDIR(found.st_mode)):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=opened, follow_symlinks=False)
