@@ -1,9 +1,10 @@
 """The data folder: one subfolder of pictures for each class, and an optional `groups.csv` beside them.
 
-<class>/*.jpg   also .jpeg .png .webp .bmp; names that begin with a dot are ignored; see `edge.class_names`
+<class>/*.jpg   also .jpeg .jfif .png .webp .bmp; names that begin with a dot are ignored; see `edge.class_names`
 groups.csv      path,label,group,split: `path` relative to the folder, `label` the subfolder's name; pictures of one
                 `group` show the same object (empty: a group of its own); `split` is train, val or test in every
                 line, or in none. It lists every picture that can be read, so that none slips between the splits unseen.
+                Commas, semicolons or tabs part the columns, as spreadsheets do.
 """
 
 from __future__ import annotations
@@ -87,11 +88,7 @@ def scan(root: Path) -> Dataset:
     pictures = {folder: picture_names(folder) for folder in folders}
     unused = {folder: unused_in(folder) for folder in folders}
     if empty := [folder for folder, names in pictures.items() if not names]:
-        found = in_words([one for folder in empty for one in unused[folder]], most=1)
-        raise DatasetError(
-            f"{root}: no pictures in class {some_of([folder.name for folder in empty])}: expected"
-            f" {' '.join(sorted(PICTURE_SUFFIXES))}, found {', '.join(found) or 'none'}; add some or remove the folder"
-        )
+        raise DatasetError(_without_pictures(root, empty, [one for folder in empty for one in unused[folder]]))
     label_of = {folder: _class_of(folder) for folder in folders}
     _refuse_alike(root, set(label_of.values()))
     rows = [
@@ -155,6 +152,32 @@ def unused_in(folder: Path) -> list[LeftOut]:
             how = "save it as JPEG (`heif-convert`, an image viewer, or a telephone's own setting)"
             found.append(LeftOut(name, f"{path.suffix} cannot be read: {how}"))
     return found
+
+
+def _without_pictures(root: Path, empty: Sequence[Path], unused: Sequence[LeftOut]) -> str:
+    """What to do about folders without pictures of their own: some data sets come in parts, each with all classes."""
+    names = some_of([folder.name for folder in empty])
+    if part := max((inner for folder in empty for inner in _classes_within(folder)), default=None):
+        return (
+            f"{root}: no pictures in {names}, but in folders within: if those are the classes, as in data sets that"
+            f" come in parts, give the largest part, {part[1]}: training holds pictures back itself, and"
+            " `sorter evaluate` takes the others"
+        )
+    found = ", ".join(in_words(unused, most=1))
+    return (
+        f"{root}: no pictures in class {names}: expected {' '.join(sorted(PICTURE_SUFFIXES))}, found {found or 'none'};"
+        " add some or remove the folder"
+    )
+
+
+def _classes_within(folder: Path) -> Iterator[tuple[int, Path]]:
+    """The folders here, or further within, of which each subfolder has pictures: how many in all, and which it is."""
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    counts = [len(picture_names(path)) for path in inner]
+    if len(inner) > 1 and all(counts):
+        yield sum(counts), folder
+    for path in inner:
+        yield from _classes_within(path)
 
 
 def _class_of(folder: Path) -> str:
@@ -224,11 +247,15 @@ def _read_groups(path: Path) -> dict[str, SplitRow]:
     lines: list[tuple[int, dict[str, str]]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:  # Excel begins its own with a byte order mark
-            reader = csv.DictReader(file, strict=True)
+            delimiter = max(",;\t", key=file.readline().count)
+            file.seek(0)
+            reader = csv.DictReader(file, strict=True, delimiter=delimiter, skipinitialspace=True)
             columns = tuple(reader.fieldnames or ())
-            lines.extend((reader.line_num, line) for line in reader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as comma-separated text: {error}") from error
+            lines.extend((reader.line_num, line) for line in reader if any(line.values()))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not written in UTF-8: save it again as such (in Excel: CSV UTF-8)") from error
     except csv.Error as error:
         whole = f"line {lines[-1][0]}" if lines else "its first line"
         raise DatasetError(f"{path}: {error} after {whole}: close the quote there") from error
@@ -236,11 +263,16 @@ def _read_groups(path: Path) -> dict[str, SplitRow]:
         raise DatasetError(f"{path}: expected the columns path,label,group,split, found {','.join(columns) or 'none'}")
     rows: dict[str, SplitRow] = {}
     for number, line in lines:
-        row = SplitRow(*(line.get(key) or "" for key in ("path", "label", "group", "split")))
+        row = SplitRow(_slashed(line["path"] or ""), *(line.get(key) or "" for key in ("label", "group", "split")))
         if problem := _problem(row, rows):
             raise DatasetError(f"{path}:{number}: {problem}")
         rows[row.path] = row
     return rows
+
+
+def _slashed(path: str) -> str:
+    r"""The path as this folder's pictures are named: Windows writes glass\1.jpg, and shells ./glass/1.jpg."""
+    return path and PurePosixPath(path.replace("\\", "/")).as_posix()
 
 
 def _problem(row: SplitRow, before: Mapping[str, SplitRow]) -> str | None:

@@ -35,8 +35,8 @@ CROP_MARGIN = 0.15
 
 _TURNS = {1: cv2.ROTATE_90_CLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
-# What `load_picture` reads.
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+# What `load_picture` reads; Windows saves a JPEG from the web as .jfif.
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp"})
 
 # A 100-megapixel picture is 300 MB of pixels: more than a device should spend on one picture. `edge` tells OpenCV so,
 # which then refuses a larger one by its header, in words with this in them.

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -92,6 +94,17 @@ def test_a_class_of_folders_says_where_its_pictures_are(folder: Path) -> None:
         scan(folder)
 
 
+@pytest.mark.parametrize("wrapper", ["", "all"])
+def test_of_a_data_set_in_parts_the_largest_is_pointed_at(folder: Path, wrapper: str) -> None:
+    """Train, valid and test, or a folder in a folder of its own name, as data sets are downloaded."""
+    root = folder.parent / "downloaded" / wrapper
+    for part in ("train", "valid"):
+        shutil.copytree(folder, root / part)
+    (root / "valid" / "disc" / "00.png").unlink()
+    with pytest.raises(DatasetError, match=rf"give the largest part, {root}/train: training holds"):
+        scan(folder.parent / "downloaded")
+
+
 def test_what_is_left_out_is_told_with_its_name_and_of_many_the_first() -> None:
     assert str(LeftOut("can/1.jpg", "empty: 0 bytes")) == "can/1.jpg: empty: 0 bytes"
     assert str(LeftOut("can/1.jpg", "/photos/can/1.jpg cannot be read")) == "/photos/can/1.jpg cannot be read"
@@ -144,7 +157,7 @@ def test_a_group_in_both_splits_is_refused(folder: Path) -> None:
 
 def test_a_label_file_without_its_columns_is_refused(folder: Path) -> None:
     (folder / "groups.csv").write_text("file;class\n")
-    with pytest.raises(DatasetError, match="expected the columns path,label,group,split, found file;class"):
+    with pytest.raises(DatasetError, match="expected the columns path,label,group,split, found file,class"):
         scan(folder)
 
 
@@ -164,7 +177,7 @@ def test_a_quote_that_is_never_closed_is_told_in_one_line(folder: Path) -> None:
 
 def test_a_binary_label_file_is_refused(folder: Path) -> None:
     (folder / "groups.csv").write_bytes(b"\xff\xfe\x00\x00path")
-    with pytest.raises(DatasetError, match="cannot be read as comma-separated text"):
+    with pytest.raises(DatasetError, match="is not written in UTF-8: save it again"):
         scan(folder)
 
 
@@ -206,8 +219,22 @@ def test_a_label_file_need_not_list_what_cannot_be_read(folder: Path) -> None:
         scan(folder)
 
 
-def test_a_label_file_may_come_from_excel(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "saved",
+    [
+        lambda text: f"\ufeff{text}".replace("\n", "\r\n"),
+        lambda text: text.replace(",", ";") + ";;;\n",
+        lambda text: text.replace(",", "\t"),
+        lambda text: text.replace(",", ", "),
+        lambda text: text.replace("/", "\\"),
+        lambda text: text.replace("disc/", "./disc/"),
+    ],
+    ids=["excel", "semicolons and a line left empty", "tabs", "spaces", "windows", "a shell's find"],
+)
+def test_a_label_file_may_come_from_elsewhere(folder: Path, saved: Callable[[str], str]) -> None:
     write_groups(folder, list_groups(folder, group={"disc/00.png": "7"}))
+    before = scan(folder)
+    assert before.rows[0].group == "7"
     path = folder / "groups.csv"
-    path.write_text(path.read_text(), encoding="utf-8-sig")
-    assert scan(folder).rows[0].group == "7"
+    path.write_bytes(saved(path.read_text()).encode())
+    assert scan(folder) == before
