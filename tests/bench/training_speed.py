@@ -39,7 +39,7 @@ def measure(data: Path, recipe_name: str, num_batches: int) -> None:
 
     recipe = load_recipe(recipe_name)
     dataset = few(with_splits(scan(data), recipe.data, 0), num_batches * recipe.fit.batch_size)
-    material = load_material(dataset, recipe, 0)
+    material = load_material(dataset, recipe, 0, Path())
     model = build_model(recipe, len(dataset.labels), recipe.network.train_px)
     load_weights(model, recipe, "imagenet")
     set_trainable(model, recipe.phases[0].trainable)

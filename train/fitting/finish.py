@@ -16,7 +16,7 @@ from train.fitting.phases import predict
 from train.fitting.run_directory import Answers, Origin, RunFacts, describe_run, write_predictions, write_results
 from train.measuring.metrics import Evaluation, measure
 from train.networks.cost import multiply_adds
-from train.pictures.batches import load_inputs
+from train.pictures.batches import read_inputs
 from train.pictures.material import HeldOut
 from train.recipes import Recipe
 
@@ -55,7 +55,7 @@ def _on_training_pictures(model: keras.Model, dataset: Dataset) -> dict[str, flo
     rows = dataset.of(TRAIN_SPLIT)
     spec = InputSpec(*model.input_shape[1:3])
     logits = [
-        predict(model, load_inputs(dataset, rows[first : first + _CHUNK], spec))
+        predict(model, list(read_inputs(dataset, rows[first : first + _CHUNK], spec)))
         for first in range(0, len(rows), _CHUNK)
     ]
     scored = np.concatenate(logits)

@@ -163,7 +163,7 @@ def train(
         _check_unfinished(out, resume=resume)  # another run may have come and gone meanwhile
         checkpoint = load_checkpoint(out, key)
         write_splits(out, dataset)
-        material = load_material(dataset, recipe, seed, num_devices, teacher)
+        material = load_material(dataset, recipe, seed, out, num_devices, teacher)
         if recipe.head is not None and not has_head and checkpoint is None:
             _log.info("head fitted: training accuracy %.3f", fit_probe(model, material, recipe))
         fitter = PhaseFitter(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.temperature import negative_log_likelihood
+from edge.preprocess import Image
 from train.fitting.average import WeightAverage
 from train.fitting.checkpoint import Checkpoint, save_checkpoint, values_of
 from train.fitting.progress import Epoch, Progress
@@ -220,10 +221,12 @@ def make_optimizer(fit: Fit, phase: Phase, steps_per_epoch: int) -> keras.optimi
     return optimizer
 
 
-def predict(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits (N, C) for pictures (N, H, W, 3) at the model's size."""
+def predict(model: keras.Model, images: Sequence[Image]) -> NDArray[np.float32]:
+    """Logits (N, C) for N pictures at the model's size."""
     starts = range(0, len(images), _PREDICT_BATCH)
-    parts = [model.predict_on_batch(images[start : start + _PREDICT_BATCH].astype(np.float32)) for start in starts]
+    parts = [
+        model.predict_on_batch(np.stack(images[start : start + _PREDICT_BATCH]).astype(np.float32)) for start in starts
+    ]
     return np.concatenate([np.asarray(part["logits"]) for part in parts])
 
 

@@ -70,7 +70,9 @@ def average_runs(folders: Sequence[Path], shares: Sequence[float] | None, out: P
     out.mkdir(parents=True, exist_ok=True)
     write_splits(out, dataset)
     held_out = [
-        load_held_out(dataset, split, recipe.network.input_px) for split in (VAL_SPLIT, TEST_SPLIT) if dataset.of(split)
+        load_held_out(dataset, split, recipe.network.input_px, out)
+        for split in (VAL_SPLIT, TEST_SPLIT)
+        if dataset.of(split)
     ]
     origin = Origin(
         recipe_name=first.run.recipe,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from math import ceil
+from pathlib import Path
 
 import cv2
 import keras
@@ -16,8 +18,10 @@ from edge.errors import DatasetError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
 from train.networks.teacher import Teacher
+from train.pictures.ahead import read_ahead
 from train.pictures.augment import Source, augment, shrunk
-from train.pictures.foreground import cut_out
+from train.pictures.foreground import Mask, cut_out
+from train.pictures.shelf import shelve
 from train.recipes import Augment
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -25,34 +29,52 @@ Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 # Sources are kept larger than the network's input, since the warp enlarges parts of them.
 _SOURCE_SCALE = 1.15
 _READ_THREADS = 2
+_NO_PIXELS: Image = np.empty(0, np.uint8)
 
 
-def load_sources(dataset: Dataset, rows: Sequence[SplitRow], size_px: int, ranges: Augment) -> list[Source]:
-    """The pictures of `rows` in their own aspect ratio, the shorter side a little above `size_px`."""
+def load_sources(
+    dataset: Dataset, rows: Sequence[SplitRow], size_px: int, ranges: Augment, scratch: Path
+) -> list[Source]:
+    """The pictures of `rows` in their own aspect ratio, the shorter side a little above `size_px`.
+
+    Their pixels lie in the folder `scratch` (see `train.pictures.shelf`).
+    """
     cv2.setNumThreads(1)  # one picture a thread; OpenCV's own threads would fight the network for the cores
-    with ThreadPoolExecutor(_READ_THREADS, "sources") as pool:
-        return list(pool.map(lambda row: _load_source(dataset, row, size_px, ranges), rows))
+    sources: list[Source] = []
+
+    def pixels() -> Iterator[Image]:
+        for source in read_ahead(partial(_load_source, dataset, size_px, ranges), rows, _READ_THREADS):
+            yield source.image
+            yield source.cutout.mask
+            sources.append(_with_pixels(source, _NO_PIXELS, _NO_PIXELS))
+
+    shelved = shelve(pixels(), scratch)
+    return [
+        _with_pixels(source, image, mask)
+        for source, image, mask in zip(sources, shelved[::2], shelved[1::2], strict=True)
+    ]
 
 
-def _load_source(dataset: Dataset, row: SplitRow, size_px: int, ranges: Augment) -> Source:
+def _load_source(dataset: Dataset, size_px: int, ranges: Augment, row: SplitRow) -> Source:
     image = shrunk(load_picture(dataset.path(row)), _SOURCE_SCALE * size_px)
     cutout = cut_out(image)
     keeps_ground = cutout.is_sheet and row.label not in ranges.sheet_labels
     return Source(image, cutout, row.label in ranges.clear_labels, keeps_ground)
 
 
-def load_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> NDArray[np.uint8]:
-    """The pictures of `rows` exactly as the device would feed them, (N, height_px, width_px, 3)."""
+def _with_pixels(source: Source, image: Image, mask: Mask) -> Source:
+    return replace(source, image=image, cutout=replace(source.cutout, mask=mask))
+
+
+def read_inputs(dataset: Dataset, rows: Sequence[SplitRow], spec: InputSpec) -> Iterator[Image]:
+    """The pictures of `rows` exactly as the device would feed them, (height_px, width_px, 3) each.
+
+    Raises:
+        DatasetError: there are none.
+    """
     if not rows:
         raise DatasetError(f"{dataset.root}: expected pictures, found none for this split")
-    inputs = np.empty((len(rows), spec.height_px, spec.width_px, 3), np.uint8)
-
-    def read(index: int) -> None:
-        inputs[index] = to_input(load_picture(dataset.path(rows[index])), spec)
-
-    with ThreadPoolExecutor(_READ_THREADS, "inputs") as pool:
-        list(pool.map(read, range(len(rows))))
-    return inputs
+    return read_ahead(lambda row: to_input(load_picture(dataset.path(row)), spec), rows, _READ_THREADS)
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]

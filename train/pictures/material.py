@@ -1,19 +1,22 @@
-"""What a network is trained and tried on, in memory."""
+"""What a network is trained and tried on, read once."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.data_folder import Dataset
-from edge.preprocess import InputSpec
+from edge.preprocess import Image, InputSpec
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.networks.teacher import Teacher
 from train.pictures.augment import Source
-from train.pictures.batches import TrainingBatches, load_inputs, load_sources
+from train.pictures.batches import TrainingBatches, load_sources, read_inputs
+from train.pictures.shelf import shelve
 from train.recipes import Data, Fit, Recipe
 
 _log = logging.getLogger(__name__)
@@ -21,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """Pictures (N, H, W, 3) uint8 as the device would feed them, and their class indices (N,)."""
+    """N pictures as the device would feed them, of one size, and their class indices (N,)."""
 
     rows: tuple[SplitRow, ...]
-    inputs: NDArray[np.uint8]
+    inputs: Sequence[Image]
     truth: NDArray[np.intp]
 
 
@@ -70,9 +73,14 @@ class Material:
 
 
 def load_material(
-    dataset: Dataset, recipe: Recipe, seed: int, batch_multiple: int = 1, teacher: Teacher | None = None
+    dataset: Dataset,
+    recipe: Recipe,
+    seed: int,
+    scratch: Path,
+    batch_multiple: int = 1,
+    teacher: Teacher | None = None,
 ) -> Material:
-    """Read every picture of the data once."""
+    """Read every picture of the data once, and keep them in the folder `scratch` (see `train.pictures.shelf`)."""
     rows = dataset.of(TRAIN_SPLIT)
     _log.info("reading %d pictures to train on and %d held out", len(rows), len(dataset.rows) - len(rows))
     labels = _truth(dataset, rows)
@@ -80,20 +88,21 @@ def load_material(
     return Material(
         recipe=recipe,
         seed=seed,
-        sources=load_sources(dataset, rows, largest_px, recipe.augment),
+        sources=load_sources(dataset, rows, largest_px, recipe.augment, scratch),
         targets=np.eye(len(dataset.labels), dtype=np.float32)[labels],
         weights=class_weights(labels, recipe.data)[labels],
-        val=load_held_out(dataset, VAL_SPLIT, recipe.network.input_px),
-        test=load_held_out(dataset, TEST_SPLIT, recipe.network.input_px) if dataset.of(TEST_SPLIT) else None,
+        val=load_held_out(dataset, VAL_SPLIT, recipe.network.input_px, scratch),
+        test=load_held_out(dataset, TEST_SPLIT, recipe.network.input_px, scratch) if dataset.of(TEST_SPLIT) else None,
         batch_multiple=batch_multiple,
         teacher=teacher,
     )
 
 
-def load_held_out(dataset: Dataset, split: str, size_px: int) -> HeldOut:
-    """The pictures of a split, at the size of the network that ships."""
+def load_held_out(dataset: Dataset, split: str, size_px: int, scratch: Path) -> HeldOut:
+    """The pictures of a split, at the size of the network that ships, kept in the folder `scratch`."""
     rows = dataset.of(split)
-    return HeldOut(rows, load_inputs(dataset, rows, InputSpec(size_px, size_px)), _truth(dataset, rows))
+    inputs = shelve(read_inputs(dataset, rows, InputSpec(size_px, size_px)), scratch)
+    return HeldOut(rows, inputs, _truth(dataset, rows))
 
 
 def _truth(dataset: Dataset, rows: tuple[SplitRow, ...]) -> NDArray[np.intp]:

@@ -237,7 +237,7 @@ def _robustness(story: Story, model: keras.Model, found: Sequence[Found], progre
         lambda index: load_picture(story.root / held_out[index].path),
         [story.run.labels.index(row.label) for row in held_out],
         story.run.input.spec(),
-        lambda images: predict(model, np.stack(images)),
+        lambda images: predict(model, images),
         progress,
     )
     bars = [Bar(row.condition, 100 * row.accuracy, 100 * row.ci95[0], 100 * row.ci95[1]) for row in rows]

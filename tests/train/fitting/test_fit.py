@@ -16,7 +16,7 @@ from tests.train.shapes import LABELS, draw_shapes
 from train.fitting.fit import Start, train
 from train.fitting.phases import predict
 from train.measuring.metrics import Evaluation
-from train.pictures.batches import load_inputs
+from train.pictures.batches import read_inputs
 from train.pictures.material import class_weights
 from train.recipes import Data, Recipe, load_recipe
 
@@ -56,7 +56,7 @@ def test_the_saved_model_gives_the_recorded_metrics(trained: Trained, shapes: Pa
     out, evaluation = trained
     rows = [row for row in load_splits(out) if row.split == "val"]
     model, run = keras.models.load_model(out / "model.keras"), load_run(out)
-    inputs = load_inputs(scan(shapes), rows, run.input.spec())
+    inputs = list(read_inputs(scan(shapes), rows, run.input.spec()))
     right = predict(model, inputs).argmax(axis=1) == [run.labels.index(row.label) for row in rows]
     recorded = json.loads((out / "metrics.json").read_text())
     assert recorded["accuracy"] == evaluation.accuracy == right.mean() == run.metrics["accuracy"]

@@ -69,7 +69,7 @@ def teacher(shapes: Path, recipe_file: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.mark.parametrize("size_px", [64, 48])
 def test_a_batch_mixes_labels_with_the_mean_answer_to_its_own_pictures(
-    shapes: Path, trained: tuple[Path, Evaluation], surer: Path, size_px: int
+    shapes: Path, trained: tuple[Path, Evaluation], surer: Path, size_px: int, tmp_path: Path
 ) -> None:
     import keras  # noqa: PLC0415, seconds to import
 
@@ -81,8 +81,8 @@ def test_a_batch_mixes_labels_with_the_mean_answer_to_its_own_pictures(
     sizes = [f"network.train_px={size_px}", "network.input_px=64"]
     recipe = load_recipe("efficientnet-lite0", [*sizes, "fit.teacher_share=0.6", "fit.label_smoothing=0.1"])
     dataset = replace(scan(shapes), rows=load_splits(folder))
-    plain = load_material(dataset, recipe, 1)
-    taught = load_material(dataset, recipe, 1, teacher=load_teacher([folder, surer], dataset, recipe))
+    plain = load_material(dataset, recipe, 1, tmp_path)
+    taught = load_material(dataset, recipe, 1, tmp_path, teacher=load_teacher([folder, surer], dataset, recipe))
     (images, labels, _), (same, targets, _) = plain.batches(0)[0], taught.batches(0)[0]
     np.testing.assert_array_equal(images, same)
     twin = build_model(recipe, len(dataset.labels), size_px)

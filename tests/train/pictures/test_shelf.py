@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import resource
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.data_folder import scan
+from edge.run import TRAIN_SPLIT
+from train.pictures.material import load_material
+from train.pictures.shelf import shelve
+from train.recipes import load_recipe
+from train.splits import with_splits
+
+
+def test_what_is_shelved_comes_back_and_leaves_no_file(tmp_path: Path) -> None:
+    arrays = [np.random.default_rng(n).integers(0, 256, (n, 5, 3), np.uint8) for n in (7, 1, 4)]
+    shelved = shelve(iter(arrays), tmp_path)
+    assert not list(tmp_path.iterdir())
+    for found, expected in zip(shelved, arrays, strict=True):
+        np.testing.assert_array_equal(found, expected)
+        with pytest.raises(ValueError, match="read-only"):
+            found[0] = 0
+
+
+def test_a_disk_without_room_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    """Writing through the mapping would end the process by a signal."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            shelve([np.zeros(1_000_000, np.uint8)], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_pictures_that_are_learned_take_no_memory_of_the_process(shapes: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("efficientnet-lite0")
+    dataset = with_splits(scan(shapes), recipe.data, seed=0)
+    tracemalloc.start()
+    try:
+        material = load_material(dataset, recipe, 0, tmp_path)
+        held_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(material.sources) == len(dataset.of(TRAIN_SPLIT))
+    total = sum(source.image.nbytes for source in material.sources) + sum(one.nbytes for one in material.val.inputs)
+    assert held_bytes < total / 4
