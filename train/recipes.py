@@ -83,6 +83,12 @@ class Fit(_Section):
     keep: Literal["last", "best"] = "last"
     teacher_share: Annotated[float, Field(gt=0, le=1)] = 0.7
 
+    @model_validator(mode="after")
+    def _decays_with_adamw(self) -> Self:
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(f"weight_decay: only adamw decays weights, found optimizer {self.optimizer!r}")
+        return self
+
 
 class Phase(_Section):
     """A stretch of epochs with the same layers trained.
@@ -105,9 +111,12 @@ class Phase(_Section):
     train_px: Pixels | None = None
 
     @model_validator(mode="after")
-    def _warms_up_for_cosine(self) -> Self:
+    def _fits_its_schedule(self) -> Self:
         if self.warmup_epochs and self.schedule != "cosine":
             raise ValueError(f"warmup_epochs: only the cosine schedule warms up, found schedule {self.schedule!r}")
+        for name in ("plateau_patience", "plateau_factor"):
+            if getattr(self, name) != type(self).model_fields[name].default and self.schedule != "plateau":
+                raise ValueError(f"{name}: only the plateau schedule waits, found schedule {self.schedule!r}")
         return self
 
 
@@ -287,14 +296,14 @@ def _origin(place: tuple[int | str, ...], overrides: Sequence[str], where: str) 
 
 
 def _problem(kind: str, place: tuple[int | str, ...], message: str, found: object) -> str:
-    name = ".".join(map(str, place))
+    name, message = ".".join(map(str, place)), message.removeprefix("Value error, ")
     if kind == "extra_forbidden":
         allowed = _keys_beside(place)
         near = get_close_matches(str(place[-1]), allowed, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"{name} is not a setting{hint} (allowed: {', '.join(allowed)})"
     if not name:  # the sections do not fit together, and the message names the keys
-        return message.removeprefix("Value error, ")
+        return message
     return f"{name}: {message}" if isinstance(found, dict) else f"{name}: {message}, found {found!r}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -261,6 +262,9 @@ def check_target(out: Path, *, resume: bool) -> None:
 
 def _check_unfinished(out: Path, *, resume: bool) -> None:
     if (out / RUN_FILE).exists():
+        if resume:  # killed while its report was written, as a run of minutes well may be
+            again = f"sorter report {shlex.quote(str(out))}"
+            raise UsageError(f"{out} already holds a run, and it is finished: `{again}` writes its report")
         raise UsageError(f"{out} already holds a run: choose another --out, or remove it")
     if (out / CHECKPOINT_FILE).exists() and not resume:
         raise UsageError(

@@ -52,6 +52,11 @@ def _check(network: Network) -> None:
         raise ConfigError(
             f"network.width: only mobilenetv2 comes in widths, found {network.width} for {network.backbone}"
         )
+    if network.input_scale == "unit" and application is None:
+        raise ConfigError(
+            f"network.input_scale: only {', '.join(APPLICATIONS)} can be shown another scale than their own, found"
+            f" {network.input_scale} for {network.backbone}"
+        )
 
 
 def _maps(image: keras.KerasTensor, network: Network) -> keras.KerasTensor:

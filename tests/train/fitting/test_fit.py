@@ -78,6 +78,8 @@ def test_the_curves_have_a_line_an_epoch(trained: Trained) -> None:
 def test_a_finished_run_is_never_overwritten(trained: Trained, shapes: Path, small_recipe: Recipe) -> None:
     with pytest.raises(UsageError, match="already holds a run"):
         train(shapes, trained[0], small_recipe, recipe_name="again")
+    with pytest.raises(UsageError, match=r"it is finished: `sorter report .*` writes its report"):
+        train(shapes, trained[0], small_recipe, recipe_name="again", resume=True)
 
 
 def test_nothing_is_written_for_data_that_cannot_be_trained_on(tmp_path: Path, small_recipe: Recipe) -> None:

@@ -47,6 +47,12 @@ def test_an_unknown_backbone_names_the_known_ones() -> None:
         build_model(recipe, 3, 32)
 
 
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "cnn"])
+def test_a_scale_that_would_change_nothing_is_refused(backbone: str) -> None:
+    with pytest.raises(ConfigError, match=f"can be shown another scale than their own, found unit for {backbone}"):
+        build_model(load_recipe(backbone, ["network.input_scale=unit"]), 3, 224)
+
+
 def test_only_mobilenet_has_widths() -> None:
     with pytest.raises(ConfigError, match=r"only mobilenetv2 comes in widths, found 0\.5"):
         build_model(load_recipe("resnet50", ["network.width=0.5"]), 3, 32)
