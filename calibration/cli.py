@@ -185,6 +185,7 @@ def report(*, out: Path, **chosen: Any) -> None:
 def undo(**chosen: Any) -> None:
     """Go back to the site before the last step."""
     from calibration.site.differences import differences
+    from edge.listing import counted
 
     desk = desk_of(**chosen)
     before = desk.folder.read_or_empty()
@@ -192,9 +193,7 @@ def undo(**chosen: Any) -> None:
     for line in (changes := differences(before, after)):
         desk.talk.say(f"  {line}")
     num_left = desk.folder.num_undoable()
-    desk.talk.say(
-        f"{desk.folder.path} is as it was before; {num_left} more {'step' if num_left == 1 else 'steps'} can be undone."
-    )
+    desk.talk.say(f"{desk.folder.path} is as it was before; {counted(num_left, 'more step')} can be undone.")
     desk.talk.result("undo", {"changed": True, "site": str(desk.folder.path), "changes": list(changes)})
 
 

@@ -17,6 +17,7 @@ from edge.assembly.parts import Parts
 from edge.confidence import reliability
 from edge.deciding.rules import threshold_text
 from edge.drift import Fingerprint
+from edge.listing import counted
 from edge.messages import Image
 from edge.preprocess import load_picture
 from edge.presence.planes import Floats
@@ -78,7 +79,9 @@ def _scene(parts: Parts, described: SiteDescription, folder: Path) -> Iterator[s
     image = load_picture(folder / step.picture)
     levels = load_variation(folder, step)
     region = parts.site.region or parts.config.presence.region
-    caption = f"The empty scene, the mean of {step.num_frames} pictures; only what is inside of the frame counts"
+    caption = (
+        f"The empty scene, the mean of {counted(step.num_frames, 'picture')}; only what is inside of the frame counts"
+    )
     most = max(1.0, float(np.percentile(levels, 99.5)))
     by_itself = f"How much each part varies by itself: black not at all, white by {most:.1f} grey levels or more"
     shown = pictures([(caption, [_framed(image, region)]), (by_itself, [_grey(levels / most, image.shape)])])
@@ -254,7 +257,7 @@ def _taught(described: SiteDescription, folder: Path) -> Iterator[str]:
         of_label = [example for example in examples if example.label == label][:_NUM_SHOWN]
         if of_label:
             tiled = np.hstack([_tile(from_jpeg(example.picture)) for example in of_label])
-            shown.append(picture(f"{label}: {count} examples", tiled))
+            shown.append(picture(f"{counted(count, 'example')} of {label}", tiled))
     yield section("What it was taught", *shown)
 
 

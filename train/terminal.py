@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from edge.commands.options import verbosity
-from edge.listing import some_of
+from edge.listing import columns_of, padded, some_of
 
 if TYPE_CHECKING:
     from train.fitting.progress import Progress
@@ -71,7 +71,7 @@ def _with_bar(things: Sequence[T]) -> Iterator[T]:
 def summary(evaluation: Evaluation) -> str:
     """Accuracy, and a line for each class."""
     low, high = evaluation.accuracy_ci95
-    width = max(len(label) for label in evaluation.labels)
+    width = max(columns_of(label) for label in evaluation.labels)
     surest = ", ".join(f"{float(part):.0%} {share:.2%}" for part, share in evaluation.selective.items())
     head = f"{evaluation.model}: accuracy {evaluation.accuracy:.2%} (95 % interval {low:.1%} to {high:.1%})"
     return "\n".join(
@@ -88,9 +88,9 @@ def _class_line(evaluation: Evaluation, index: int, width: int) -> str:
     label = evaluation.labels[index]
     one: ClassMetrics = evaluation.per_class[label]
     if not one.support:  # shares of nothing say nothing
-        return f"{label:{width}}  {'no pictures':>25} {0:9d}"
+        return f"{padded(label, width)}  {'no pictures':>25} {0:9d}"
     shares = f"{one.precision:9.1%} {one.recall:7.1%} {one.f1:7.1%}"
-    return f"{label:{width}}  {shares} {one.support:9d}  {_taken_for(evaluation, index)}"
+    return f"{padded(label, width)}  {shares} {one.support:9d}  {_taken_for(evaluation, index)}"
 
 
 def _taken_for(evaluation: Evaluation, index: int) -> str:
@@ -102,10 +102,10 @@ def _taken_for(evaluation: Evaluation, index: int) -> str:
 
 def columns(title: str, names: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
     """A table with a column for each name, as wide as its widest cell."""
-    first = max(len(title), *(len(name) for name, _ in rows))
+    first = max(columns_of(name) for name in (title, *(name for name, _ in rows)))
     widths = [max(len(name), *(len(cells[index]) for _, cells in rows)) for index, name in enumerate(names)]
     lines = [(title, names), *rows]
     return "\n".join(
-        f"{name:{first}}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        f"{padded(name, first)}  " + "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         for name, cells in lines
     )

@@ -19,6 +19,7 @@ from edge.assembly.parts import Parts
 from edge.config.cameras import ReplayCameraSection
 from edge.drift import Fingerprint, fingerprint
 from edge.errors import CameraLostError, CheckFailedError
+from edge.listing import counted
 from edge.messages import Box, Frame, Image, Phase
 from edge.preprocess import crop
 from edge.presence.learning import has_changed
@@ -204,7 +205,7 @@ def _step(desk: Desk, scene: Scene, last: Frame) -> tuple[BackgroundStep, dict[s
 
 def _tell(desk: Desk, scene: Scene, found: Fingerprint) -> None:
     say = desk.talk.say
-    say(f"The empty scene, from {scene.num_frames} pictures in which nothing moved:")
+    say(f"The empty scene, from {counted(scene.num_frames, 'picture')} in which nothing moved:")
     colors = f"red {found.red:.0f}, green {found.green:.0f}, blue {found.blue:.0f}"
     say(f"  brightness {found.brightness:.0f} of 255 ({colors})")
     say(f"  sharpness {found.sharpness:.1f}; each part varies by {found.noise:.1f} levels by itself")

@@ -30,7 +30,7 @@ from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
 from edge.items.smoothing import Method
-from edge.listing import some_of
+from edge.listing import columns_of, counted, padded, some_of
 from edge.messages import Box, Image
 from edge.site import (
     ClassStep,
@@ -245,7 +245,7 @@ def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, t
         " without them, so that the shares of right answers are too high."
     )
     remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, unknown if not_shown else None, skew)))
-    desk.talk.say(f"{num_pictures} pictures of {num_objects} items, {_shares(measured, parts)}.")
+    desk.talk.say(f"{counted(num_pictures, 'picture')} of {counted(num_objects, 'item')}, {_shares(measured, parts)}.")
     for remark in remarks:
         desk.talk.say(remark)
     return measured, remarks
@@ -331,12 +331,13 @@ def _tell_thresholds(
     say = desk.talk.say
     say(f"\nThe wish: {words}. What is below its class's threshold goes unsorted, as unknown.")
     say("Each line was counted on pictures that were left out when the thresholds were found.\n")
-    width = max(len(label) for label in (*labels, "all together"))
+    width = max(columns_of(label) for label in (*labels, "all together"))
     say(f"{'':{width}}  threshold  answered  accepted  right   so of as many others this share will be right")
     for label, counts in zip(labels, fitted.of_class, strict=True):
         least = threshold_text(found[label].min_confidence) if label in found else "-"
-        say(f"{label:{width}}  {least:>9}  {_counts_text(counts)}   {_forecast(counts) if label in found else _UNSAID}")
-    say(f"{'all together':{width}}  {'':9}  {_counts_text(fitted.overall)}   {_forecast(fitted.overall)}")
+        forecast = _forecast(counts) if label in found else _UNSAID
+        say(f"{padded(label, width)}  {least:>9}  {_counts_text(counts)}   {forecast}")
+    say(f"{padded('all together', width)}  {'':9}  {_counts_text(fitted.overall)}   {_forecast(fitted.overall)}")
     for label, step in found.items():
         if step.min_confidence >= NEVER:
             say(f"{label} is never sure enough for this: it always goes as unknown. Ask for less, or teach it.")

@@ -75,6 +75,8 @@ class SiteFolder:
             CheckFailedError: there is nothing to go back to.
             InvalidDataError: what is there is damaged; the site stays as it is.
         """
+        if not self._generations():  # to look into a folder that is not there must not make it
+            raise CheckFailedError(f"{self.path}: there is nothing to undo")
         with self._claimed():
             current = self._file.read_bytes() if self._file.is_file() else b""
             for former in reversed(self._generations()):

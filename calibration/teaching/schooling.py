@@ -21,7 +21,7 @@ from edge.clock import PacedClock, ReplayClock, SystemClock
 from edge.config.cameras import ReplayCameraSection
 from edge.data_folder import LeftOut, in_words, unused_in, why_unreadable
 from edge.errors import DatasetError, MissingInputError
-from edge.listing import some_of
+from edge.listing import columns_of, counted, padded, some_of
 
 
 class School:
@@ -52,7 +52,7 @@ class School:
             if not found:
                 raise DatasetError(f"{folder}: in none of its pictures an item was found; nothing was changed")
             fresh += found
-        what = ", ".join(f"{label}: {number} examples" for label, number in count(fresh).items())
+        what = ", ".join(f"{label}: {counted(number, 'example')}" for label, number in count(fresh).items())
         self._propose(self._teaching.learn(self._known, fresh), what)
 
     def teach_items(self, name: str, num_items: int) -> None:
@@ -77,7 +77,7 @@ class School:
                 raise
         if not fresh:
             raise DatasetError("no item came to rest before the camera; nothing was changed")
-        self._propose(self._teaching.learn(self._known, fresh), f"{label}: {len(fresh)} examples")
+        self._propose(self._teaching.learn(self._known, fresh), f"{label}: {counted(len(fresh), 'example')}")
 
     def again(self) -> None:
         """Show all examples to the model at hand, and keep what it makes of them."""
@@ -102,7 +102,7 @@ class School:
         counts = count(self._known)
         for label, number in counts.items():
             kind = "corrected" if label in self._parts.bundle.manifest.labels else "new"
-            self._say(f"{label}: {number} examples, {kind}")
+            self._say(f"{label}: {counted(number, 'example')}, {kind}")
         if not counts:
             self._say(f"{self._desk.folder.path}: nothing was taught here yet.")
         self._desk.talk.result("teach", {"examples": dict(counts)})
@@ -147,13 +147,13 @@ class School:
         self._desk.propose("teach", edit, parts, {"what": what, **({} if lesson is None else _figures(lesson))})
 
     def _report(self, lesson: Lesson) -> None:
-        width = max(10, *(len(one.label) for one in lesson.reports))
+        width = max(10, *(columns_of(one.label) for one in lesson.reports))
         self._say("\nEach example judged by a bin that has not seen the thing that it shows:")
-        self._say(f"  {'class':<{width}}  examples  things  right before  right now")
+        self._say(f"  {padded('class', width)}  examples  things  right before  right now")
         for one in lesson.reports:
             after = "?" if one.right_after is None else str(one.right_after)
             counts = f"{one.num_examples:>8}  {one.num_things:>6}  {one.right_before:>12}  {after:>9}"
-            self._say(f"  {one.label:<{width}}  {counts}")
+            self._say(f"  {padded(one.label, width)}  {counts}")
         if lesson.undoes_light:
             self._say("The color and dimness of the light here are undone before the model looks: that made it better.")
         for doubt in lesson.doubts():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge.listing import columns_of, padded
 from train.audit.findings import Alike, Audit
 
 _MOST_LISTED = 12
@@ -15,10 +16,10 @@ def describe(audit: Audit) -> str:
 
 
 def _lines(audit: Audit) -> Iterator[str]:
-    width = max(len(label) for label in audit.classes)
+    width = max(columns_of(label) for label in audit.classes)
     for label, facts in audit.classes.items():
         size = f"{facts.median_width_px} x {facts.median_height_px} pixels"
-        yield f"{label:{width}}  {facts.num_pictures:6d} pictures, {size}"
+        yield f"{padded(label, width)}  {facts.num_pictures:6d} pictures, {size}"
     yield f"imbalance: {audit.imbalance:.1f} pictures of the largest class to one of the smallest"
     yield from _listed("left out", [str(one) for one in audit.left_out])
     for note, paths in audit.notes.items():

@@ -58,6 +58,12 @@ def test_each_undo_goes_one_change_back_until_nothing_is_left(tmp_path: Path, bu
         folder.undo()
 
 
+def test_to_undo_in_a_folder_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailedError, match="nothing to undo"):
+        SiteFolder(tmp_path / "misspelled").undo()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_change_after_an_undo_can_be_undone_too(tmp_path: Path, bundle: Bundle) -> None:
     folder = SiteFolder(tmp_path)
     for number in (1, 2):
