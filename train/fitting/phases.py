@@ -98,8 +98,20 @@ class PhaseFitter:
         loss = make_loss(self._material.fit)
         self._network.compile(optimizer, loss, weighted_metrics=["accuracy"], jit_compile=should_compile())
         optimizer.build(self._network.trainable_variables)
+        self._build_measures()
         momentum = self._recipe.fit.average_momentum
         self._average = WeightAverage(self._network, momentum) if momentum else None
+
+    def _build_measures(self) -> None:
+        """Have loss and metrics ready before the first epoch.
+
+        Where they are not, Keras on JAX takes the first batch of a process aside to build them, and shows it last: a
+        resumed run would see its batches in another order.
+        """
+        nothing = keras.ops.zeros((1, self._material.targets.shape[1]))
+        weight = keras.ops.ones((1,))
+        self._network.compute_loss(y=nothing, y_pred=nothing, sample_weight=weight)
+        self._network.compute_metrics(None, nothing, nothing, weight)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         for variable, value in zip(self._network.optimizer.variables, checkpoint.optimizer, strict=True):
