@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -190,12 +191,21 @@ class TestLearn:
         lesson = self.learn([*same, *confused])
         assert any(doubt.startswith("glass falls from 2 to") for doubt in lesson.doubts())
 
+    def test_a_class_that_falls_is_not_also_said_to_be_hardly_known(self) -> None:
+        lesson = self.learn(examples_of("glass", 6, 1))
+        glass = replace(lesson.reports[0], num_things=6)
+        falls = replace(lesson, reports=(replace(glass, right_before=3, right_after=1),)).doubts()
+        unknown = replace(lesson, reports=(replace(glass, right_before=1, right_after=1),)).doubts()
+        assert [doubt.split()[0] for doubt in (falls[0], unknown[0])] == ["glass", "only"]
+        assert not any(doubt.startswith("only") for doubt in falls)
+
     def test_one_thing_under_two_names_is_doubted(self) -> None:
         same = examples_of("milk", 4, 1, spread=0.1)
         twins = [Example("glass", one.embeddings, one.scores, one.picture + b"!") for one in same[:3]]
         other = examples_of("juice", 4, 1)
         doubts = self.learn([*same, *twins, *other]).doubts()
-        assert "3 examples of glass look just like examples of milk: is each named right?" in doubts
+        alike = [doubt for doubt in doubts if "look just like" in doubt]
+        assert alike == ["3 examples of glass look just like examples of milk: is each named right?"], "said once"
 
     def test_one_thing_shown_again_and_again_is_doubted(self) -> None:
         lesson = self.learn([*burst_of("milk", 6), *examples_of("juice", 6, 1)])

@@ -36,6 +36,13 @@ def test_a_changed_picture_is_named_with_both_answers() -> None:
     assert (change.path, change.label, change.reference, change.candidate) == ("1.jpg", "cup", "cup", "can")
     assert found.candidate_accuracy.count == 1
     assert found.classes[1].agreement.count == 1
+    assert (found.classes[1].reference_recall.count, found.classes[1].candidate_recall.count) == (1, 0)
+
+
+def test_answers_that_have_nothing_in_common_are_a_distance_of_one() -> None:
+    found = parity([0, 1], sure(0, 1, strength=50), sure(1, 0, strength=50))
+
+    assert found.score_distance == 1
 
 
 def test_an_answer_that_falls_below_the_thresholds_is_another_outcome() -> None:
