@@ -210,9 +210,11 @@ def _checked_output(anatomy: Anatomy, num_labels: int, path: Path) -> int:
     given = [anatomy.tensors[index] for index in anatomy.outputs]
     fitting = [place for place, tensor in enumerate(given) if _is_one_row(tensor.shape, num_labels)]
     if len(fitting) != 1:
+        is_single = num_labels == 2 and any(_is_one_row(tensor.shape, 1) for tensor in given)
+        remedy = "; a single score for two classes is not read: train it with two and a softmax" if is_single else ""
         raise InvalidDataError(
             f"{path} gives {_shapes(given)}, but there are {num_labels} labels: "
-            "expected exactly one output with a score for each"
+            f"expected exactly one output with a score for each{remedy}"
         )
     return fitting[0]
 

@@ -293,6 +293,16 @@ def test_a_network_for_pictures_too_small_to_tell_anything_by_is_refused(labels:
         draft_foreign(tmp_path / "tiny.tflite", ForeignSettings(labels=labels, normalization=HALF))
 
 
+def test_a_single_score_for_two_classes_says_what_to_train_instead(tmp_path: Path) -> None:
+    """As tutorials of cats and dogs end: one unit and a sigmoid."""
+    file, labels = tmp_path / "cats.tflite", tmp_path / "labels.txt"
+    labels.write_text("cat\ndog\n")
+    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+    file.write_bytes(tflite_of(keras.Sequential(layers)))
+    with pytest.raises(InvalidDataError, match=r"there are 2 labels: .* train it with two and a softmax"):
+        draft_foreign(file, ForeignSettings(labels=labels, normalization=Normalization(0, 255)))
+
+
 def test_a_score_for_each_pixel_is_no_classifier(labels: Path, tmp_path: Path) -> None:
     segmentation = keras.Sequential([keras.Input((24, 24, 3)), keras.layers.Conv2D(3, 3)])
     (tmp_path / "pixels.tflite").write_bytes(tflite_of(segmentation))
