@@ -21,6 +21,11 @@ _MAX_JUMP = 0.3
 # nothing could sort apart. Abreast: this share of the shorter one's length on the way.
 _ABREAST_GAP = 0.08
 _ABREAST = 0.5
+# What is this many times as long is no shadow or reflection: a stripe of sun along the belt, a rail that trembles.
+_FAR_LONGER = 6
+# What begins in the middle of the region, nearer to a thing than that is long, and has less than this share of its
+# area, came off it: a glint, a part of its shadow. A thing of its own would have been seen to come in.
+_SMALL_PART = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class Matcher:
         matching = Matching(things, [self._owners(thing) for thing in things])
         self._part(matching)
         self._find_jumped(matching)
+        self._leave_out_parts(matching)
         return matching
 
     def _groups(self, things: Sequence[Box]) -> list[Box]:
@@ -87,10 +93,12 @@ class Matcher:
         if gap(first, second) > _ABREAST_GAP * self._route.diagonal:
             return False
         if self._route.goes_across(self._tracks):
-            shared, shorter = common(first.x, first.width, second.x, second.width), min(first.width, second.width)
+            shared = common(first.x, first.width, second.x, second.width)
+            shorter, longer = sorted((first.width, second.width))
         else:
-            shared, shorter = common(first.y, first.height, second.y, second.height), min(first.height, second.height)
-        return shared >= _ABREAST * shorter
+            shared = common(first.y, first.height, second.y, second.height)
+            shorter, longer = sorted((first.height, second.height))
+        return shared >= _ABREAST * shorter and longer < _FAR_LONGER * shorter
 
     def _owners(self, thing: Box) -> list[int]:
         """Which tracks a thing belongs to: those it overlaps, else the one it was cut off from."""
@@ -134,6 +142,20 @@ class Matcher:
             if index not in found and not owners[at] and distance <= _MAX_JUMP * self._route.diagonal:
                 owners[at] = [index]
                 found.add(index)
+
+    def _leave_out_parts(self, matching: Matching) -> None:
+        """Forget what belongs to nothing and came off a thing on its way; changes things and owners."""
+        for at in reversed(range(len(matching.things))):
+            if not matching.owners[at] and self._came_off_another(matching.things[at]):
+                del matching.things[at], matching.owners[at]
+
+    def _came_off_another(self, thing: Box) -> bool:
+        return any(
+            thing.width * thing.height < _SMALL_PART * box.width * box.height
+            and gap(thing, box) < max(box.width, box.height)
+            and not self._route.is_cut_off(thing, track)
+            for box, track in zip(self._expected, self._tracks, strict=True)
+        )
 
     def _may_be_new(self, track: Track, thing: Box) -> bool:
         """Whether a thing has as likely come in at a rim as from where the track was seen, once.

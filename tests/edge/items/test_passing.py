@@ -160,6 +160,30 @@ def test_a_thing_that_falls_apart_for_some_frames_stays_one_item() -> None:
     assert len(list(played(tracker(), clips + [seen()] * 8))) == 1
 
 
+def test_a_part_of_its_shadow_that_shows_for_some_frames_behind_an_item_is_no_item() -> None:
+    """It went along with the item for three frames, far enough to count, and was decided as a second one."""
+    path = [Box(20 * index - 110, 30, 110, 300) for index in range(45)]
+    clips = [
+        seen(box, Box(box.x - 80, 60, 40, 40)) if index in {20, 21, 22, 23} else seen(box)
+        for index, box in enumerate(path)
+    ]
+    assert len(list(played(tracker(), clips + [seen()] * 8))) == 1
+
+
+@pytest.mark.parametrize("since", [0, 25])
+def test_items_beside_a_stripe_of_sun_along_the_belt_are_told_apart(since: int) -> None:
+    """All of them were taken for a part of the stripe, which lies still, and nothing was decided any more."""
+    first, second, third = (moving(start, 100, 20, 80) for start in (-80, -380, -680))
+    stripe = Box(40, 200, 600, 30)
+    clips = [
+        seen(*things, stripe) if index >= since else seen(*things)
+        for index, things in enumerate(zip(first, second, third, strict=True))
+    ]
+    found = [item for _, item, _ in played(tracker(), clips + [seen(stripe)] * 8)]
+    assert [item.has_passed for item in found] == [True] * 3
+    assert all(item.frames_used >= 3 for item in found)
+
+
 def test_only_frames_with_the_whole_item_in_sight_are_classified() -> None:
     passing = tracker()
     for index, box in enumerate(moving(-80, 150, 20, 45)):
