@@ -18,7 +18,7 @@ from edge.presence.regions import Foreground, Side, find_things
 from edge.presence.scenes import Scenes
 from edge.presence.separation import is_several
 from edge.presence.settings import PresenceSettings
-from edge.presence.stillness import Stillness
+from edge.presence.stillness import Standstill, Stillness
 from edge.presence.view import View
 
 _log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class _Watch:
         self._settings = settings
         self._learner = SceneLearner(settings)
         self._stillness = Stillness(settings.settle_s)
+        self._standstill = Standstill()
         self._mask: Mask = np.zeros((view.height_px, view.width_px), np.uint8)
         self._blindness = Blindness()
         self._scenes: Scenes | None = None
@@ -145,6 +146,7 @@ class _Watch:
     ) -> Presence:
         if foreground is None:
             self._stillness.reset()
+            self._standstill.reset()
             self._is_settled = False
             self._always_touched, self._ever_touched = ~Side(0), Side(0)
             return Presence(Phase.EMPTY)
@@ -158,8 +160,9 @@ class _Watch:
             if ghosts := self._forget_ghosts(scenes.now, foreground, difference):
                 self._look_anew()
                 return Presence(Phase.EMPTY if ghosts == len(foreground.things) else Phase.MOVING)
-        if still_s >= self._settings.absorb_s:
-            _log.warning("what has lain still for %.0f s is part of the empty scene from now on", still_s)
+        stayed_s = max(still_s, self._standstill.update(log_picture, self._watched_s))
+        if stayed_s >= self._settings.absorb_s:
+            _log.warning("what has lain still for %.0f s is part of the empty scene from now on", stayed_s)
             scenes.now.absorb(difference.relit, self._mask)
             self._look_anew()
             return Presence(Phase.EMPTY)
@@ -187,6 +190,7 @@ class _Watch:
         """After the empty scene has changed."""
         self._mask = np.zeros_like(self._mask)
         self._stillness.reset()
+        self._standstill.reset()
         self._is_settled = False
 
     def _phase(self, foreground: Foreground, difference: Difference, still_s: float) -> tuple[Phase, Box]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from edge.presence.background import Difference
+from edge.presence.learning import has_changed
 from edge.presence.planes import Floats, Mask, exceeds
 
 # Work pixels: what moved less than this since the anchor frame lies still.
@@ -18,6 +19,8 @@ _FLAT = 0.005
 _CHANGED = 0.3
 # Share of the foreground that may change and still be a glint, and the least number of work pixels.
 _MAX_CHANGED, _MIN_CHANGED_PX = 0.02, 4
+# How often a picture is held against the first one like it, seconds: it costs a sixth of a frame's whole presence.
+_LOOK_S = 1.0
 
 
 class Stillness:
@@ -59,3 +62,29 @@ class Stillness:
         shift_px = (cv2.mean(change, either)[0] - noise) / (cv2.mean(edges, either)[0] + _FLAT)
         is_still = self._still_s >= self._settle_s
         return shift_px > _MAX_SHIFT_PX * (_HYSTERESIS if is_still else 1.0)
+
+
+class Standstill:
+    """For how long the picture itself has shown the same, whatever is made of it.
+
+    Another ground under the old scene's light is explained now in this way, now in that, and what differs from it
+    never lies still.
+    """
+
+    def __init__(self) -> None:
+        self._anchor: Floats | None = None
+        self._since_s = self._looked_s = 0.0
+
+    def reset(self) -> None:
+        """Nothing is there, or the scene is another one."""
+        self._anchor = None
+
+    def update(self, log_picture: Floats, watched_s: float) -> float:
+        """For how many of the seconds that were watched nothing has moved in frames (H, W, 3) like this one."""
+        if self._anchor is None:
+            self._anchor, self._since_s, self._looked_s = log_picture, watched_s, watched_s
+        elif watched_s - self._looked_s >= _LOOK_S:
+            self._looked_s = watched_s
+            if has_changed(self._anchor, log_picture):
+                self._anchor, self._since_s = log_picture, watched_s
+        return self._looked_s - self._since_s
