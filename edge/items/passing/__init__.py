@@ -5,7 +5,8 @@ to go as the one before it went. A thing becomes an item once it has gone some w
 for a while: both are then carried on at their own speed, and neither is classified.
 
 From one frame in which they are seen to the next, things must go less than half the way to the thing before them:
-of an even row that goes further nobody can say which is which.
+of an even row that goes further nobody can say which is which. Between two of them must be a gap of about a tenth of
+the picture: presence closes smaller ones, as between the cap and the label of a clear bottle.
 """
 
 from edge.items.passing.tracker import PassingTracker
