@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -32,6 +34,8 @@ from edge.running.farewell import Farewell
 from edge.running.problems import Problems
 from edge.running.scribe import Scribe
 from edge.running.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
 
 # How many decisions a rehearsal keeps in memory: a replay of a whole day must not fill it.
 NUM_REHEARSED = 1000
@@ -124,6 +128,8 @@ class Ending(Enum):
 class Requests:
     """What signals have asked of the process since it began to listen; one for its whole life.
 
+    A thread that an error has ended asks for its end, too: without it a bin would look well and be dumb, or deaf.
+
     While a bin `is_opening` there is nothing to end: the first SIGTERM or SIGINT does what it did before `listen`,
     which in a command is to unwind it at once, whatever a camera takes to answer.
     """
@@ -132,13 +138,18 @@ class Requests:
         self.is_stopping = False
         self.is_reloading = False
         self.is_opening = False
+        self.failure: BaseException | None = None
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def listen(self) -> None:
-        """Take SIGTERM and SIGINT as "stop", SIGHUP as "read the configuration again". In the main thread."""
+        """Take SIGTERM and SIGINT as "stop", SIGHUP as "read the configuration again". In the main thread.
+
+        From here on the death of a thread is `failure`.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, self._reload)
+        threading.excepthook = self._mourn
 
     def reload(self) -> None:
         """Ask for what SIGHUP asks for."""
@@ -154,16 +165,28 @@ class Requests:
     def _reload(self, _signal: int, _frame: FrameType | None) -> None:
         self.is_reloading = True
 
+    def _mourn(self, death: threading.ExceptHookArgs) -> None:
+        if death.exc_value is None or isinstance(death.exc_value, SystemExit):
+            return
+        name = "a thread" if death.thread is None else f"the thread {death.thread.name}"
+        _log.critical("%s has ended by an error, and the bin with it", name, exc_info=death.exc_value)
+        self.failure = death.exc_value
+
 
 def serve(loop: Steps, requests: Requests, reread: Callable[[], bool] = lambda: False) -> Ending:
     """Step until the source ends, the process is asked to stop, or it is asked to reload and the scene is empty.
 
     `reread` reads the configuration again and returns whether it can be used; if not, the loop goes on.
+
+    Raises:
+        Exception: what ended one of the bin's threads.
     """
     requests.is_opening = False
     is_ready = False
     ending = Ending.SOURCE_ENDED
     while True:
+        if requests.failure is not None:
+            raise requests.failure
         try:
             if not loop.step():
                 break

@@ -53,6 +53,39 @@ def test_a_demo_that_is_terminated_says_so(tmp_path: Path) -> None:
     assert (process.returncode, complaints) == (TERMINATED, "stopped\n")
 
 
+# A thread like those that move the flaps and speak to the broker, which meets what nobody thought of.
+DYING = """
+import threading, time
+
+def work():
+    while threading.excepthook is threading.__excepthook__:  # the bin does not run yet
+        time.sleep(0.01)
+    raise ZeroDivisionError("nobody thought of this")
+
+threading.Thread(target=work, name="courier-test", daemon=True).start()
+from edge.__main__ import main
+main()
+"""
+
+
+def test_a_bin_ends_with_the_first_of_its_threads_that_dies(tmp_path: Path) -> None:
+    # Its supervisor starts it anew; without that thread it would go on for years, and tell or move nothing.
+    process = subprocess.run(
+        [sys.executable, "-c", DYING, "run", "--set", "camera.backend=simulated"],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == 70
+    assert "the thread courier-test has ended by an error, and the bin with it" in process.stderr
+    assert "in work" in process.stderr, "where it happened, for who mends it"
+    assert process.stderr.endswith(
+        "error: this is a bug in sorter: ZeroDivisionError: nobody thought of this (run again with -vv)\n"
+    )
+
+
 @pytest.mark.skipif(SYSTEM_CONFIG.exists(), reason=f"this machine has a bin of its own at {SYSTEM_CONFIG}")
 def test_a_bin_that_nobody_described_says_so_and_ends_well(tmp_path: Path) -> None:
     process = started("run", "--json", state=tmp_path)
