@@ -108,8 +108,9 @@ class Loop:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing lies before the camera, and no item waits for its decision."""
-        return self._telemetry.phase is Phase.EMPTY and not self._tracker.waiting()
+        """Nothing lies before the camera, no item waits for its decision, and the last one is where it belongs."""
+        is_empty = self._telemetry.phase is Phase.EMPTY and not self._tracker.waiting()
+        return is_empty and not self._is_moving()
 
     @property
     def telemetry(self) -> Telemetry:

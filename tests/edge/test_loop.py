@@ -173,6 +173,17 @@ def test_while_the_bin_moves_it_is_said_to_reach_in(journal: Journal) -> None:
     assert said == [False] * 10 + [True] * 10
 
 
+def test_while_the_bin_moves_it_is_not_idle_though_nothing_lies_there_any_more(journal: Journal) -> None:
+    """A reload closes the actuators, and the item of the last decision may still be on its way."""
+    is_moving = True
+    nothing = ScriptedClassifier(LABELS, ["can"], input_spec=SPEC)
+    loop, _, _ = loop_over(DrawnFilm(20, []), nothing, journal, is_moving=lambda: is_moving)
+    loop.run_to_end()
+    assert not loop.is_idle
+    is_moving = False
+    assert loop.is_idle
+
+
 def test_whoever_looks_on_sees_every_frame_and_an_items_last_one_before_its_decision(journal: Journal) -> None:
     story: list[Sight | DecisionRecord] = []
     film = DrawnFilm(100, [(40, 80)])
