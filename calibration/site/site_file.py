@@ -36,16 +36,17 @@ class SiteFolder:
 
         Raises:
             InvalidDataError: the file is not understood.
+            StorageError: the disk does not give it back.
         """
         if not self._file.is_file():
             return _EMPTY_SITE
         return parse_site(read_site(self.path), self._file)
 
     def read_or_empty(self) -> SiteDescription:
-        """The same, and nothing also when the file is not understood."""
+        """The same, and nothing also when the file is not understood or cannot be read."""
         try:
             return self.read()
-        except InvalidDataError:
+        except (InvalidDataError, StorageError):
             return _EMPTY_SITE
 
     def change(
@@ -78,7 +79,10 @@ class SiteFolder:
         if not self._generations():  # to look into a folder that is not there must not make it
             raise CheckFailedError(f"{self.path}: there is nothing to undo")
         with self._claimed():
-            current = self._file.read_bytes() if self._file.is_file() else b""
+            try:
+                current = self._file.read_bytes()
+            except OSError:  # there is none, or the card has lost it, and one comes to undo that
+                current = b""
             for former in reversed(self._generations()):
                 if former.read_bytes() == current:  # a change that was cut short before it changed anything
                     former.unlink()

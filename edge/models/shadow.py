@@ -83,11 +83,14 @@ def begin_shadow(store: ModelStore, name: str, num_wanted: int) -> None:
 
 
 def read_shadow(store: ModelStore) -> Shadow | None:
-    """The shadow run that is under way; a model that is active is in nobody's shadow."""
+    """The shadow run that is under way; a model that is active is in nobody's shadow.
+
+    None also where the card has lost what told of it.
+    """
     candidate = store.path_of(Role.CANDIDATE)
     try:
         shadow = Shadow.model_validate_json((store.folder / SHADOW).read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
     is_running = candidate is not None and candidate.name == shadow.model and candidate != store.path_of(Role.ACTIVE)
     return shadow if is_running else None

@@ -119,10 +119,10 @@ def begin_trial(store: ModelStore, name: str, num_wanted: int, before: Sequence[
 
 
 def read_trial(store: ModelStore) -> Trial | None:
-    """The trial that is under way for the active model."""
+    """The trial that is under way for the active model; None also where the card has lost what told of it."""
     try:
         trial = Trial.model_validate_json((store.folder / TRIAL).read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
     active = store.path_of(Role.ACTIVE)
     return trial if active is not None and active.name == trial.model else None

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from edge.bundle import Bundle
 from edge.deciding.rules import ClassThresholds
 from edge.drift import Fingerprint
-from edge.errors import InvalidDataError, MissingInputError, first_problem
+from edge.errors import InvalidDataError, MissingInputError, StorageError, first_problem
 from edge.files.places import state_folder
 from edge.preprocess import Image, load_picture
 from edge.presence.planes import Floats
@@ -108,6 +108,8 @@ def read_site(path: Path) -> bytes:
 
     Raises:
         MissingInputError: there is none.
+        PermissionError: this user may not read it.
+        StorageError: the disk does not give it back.
     """
     try:
         return (path / SITE).read_bytes()
@@ -115,6 +117,12 @@ def read_site(path: Path) -> bytes:
         raise MissingInputError(
             f"no site file at {path}: expected a directory with {SITE}, as `sorter calibrate` writes it"
         ) from None
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{path / SITE} cannot be read ({error.strerror}): go back with `sorter calibrate undo`"
+        ) from error
 
 
 def parse_site(encoded: bytes, file: Path) -> SiteDescription:

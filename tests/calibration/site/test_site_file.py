@@ -97,6 +97,17 @@ def test_a_site_broken_by_hand_is_not_written_over_and_can_be_undone(tmp_path: P
     assert number_of(load_site(tmp_path, bundle)) == 1
 
 
+def test_a_site_that_the_card_has_lost_can_be_undone(tmp_path: Path, bundle: Bundle) -> None:
+    folder = SiteFolder(tmp_path)
+    for number in (1, 2):
+        save(folder, number, bundle)
+    (tmp_path / SITE).unlink()
+    (tmp_path / SITE).symlink_to("/proc/self/mem")  # can be opened, and reading it fails
+    assert folder.read_or_empty() == SiteDescription()
+    folder.undo()
+    assert number_of(load_site(tmp_path, bundle)) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"schema = 1\nregoin = 1\n", b"\xff"])
 def test_a_damaged_history_leaves_the_site_as_it_is(tmp_path: Path, bundle: Bundle, content: bytes) -> None:
     folder = SiteFolder(tmp_path)

@@ -21,6 +21,7 @@ from edge.models.trial import (
     MAX_STARTS,
     MIN_BASELINE,
     MIN_ITEMS,
+    TRIAL,
     Baseline,
     TrialWatch,
     begin_trial,
@@ -94,6 +95,14 @@ def test_a_model_that_does_as_well_passes(store: ModelStore, before: list[Entry]
     assert tried(store, decisions(100, 0.1, seed)) == 0
     assert active(store) == "new@2"
     assert read_trial(store) is None
+
+
+def test_a_card_that_lost_what_told_of_the_trial_keeps_no_bin_from_starting(store: ModelStore) -> None:
+    begin_trial(store, "new@2", 100, [])
+    (store.folder / TRIAL).unlink()
+    (store.folder / TRIAL).symlink_to("/proc/self/mem")  # can be opened, and reading it fails
+    assert survive_start(store) is None
+    assert active(store) == "new@2"
 
 
 @pytest.mark.parametrize(("unknown", "confidence"), [(0.6, 0.9), (0.1, 0.6)])

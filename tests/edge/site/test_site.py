@@ -9,9 +9,9 @@ import pytest
 from edge.bundle import DEFAULT_BUNDLE, Bundle, load_bundle
 from edge.config import load_config, with_site
 from edge.deciding.rules import ClassThresholds
-from edge.errors import InvalidDataError, MissingInputError
+from edge.errors import InvalidDataError, MissingInputError, StorageError
 from edge.presence.settings import Region
-from edge.site import load_site, part_name, read_part
+from edge.site import SITE, load_site, part_name, read_part
 
 OTHER = "ab" * 32
 
@@ -136,6 +136,12 @@ def test_a_file_that_is_not_understood_names_itself_and_the_place(
 def test_a_folder_without_a_site_says_who_writes_it(tmp_path: Path, bundle: Bundle) -> None:
     with pytest.raises(MissingInputError, match="sorter calibrate"):
         load_site(tmp_path / "nowhere", bundle)
+
+
+def test_a_site_that_the_card_has_lost_is_named_with_a_way_back(tmp_path: Path, bundle: Bundle) -> None:
+    (tmp_path / SITE).symlink_to("/proc/self/mem")  # can be opened, and reading it fails
+    with pytest.raises(StorageError, match=r"site\.toml cannot be read .*sorter calibrate undo"):
+        load_site(tmp_path, bundle)
 
 
 def test_a_damaged_part_is_known_by_its_name(tmp_path: Path) -> None:
