@@ -128,5 +128,6 @@ def _announcement(parts: Parts, section: MqttSection, prefix: str, former: Seque
         software_version=version("edge-sorter"),
         model=parts.bundle.short_name,
         discovery_prefix=section.discovery_prefix,
+        obeys=section.commands,
     )
     return discovery(settings, prefix, parts.bins, former)

@@ -20,13 +20,17 @@ _Entity = Mapping[str, str | int | float | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class HomeAssistantSettings:
-    """`discovery_prefix` is where Home Assistant listens; `name` is what the device is called there."""
+    """`discovery_prefix` is where Home Assistant listens; `name` is what the device is called there.
+
+    A bin that `obeys` no commands has no entity that would send one.
+    """
 
     device_id: str
     name: str
     software_version: str
     model: str
     discovery_prefix: str = "homeassistant"
+    obeys: bool = True
 
 
 def discovery(
@@ -34,12 +38,15 @@ def discovery(
 ) -> Announcement:
     """What to announce for the bin whose topics begin with `prefix`, and the topic after which to repeat it.
 
-    Entities of `former_bins` are taken away, as far as Home Assistant still has them.
+    Entities of `former_bins`, and those that a bin has only while it obeys, are taken away, as far as Home Assistant
+    still has them.
     """
     device = f"sorter_{settings.device_id}"
-    entities = _entities(prefix, bins).items()
     components: dict[str, _Entity] = {_count_key(name): {"platform": "sensor"} for name in former_bins}
-    components |= {key: {**entity, "unique_id": f"{device}_{key}"} for key, entity in entities}
+    for key, entity in _entities(prefix, bins).items():
+        is_there = settings.obeys or "command_topic" not in entity
+        # With its platform alone, an entity is taken away.
+        components[key] = {**entity, "unique_id": f"{device}_{key}"} if is_there else {"platform": entity["platform"]}
     payload = {
         "device": {
             "identifiers": [device],

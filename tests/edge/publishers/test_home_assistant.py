@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,15 @@ def test_every_control_speaks_a_topic_and_a_payload_that_the_bin_understands(
     assert set(sent) == set(COMMAND_TOPICS)
     for topic, payload in sent.items():
         parse_command(topic, payload.encode(), labels=())
+
+
+def test_a_bin_that_obeys_no_commands_has_no_controls(components: dict[str, dict[str, Any]]) -> None:
+    """A switch that switches nothing off would be believed by whoever then reaches into the flap."""
+    deaf = discovery(replace(_SETTINGS, obeys=False), "sorter/bin-7", ("paper", "metal"))
+    announced = json.loads(deaf.payload)["components"]
+    assert "command_topic" not in deaf.payload
+    for key, entity in components.items():
+        assert announced[key] == ({"platform": entity["platform"]} if "command_topic" in entity else entity)
 
 
 def test_the_event_knows_every_outcome(components: dict[str, dict[str, Any]]) -> None:
