@@ -204,7 +204,7 @@ class PictureRing:
         self._on_picture(jpeg)
         # Again: somebody may have deleted it, or mounted the disk only now.
         self._settings.folder.mkdir(parents=True, exist_ok=True)
-        if not self._may_write() or not self._has_room(record.ts, worth, len(jpeg)):
+        if not self._may_write() or not self._has_room(record, worth, len(jpeg)):
             return
         kept = _Kept(record.id, worth, len(jpeg))
         part = self._settings.folder / f"{kept.name}.part"
@@ -213,14 +213,17 @@ class PictureRing:
         self._kept.append(kept)
         self._bytes_today += kept.num_bytes
 
-    def _has_room(self, ts: str, worth: Worth, num_bytes: int) -> bool:
+    def _has_room(self, record: DecisionRecord, worth: Worth, num_bytes: int) -> bool:
         """Whether this picture may be written; makes room for it."""
         settings = self._settings
-        day = ts[:10]
+        day = record.ts[:10]
         if day != self._day:
             # After a restart the day's pictures are still there, as far as they did not make room.
             self._day = day
-            self._bytes_today = sum(kept.num_bytes for kept in self._kept if day_of(kept.record_id) == day)
+            todays = [kept for kept in self._kept if day_of(kept.record_id) == day]
+            # Later ones are of a clock that begins the same day anew at each boot: it would be spent for good.
+            has_gone_back = any(kept.record_id > record.id for kept in todays)
+            self._bytes_today = 0 if has_gone_back else sum(kept.num_bytes for kept in todays)
         share = _SURE_SHARE if worth is Worth.SURE else 1.0
         if self._bytes_today + num_bytes > share * settings.max_bytes_a_day:
             return False

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.clock import Clock
+from edge.clock import Clock, rfc3339
 from edge.journal import Journal
+from edge.journal.entries import LAST
 from edge.running.problems import Problems
 
 # Where the journal remembers it.
@@ -61,7 +62,8 @@ def written_bytes(io: Path = Path("/proc/self/io")) -> int:
 class DayBudget:
     """Counts what the bin writes in a day, across restarts, and says when `max_bytes` of it are spent.
 
-    Decisions are always written; pictures and traces are left out while it `is_spent`, which any thread may ask.
+    Decisions are always written; pictures and traces are left out while it `is_spent`, which any thread may ask. Where
+    the clock has gone back since the last run, another day begins.
     `attend` and `close` are for the loop's thread. `later` does what takes a disk; `written` gives the bytes
     that the process has written since it began.
     """
@@ -83,7 +85,9 @@ class DayBudget:
         self._written = written
         self._last_written = written()
         self._looked_at_s = clock.now_s()
-        self._writes = DayWrites.parse(journal.remembered(WRITES_KEY)) or DayWrites(self._today())
+        noted = DayWrites.parse(journal.remembered(WRITES_KEY)) or DayWrites(self._today())
+        # Without a battery a clock may begin the same day anew at each boot, which would be spent for good.
+        self._writes = replace(noted, day="") if self._has_gone_back() else noted
         self._kept_bytes = self._writes.num_bytes
         self._look()
 
@@ -122,6 +126,11 @@ class DayBudget:
         kept = self._writes
         self._kept_bytes = kept.num_bytes
         self._later(lambda: self._journal.remember(WRITES_KEY, kept.to_text()))
+
+    def _has_gone_back(self) -> bool:
+        """Whether the clock stands before the newest decision."""
+        newest = self._journal.find(LAST)
+        return newest is not None and newest.ts > rfc3339(self._clock.wall(self._clock.now_s()))
 
     def _today(self) -> str:
         return self._clock.wall(self._clock.now_s()).date().isoformat()

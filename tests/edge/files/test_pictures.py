@@ -34,7 +34,7 @@ def noise(width_px: int = 200, height_px: int = 100) -> Image:
 def a_record(decision: Decision, at_s: float, day: str = "2026-11-21") -> DecisionRecord:
     ts = f"{day}T08:00:00.000Z"
     record_id = _IDS.next_id(datetime.fromisoformat(ts).timestamp() + at_s)
-    return DecisionRecord(round(at_s), record_id, ts, decision, "model@1", None, commanded=False)
+    return DecisionRecord(round(abs(at_s)), record_id, ts, decision, "model@1", None, commanded=False)
 
 
 def a_sight(image: Image, item_id: int = 1, sharpness: float = 1.0, box: Box | None = None) -> Sight:
@@ -46,6 +46,7 @@ def keep(
     settings: PictureSettings,
     *decisions: tuple[Decision, str],
     corrected: Callable[[], set[str]] = set[str],
+    at_s: float = 0.0,
 ) -> list[str]:
     """The ids of these decisions, told one after the other with a picture each to a ring that then ends."""
     ids = []
@@ -54,7 +55,7 @@ def keep(
         ring = PictureRing(settings, corrected, free_bytes=lambda _: 10**12)
         ring.start()
         ring.see(a_sight(noise()))
-        record = a_record(decision, float(index), day)
+        record = a_record(decision, at_s + index, day)
         ring.tell(record)
         ring.stop(30)
         ids.append(record.id)
@@ -140,6 +141,15 @@ def test_no_more_is_written_a_day_than_allowed_and_the_sure_get_half(tmp_path: P
     assert [reader.find(record_id) is not None for record_id in unknown] == [True] * 3 + [False] * 3
     (tomorrow,) = keep(settings, (UNKNOWN, "2026-11-22"))
     assert reader.find(tomorrow) is not None
+
+
+def test_a_day_that_a_clock_begins_anew_at_each_boot_is_not_spent_for_good(tmp_path: Path) -> None:
+    one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+    settings = PictureSettings(tmp_path, max_bytes_a_day=round(2.5 * one))
+    before = keep(settings, *[(UNKNOWN, "2026-11-21")] * 3)
+    assert PictureReader(tmp_path).find(before[-1]) is None
+    (after,) = keep(settings, (UNKNOWN, "2026-11-21"), at_s=-3600.0)
+    assert PictureReader(tmp_path).find(after) is not None
 
 
 def test_a_disk_that_is_nearly_full_gets_no_picture_and_one_warning(

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from edge.clock import ReplayClock
+from edge.clock import ReplayClock, rfc3339
 from edge.config import Config
 from edge.doctor.bin import writes
 from edge.doctor.finding import Level
@@ -77,6 +78,21 @@ def test_a_restart_in_the_middle_of_the_day_does_not_begin_anew() -> None:
     disk.budget = disk.new_budget()
 
     assert disk.write(4 * MB)
+
+
+def test_a_clock_that_begins_the_same_day_anew_at_each_boot_spends_it_each_time() -> None:
+    disk = Disk()
+    disk.clock.advance_to(3600.0)
+    disk.journal.append(replace(a_record(1), ts=rfc3339(disk.clock.wall(3600.0))))
+    assert disk.write(10 * MB)
+    disk.budget.close()
+
+    disk.clock = MorningClock()
+    disk.budget = disk.new_budget()
+
+    assert not disk.write(9 * MB)
+    assert disk.write(1 * MB)
+    assert DayWrites.parse(disk.journal.remembered(WRITES_KEY)) == DayWrites("2026-11-21", 10 * MB, 10 * MB)
 
 
 def test_a_day_that_begins_by_deleting_is_remembered() -> None:
