@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import random
 import ssl
 import threading
 import time
@@ -161,9 +162,11 @@ def make_client(settings: MqttSettings) -> Client:
 
 
 def wait_at_connecting(client: Client, settings: MqttSettings, first_s: float) -> None:
-    """Wait `first_s` before the next attempt to connect, then longer and longer."""
+    """Wait up to `first_s` before the next attempt to connect, then longer and longer."""
+    # Jitter keeps a hundred bins from coming back to a broker at the same moment.
+    share = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
     # paho says int, but only doubles, caps and sleeps.
-    client.reconnect_delay_set(first_s, settings.retry_max_s)  # type: ignore[arg-type]
+    client.reconnect_delay_set(share * first_s, share * settings.retry_max_s)  # type: ignore[arg-type]
 
 
 def limits() -> Properties:

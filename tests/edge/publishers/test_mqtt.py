@@ -559,6 +559,22 @@ def test_two_bins_of_one_name_leave_each_other_in_peace_for_longer_and_longer(br
     listener.close()
 
 
+def test_bins_that_lost_one_broker_together_do_not_come_back_together(journal: Journal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hanging_up:
+        settings = MqttSettings("bin-7", "127.0.0.1", hanging_up.getsockname()[1], retry_min_s=1.0)
+        bins = [MqttPublisher(settings, journal.outbox("mqtt")) for _ in range(8)]
+        for one in bins:
+            one.start()
+        came_at_s = []
+        for _ in range(2 * len(bins)):
+            hanging_up.accept()[0].close()
+            came_at_s.append(time.monotonic())
+        for one in bins:
+            one.stop(0.5)
+    # They began within a few milliseconds; all of eight draws from 0.5 s within 0.1 s are one in ten thousand.
+    assert came_at_s[-1] - came_at_s[len(bins)] > 0.1
+
+
 def test_a_connection_that_held_is_made_again_at_once() -> None:
     settings = MqttSettings("bin-7", keepalive_s=30, retry_min_s=1, retry_max_s=60)
     now_s = [100.0]
