@@ -80,7 +80,8 @@ class ActuationThread:
     """A Dispatcher with a thread of its own, from which `on_report` is called.
 
     An actuator that raises is made safe and reported; the next command is tried again. `wait` pauses
-    the thread, and returns early when the event is set.
+    the thread, and returns early when the event is set. `may_move` is asked again when a command's turn has come:
+    who switches the bin off to reach into it must not be surprised.
     """
 
     def __init__(
@@ -90,12 +91,15 @@ class ActuationThread:
         on_report: Callable[[ActuationReport], None],
         settings: WorkerSettings = WorkerSettings(),
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
+        *,
+        may_move: Callable[[], bool] = lambda: True,
     ) -> None:
         self._actuators = actuators
         self._clock = clock
         self._on_report = on_report
         self._settings = settings
         self._wait = wait
+        self._may_move = may_move
         self._commands: queue.Queue[Command | None] = queue.Queue()
         self._failure: SorterError | None = None
         self._stopping = threading.Event()
@@ -149,6 +153,8 @@ class ActuationThread:
         age_s = now_s - command.decided_s
         if self._stopping.is_set():
             return not_done(command, now_s, "stopped before its turn came")
+        if not self._may_move():
+            return not_done(command, now_s, "switched off before its turn came")
         if age_s > self._settings.max_age_s:
             return not_done(command, now_s, f"{age_s:.1f} s old, {self._settings.max_age_s:.1f} s allowed")
         return obey(self._actuators[command.bin], command, self._clock)

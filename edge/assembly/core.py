@@ -133,7 +133,8 @@ def open_dispatcher(stack: ExitStack, parts: Parts, core: Core) -> ActuationThre
     actuators = open_actuators(stack, parts.config, parts.bins, parts.site.actuators, core.scene)
     # Now, and not when the camera is there: after a power cut a flap may stand anywhere.
     make_all_safe(actuators)
-    return ActuationThread(actuators, core.clock, core.outcomes, worker_settings(parts.config))
+    settings, controls = worker_settings(parts.config), core.controls
+    return ActuationThread(actuators, core.clock, core.outcomes, settings, may_move=lambda: controls.is_enabled)
 
 
 def _journal(config: Config, clock: Clock) -> Journal:

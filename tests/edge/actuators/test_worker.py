@@ -177,6 +177,22 @@ def test_a_command_that_waited_too_long_is_dropped_and_said_so() -> None:
     assert len(pauses) == 1, "after what was not done there is nothing to recover from"
 
 
+def test_what_still_waits_when_the_bin_is_switched_off_does_not_move() -> None:
+    reports: queue.Queue[ActuationReport] = queue.Queue()
+    slow, is_enabled = HeldActuator(), True
+    thread = ActuationThread({"paper": slow}, ReplayClock(), reports.put, wait=_no_pause, may_move=lambda: is_enabled)
+    thread.start()
+    for seq in (1, 2):
+        thread.submit(Command(seq, "paper", 0.0))
+    assert slow.has_begun.wait(_PATIENCE_S)
+    is_enabled = False
+    slow.may_end.set()
+    moved, dropped = (reports.get(timeout=_PATIENCE_S) for _ in range(2))
+    assert (moved.actuation.commanded, dropped.actuation.commanded) == (True, False)
+    assert "switched off before its turn came" in (dropped.problem or "")
+    thread.stop()
+
+
 @pytest.mark.parametrize("broken", [BrokenActuator(), StuckActuator()])
 def test_an_actuator_that_fails_is_made_safe_and_the_next_command_is_done(broken: HeldActuator) -> None:
     reports: queue.Queue[ActuationReport] = queue.Queue()
