@@ -121,6 +121,11 @@ def test_what_stands_in_is_whole_and_has_a_bin_for_each_of_its_classes(store: Mo
     assert (told["runs"], told["active"]) == (str(DEFAULT_BUNDLE), "new@2")
     assert "stands in for new@2" in told["complaint"]
 
+    of_leaves = ['decision.classes."leaf 0".min_confidence=0.9']
+    shutil.rmtree(store.folder / "old@1")
+    with pytest.raises(SorterError, match=r"model\.tflite is damaged"):
+        load_config(None, of_leaves, {}, checks=[misfits])
+
     glass_only = ['bins.all={labels=["glass", "metal"]}']
     with pytest.raises(SorterError, match=r"model\.tflite is damaged"):
         load_config(None, glass_only, {}, checks=[misfits])
