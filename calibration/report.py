@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,8 +9,9 @@ import cv2
 import numpy as np
 
 from calibration.overview import STEPS, step_of, step_title
+from calibration.scores.judging import least_now
 from calibration.scores.pictures import Measured
-from calibration.scores.thresholds import Labelled, Tally, fit_thresholds, folds_of, precision_wish, tally
+from calibration.scores.thresholds import Labelled, Tally, accepted, fit_thresholds, folds_of, precision_wish, tally
 from calibration.teaching.examples import decode_examples, from_jpeg
 from edge.assembly.parts import Parts
 from edge.confidence import reliability
@@ -24,7 +24,7 @@ from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, wide, write_page
-from edge.site import ClassStep, SiteDescription, load_variation, read_part, what_is_stale
+from edge.site import ClassStep, SiteDescription, ThresholdsStep, load_variation, read_part, what_is_stale
 
 _PICTURE_WIDTH_PX = 960
 _NUM_SHOWN = 8
@@ -167,7 +167,11 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
     yield section(
         "When it accepts",
         text(f"The wish: {step.wish}."),
-        tiles(_accepted(list(counted.values()), sum(judged[label] for label in counted))),
+        tiles(
+            _overall(
+                list(counted.values()), _num_accepted_as_others(parts, step, measured, labelled), len(labelled.truth)
+            )
+        ),
         table(("class", "sure enough from", "accepted", "right", "so of as many others"), rows),
         figures(*(drawn if bars else []), _choice_chart(labelled)),
         _confusion_chart(measured.labels, labelled),
@@ -179,14 +183,13 @@ def _thresholds(parts: Parts, described: SiteDescription, folder: Path) -> Itera
     )
 
 
-def _judged_in(measured: Measured) -> dict[str, int]:
-    """How many pictures were answered as each class of which they tell something, since they show some of it.
+def _judged_in(measured: Measured) -> set[str]:
+    """The classes of which the pictures tell something: some were answered as it, and some show it.
 
     The thresholds of other classes are those of an earlier step, whose pictures are not these.
     """
-    answered = Counter(measured.labels[index] for index in measured.logits.argmax(axis=1))
-    shown = {measured.labels[index] for index in measured.truth}
-    return {label: number for label, number in answered.items() if label in shown}
+    told = np.intersect1d(measured.logits.argmax(axis=1), measured.truth)
+    return {measured.labels[index] for index in told}
 
 
 def _bar(label: str, found: ClassStep) -> Bar:
@@ -209,12 +212,20 @@ def _interval(found: ClassStep) -> tuple[float, float]:
     return Tally(found.num_accepted, found.num_accepted, found.num_right, found.num_items).interval
 
 
-def _accepted(found: Sequence[ClassStep], num_answered: int) -> list[tuple[str, str]]:
-    total, num_right = sum(one.num_accepted for one in found), sum(one.num_right for one in found)
+def _overall(found: Sequence[ClassStep], num_accepted_as_others: int, num_pictures: int) -> list[tuple[str, str]]:
+    total = num_accepted_as_others + sum(one.num_accepted for one in found)
+    num_right = sum(one.num_right for one in found)
     return [
         (f"{num_right / total:.1%}" if total else "-", f"right, of {total} accepted"),
-        (f"{1 - total / max(1, num_answered):.0%}", f"left as unknown, of {num_answered}"),
+        (f"{1 - total / num_pictures:.0%}", f"left as unknown, of {num_pictures}"),
     ]
+
+
+def _num_accepted_as_others(parts: Parts, step: ThresholdsStep, measured: Measured, labelled: Labelled) -> int:
+    """How many pictures are accepted, wrongly, as a class that none shows: by the threshold that holds without them."""
+    least = [least_now(parts.config, label, step.classes) for label in measured.labels]
+    is_shown = np.isin(labelled.answers, labelled.truth)
+    return int((accepted(labelled, least) & ~is_shown).sum())
 
 
 def _choice_chart(labelled: Labelled) -> str:

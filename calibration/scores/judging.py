@@ -25,6 +25,7 @@ from calibration.teaching.lessons import learn
 from calibration.teaching.teach import Teaching
 from edge.assembly.parts import Parts, open_head
 from edge.assembly.places import journal_path, pictures_folder
+from edge.config import Config
 from edge.data_folder import in_words, scan
 from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import DatasetError, MissingInputError
@@ -124,7 +125,7 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     labels = parts.classifier.labels
     before = _thresholds_at(desk.folder.read(), parts)
     not_shown = _not_shown(measured)
-    held = {labels.index(label): _least_now(desk, label, before) for label in not_shown}
+    held = {labels.index(label): least_now(desk.config, label, before) for label in not_shown}
     fitted = fit_thresholds(labelled, holding_still(wish, held), folds)
     found = {
         label: _class_step(least, counts)
@@ -183,15 +184,15 @@ def _holds(step: str, described: SiteDescription, parts: Parts) -> bool:
     return step in model_steps(described) and step not in what_is_stale(described, parts.bundle)
 
 
-def _least_now(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> float:
+def least_now(config: Config, label: str, before: Mapping[str, ClassStep]) -> float:
     """The least confidence by which the bin goes: what was found before, else what the configuration says."""
-    decision = desk.config.decision
+    decision = config.decision
     configured = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
     return before[label].min_confidence if label in before else configured
 
 
 def _what_stays(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> str:
-    least = threshold_text(_least_now(desk, label, before))
+    least = threshold_text(least_now(desk.config, label, before))
     if label in before:
         return f"its threshold stays {least}, as it was found before"
     return f"it has no threshold from here, and goes by the configuration's {least}"

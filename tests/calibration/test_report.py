@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def test_thresholds_that_stayed_do_not_count_among_the_pictures_of_a_later_step(
     assert 0 <= int(unknown[0].removesuffix("%")) <= 100
     assert right[1].startswith("right, of")
     assert "brick (as found before)" in site.with_suffix(".html").read_text(encoding="utf-8")
+
+
+def test_the_page_counts_as_the_terminal_does(tmp_path: Path) -> None:
+    """Two pictures are answered as a class that none shows: they are items of the bin as well."""
+    site, photos = tmp_path / "site", photos_in(tmp_path / "photos")
+    run("teach", "--images", photos, "--crops", "--site", site)
+    told = run("thresholds", few_in(tmp_path / "few"), "--crops", "--site", site, "--precision", "0.8", "--json")
+    overall = json.loads(told.stdout)["overall"]
+    assert overall["num_pictures"] == 26
+    assert tiles_of(site) == [
+        (f"{overall['precision']:.1%}", f"right, of {overall['num_accepted']} accepted"),
+        (f"{overall['unknown_rate']:.0%}", "left as unknown, of 26"),
+    ]
 
 
 def test_of_nothing_accepted_nothing_is_said(tmp_path: Path) -> None:
