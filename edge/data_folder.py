@@ -297,15 +297,17 @@ def _check_groups(rows: Iterable[SplitRow], path: Path) -> None:
         raise DatasetError(f"{path}: group {divided[0]} is in {found}: one object must stay in one split")
 
 
-def leave_out_unreadable(dataset: Dataset) -> Dataset:
+def leave_out_unreadable(
+    dataset: Dataset, progress: Callable[[Sequence[SplitRow]], Iterable[SplitRow]] = iter
+) -> Dataset:
     """The data without the pictures that cannot be decoded, or not as a whole; those are listed in `left_out`.
 
     Raises:
         DatasetError: a class has no readable picture.
     """
     with ThreadPoolExecutor(_READ_THREADS, "examine") as pool:
-        problems = list(pool.map(lambda row: why_unreadable(dataset.path(row)), dataset.rows))
-    checked = list(zip(dataset.rows, problems, strict=True))
+        problems = pool.map(lambda row: why_unreadable(dataset.path(row)), dataset.rows)
+        checked = list(zip(progress(dataset.rows), problems, strict=True))
     kept = tuple(row for row, problem in checked if problem is None)
     left_out = tuple(LeftOut(row.path, problem) for row, problem in checked if problem is not None)
     if gone := sorted(set(dataset.labels) - {row.label for row in kept}):

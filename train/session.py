@@ -53,7 +53,7 @@ class Session:
         """A run for each fold; the metrics are those of all pictures, each judged by the run that never saw it."""
         with storage_errors(self.out):
             check_free(self.out)
-        pictures = find_pictures(self.data, self.recipe)
+        pictures = find_pictures(self.data, self.recipe, bar)
         folds = {self.out / FOLD_FOLDER.format(number): Fold(number, num_folds) for number in range(1, num_folds + 1)}
         waiting = self._unfinished(folds, pictures)
         with storage_errors(self.out), claimed(self.out):
@@ -117,6 +117,7 @@ class Session:
             resume=self.is_resumed,
             on_epoch=on_epoch,
             on_step=self.line.on_step,
+            progress=bar,
         )
         if self.has_report:
             from train.report.run_report import write_report  # noqa: PLC0415, it must not stop a run that needs none

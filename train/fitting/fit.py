@@ -37,6 +37,7 @@ from train.measuring.metrics import Evaluation
 from train.networks.devices import mixed_precision, share_batches
 from train.networks.model import build_model, is_pretrained, load_weights, set_trainable
 from train.networks.teacher import identify, load_teacher
+from train.pictures.ahead import Reading
 from train.pictures.likeness import with_found_groups
 from train.pictures.material import load_material
 from train.recipes import Recipe
@@ -134,6 +135,7 @@ def train(
     resume: bool = False,
     on_epoch: Callable[[Progress], None] | None = None,
     on_step: Callable[[int, int], None] | None = None,
+    progress: Reading = iter,
 ) -> Evaluation:
     """Train on the train split of `root`, write the run directory `out`, and return the metrics on the val split.
 
@@ -141,7 +143,8 @@ def train(
     runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
     same weights on as many threads of a processor of the same kind (see `train.fitting.threads`), `resume`d after a
     kill or not. With a `fold` that part of the data is held out. `pictures` are those of `root` as `find_pictures`
-    gives them, where they were looked at before. Blocks for as long as it takes.
+    gives them, where they were looked at before; `progress` passes on those that are read. Blocks for as long as it
+    takes.
 
     Raises:
         UsageError: `out` holds a finished run, or one that was not finished without `resume`.
@@ -156,7 +159,7 @@ def train(
     keras.utils.set_random_seed(seed % 2**32)
     # Before the pictures, which take minutes: a wrong name, or weights that cannot be had, is said at once.
     model, has_head = _network(recipe, len((pictures or scan(root)).labels), weights)
-    dataset = _split(pictures or find_pictures(root, recipe), recipe, start)
+    dataset = _split(pictures or find_pictures(root, recipe, progress), recipe, start)
     _warn_of_weights_that_saw(dataset, weights)
     key = start.key(recipe, dataset)
     teacher = load_teacher(teachers, dataset, recipe)
@@ -164,7 +167,7 @@ def train(
         _check_unfinished(out, resume=resume)  # another run may have come and gone meanwhile
         checkpoint = load_checkpoint(out, key)
         write_splits(out, dataset)
-        material = load_material(dataset, recipe, seed, out, num_devices, teacher)
+        material = load_material(dataset, recipe, seed, out, num_devices, teacher, progress)
         if recipe.head is not None and not has_head and checkpoint is None:
             _log.info("head fitted: training accuracy %.3f", fit_probe(model, material, recipe))
         fitter = PhaseFitter(
@@ -208,16 +211,16 @@ def _shared(recipe: Recipe) -> int:
     return num_devices
 
 
-def find_pictures(root: Path, recipe: Recipe) -> Dataset:
+def find_pictures(root: Path, recipe: Recipe, progress: Reading = iter) -> Dataset:
     """The readable pictures of `root`, in no split yet; what is left out is logged as a warning.
 
     Raises:
         DatasetError, MissingInputError: there is nothing to train on (see `edge.data_folder`).
     """
-    dataset = leave_out_unreadable(scan(root))
+    dataset = leave_out_unreadable(scan(root), progress)
     for line in in_words(dataset.left_out):
         _log.warning("left out: %s", line)
-    return with_found_groups(dataset, recipe.data)
+    return with_found_groups(dataset, recipe.data, progress)
 
 
 def _split(dataset: Dataset, recipe: Recipe, start: Start) -> Dataset:

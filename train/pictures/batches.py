@@ -18,7 +18,7 @@ from edge.errors import DatasetError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import SplitRow
 from train.networks.teacher import Teacher
-from train.pictures.ahead import read_ahead
+from train.pictures.ahead import Reading, read_ahead
 from train.pictures.augment import Source, augment, shrunk
 from train.pictures.foreground import Mask, cut_out
 from train.pictures.shelf import shelve
@@ -33,7 +33,12 @@ _NO_PIXELS: Image = np.empty(0, np.uint8)
 
 
 def load_sources(
-    dataset: Dataset, rows: Sequence[SplitRow], size_px: int, ranges: Augment, scratch: Path
+    dataset: Dataset,
+    rows: Sequence[SplitRow],
+    size_px: int,
+    ranges: Augment,
+    scratch: Path,
+    progress: Reading = iter,
 ) -> list[Source]:
     """The pictures of `rows` in their own aspect ratio, the shorter side a little above `size_px`.
 
@@ -43,7 +48,8 @@ def load_sources(
     sources: list[Source] = []
 
     def pixels() -> Iterator[Image]:
-        for source in read_ahead(partial(_load_source, dataset, size_px, ranges), rows, _READ_THREADS):
+        read = read_ahead(partial(_load_source, dataset, size_px, ranges), rows, _READ_THREADS)
+        for _, source in zip(progress(rows), read, strict=True):
             yield source.image
             yield source.cutout.mask
             sources.append(_with_pixels(source, _NO_PIXELS, _NO_PIXELS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,12 +21,11 @@ from edge.data_folder import GROUPS_FILE, Dataset
 from edge.errors import BundleError
 from edge.preprocess import InputSpec, load_picture, to_input
 from edge.run import SplitRow
-from train.pictures.ahead import read_ahead
+from train.pictures.ahead import Reading, read_ahead
 from train.recipes import Data
 
 _log = logging.getLogger(__name__)
 
-Progress = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
 Unit = NDArray[np.float32]
 """Embeddings (N, D) of length 1, around the data's own mean."""
 
@@ -40,19 +39,19 @@ _LARGEST_SHARE = 0.1
 _ROWS = 256  # of a square of all pictures against all, looked at together
 
 
-def with_found_groups(dataset: Dataset, settings: Data) -> Dataset:
+def with_found_groups(dataset: Dataset, settings: Data, progress: Reading = iter) -> Dataset:
     """The data with a group for every picture that looks like another of its class, where `groups.csv` names none."""
     if any(row.group or row.split for row in dataset.rows) or len(dataset.labels) < 2:
         return dataset
     _log.info("no %s: looking for pictures of the same object", GROUPS_FILE)
-    groups = find_groups(embed(dataset), dataset.rows)
+    groups = find_groups(embed(dataset, progress), dataset.rows)
     grouped = sum(bool(group) for group in groups)
     _log.info("%d of %d pictures look like another one; split: %s", grouped, len(groups), settings.split)
     rows = tuple(replace(row, group=group) for row, group in zip(dataset.rows, groups, strict=True))
     return replace(dataset, rows=rows)
 
 
-def embed(dataset: Dataset, progress: Progress = iter) -> Unit:
+def embed(dataset: Dataset, progress: Reading = iter) -> Unit:
     """The shipped network's embedding of every picture, (N, D), about 10 ms each on a desktop core."""
     bundle = load_bundle(DEFAULT_BUNDLE)
     classifier = LiteRTClassifier(bundle)

@@ -14,6 +14,7 @@ from edge.data_folder import Dataset
 from edge.preprocess import Image, InputSpec
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.networks.teacher import Teacher
+from train.pictures.ahead import Reading
 from train.pictures.augment import Source
 from train.pictures.batches import TrainingBatches, load_sources, read_inputs
 from train.pictures.shelf import shelve
@@ -79,29 +80,32 @@ def load_material(
     scratch: Path,
     batch_multiple: int = 1,
     teacher: Teacher | None = None,
+    progress: Reading = iter,
 ) -> Material:
     """Read every picture of the data once, and keep them in the folder `scratch` (see `train.pictures.shelf`)."""
     rows = dataset.of(TRAIN_SPLIT)
     _log.info("reading %d pictures to train on and %d held out", len(rows), len(dataset.rows) - len(rows))
     labels = _truth(dataset, rows)
+    input_px = recipe.network.input_px
     largest_px = max([recipe.network.train_px, *(phase.train_px or 0 for phase in recipe.phases)])
     return Material(
         recipe=recipe,
         seed=seed,
-        sources=load_sources(dataset, rows, largest_px, recipe.augment, scratch),
+        sources=load_sources(dataset, rows, largest_px, recipe.augment, scratch, progress),
         targets=np.eye(len(dataset.labels), dtype=np.float32)[labels],
         weights=class_weights(labels, recipe.data)[labels],
-        val=load_held_out(dataset, VAL_SPLIT, recipe.network.input_px, scratch),
-        test=load_held_out(dataset, TEST_SPLIT, recipe.network.input_px, scratch) if dataset.of(TEST_SPLIT) else None,
+        val=load_held_out(dataset, VAL_SPLIT, input_px, scratch, progress),
+        test=load_held_out(dataset, TEST_SPLIT, input_px, scratch, progress) if dataset.of(TEST_SPLIT) else None,
         batch_multiple=batch_multiple,
         teacher=teacher,
     )
 
 
-def load_held_out(dataset: Dataset, split: str, size_px: int, scratch: Path) -> HeldOut:
+def load_held_out(dataset: Dataset, split: str, size_px: int, scratch: Path, progress: Reading = iter) -> HeldOut:
     """The pictures of a split, at the size of the network that ships, kept in the folder `scratch`."""
     rows = dataset.of(split)
-    inputs = shelve(read_inputs(dataset, rows, InputSpec(size_px, size_px)), scratch)
+    read = read_inputs(dataset, rows, InputSpec(size_px, size_px))
+    inputs = shelve((image for _, image in zip(progress(rows), read, strict=True)), scratch)
     return HeldOut(rows, inputs, _truth(dataset, rows))
 
 

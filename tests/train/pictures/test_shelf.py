@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import resource
 import tracemalloc
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.data_folder import scan
-from edge.run import TRAIN_SPLIT
+from edge.run import TRAIN_SPLIT, SplitRow
+from train.fitting.fit import find_pictures
 from train.pictures.material import load_material
 from train.pictures.shelf import shelve
 from train.recipes import load_recipe
@@ -48,3 +50,22 @@ def test_pictures_that_are_learned_take_no_memory_of_the_process(shapes: Path, t
     assert len(material.sources) == len(dataset.of(TRAIN_SPLIT))
     total = sum(source.image.nbytes for source in material.sources) + sum(one.nbytes for one in material.val.inputs)
     assert held_bytes < total / 4
+
+
+def test_every_picture_that_is_read_is_told_of(shapes: Path, tmp_path: Path) -> None:
+    """Ten thousands of them take most of an hour."""
+    told: list[int] = []
+
+    def progress(rows: Sequence[SplitRow]) -> Iterator[SplitRow]:
+        for number, row in enumerate(rows, start=1):
+            yield row
+            told.append(number)
+
+    recipe = load_recipe("efficientnet-lite0")
+    found = find_pictures(shapes, recipe, progress)
+    num_pictures = len(found.rows)
+    each = list(range(1, num_pictures + 1))
+    assert told == [*each, *each]  # whether it is whole, and what it looks like
+    told.clear()
+    load_material(with_splits(found, recipe.data, seed=0), recipe, 0, tmp_path, progress=progress)
+    assert len(told) == num_pictures
