@@ -272,3 +272,14 @@ def test_the_command_line_resumes_a_killed_run_of_the_light_recipe(shapes: Path,
     assert done.returncode == 0, done.stderr
     assert (out / "model.keras").is_file()
     assert not (out / CHECKPOINT_FILE).exists()
+
+
+def test_what_a_kill_left_half_written_goes_with_the_next_run(tmp_path: Path) -> None:
+    program = "import os, signal, sys\nfrom pathlib import Path\nfrom edge.files.whole_file import whole_file\n"
+    program += "with whole_file(Path(sys.argv[1])) as unfinished:\n    unfinished.write_bytes(bytes(9))\n"
+    program += "    os.kill(os.getpid(), signal.SIGKILL)"
+    path = tmp_path / CHECKPOINT_FILE
+    assert subprocess.run([sys.executable, "-c", program, path], check=False).returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    with claimed(tmp_path):
+        assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.errors import TryAgainError
+from edge.files.whole_file import UNFINISHED
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ _log = logging.getLogger(__name__)
 def claimed(folder: Path) -> Iterator[None]:
     """`folder`, made where it is not there, is this process's alone while the block lasts; a kill frees it too.
 
-    The lock is on the folder itself, so that no file more is in it. A file system that has no locks gives none.
+    The lock is on the folder itself, so that no file more is in it. A file system that has no locks gives none. What
+    a killed process had half written there goes: a checkpoint may be hundreds of megabytes.
 
     Raises:
         TryAgainError: another process has it.
@@ -26,6 +28,8 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, fcntl.LOCK_EX):
+        for left in folder.glob(f"{UNFINISHED}*"):
+            left.unlink()
         yield
 
 
