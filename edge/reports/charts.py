@@ -182,13 +182,15 @@ class _Scale:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self._start_px + share * (self._end_px - self._start_px)
 
-    def ticks(self) -> list[float]:
-        """Round numbers, about `_NUM_TICKS` of them."""
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round numbers, about `_NUM_TICKS` of them, each with as many digits as tell it from the next."""
         raw = (self.high - self.low) / _NUM_TICKS
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
         first = math.ceil(self.low / step - 1e-9)
-        return [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        ticks = [number * step for number in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        return [(tick, f"{tick:.{digits}f}") for tick in ticks]
 
 
 def _span(values: Sequence[float]) -> Range:
@@ -202,20 +204,20 @@ def _span(values: Sequence[float]) -> Range:
 
 
 def _x_axis(scale: _Scale, top: float, bottom: float, label: str, height: float) -> Iterator[str]:
-    for tick in scale.ticks():
+    for tick, said in scale.ticks():
         x = scale(tick)
         yield f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'
-        yield f'<text class="small" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{number_text(tick)}</text>'
+        yield f'<text class="small" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{said}</text>'
     start, end = scale(scale.low), scale(scale.high)
     yield f'<line class="axis" x1="{start:.1f}" y1="{bottom}" x2="{end:.1f}" y2="{bottom}"/>'
     yield f'<text x="{(start + end) / 2:.1f}" y="{height - 12}" text-anchor="middle">{escape(label)}</text>'
 
 
 def _y_axis(scale: _Scale, label: str) -> Iterator[str]:
-    for tick in scale.ticks():
+    for tick, said in scale.ticks():
         y = scale(tick)
         yield f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH - _RIGHT}" y2="{y:.1f}"/>'
-        yield f'<text class="small" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number_text(tick)}</text>'
+        yield f'<text class="small" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{said}</text>'
     middle = (scale(scale.low) + scale(scale.high)) / 2
     turned = f'transform="rotate(-90 16 {middle:.1f})"'
     yield f'<text x="16" y="{middle:.1f}" text-anchor="middle" {turned}>{escape(label)}</text>'

@@ -80,6 +80,17 @@ def test_numbers(value: float, text: str) -> None:
     assert number_text(value) == text
 
 
+@pytest.mark.parametrize("values", [[1.0981, 1.1034], [33.3333, 33.3333], [0.1, 0.9], [1200.0, 1201.5], [3e-5, 8e-5]])
+def test_no_two_ticks_of_an_axis_say_the_same(values: list[float]) -> None:
+    """A loss that has nearly settled moves in its third digit: its axis said 1.1, 1.1, 1.1."""
+    drawn = line_chart([Line("loss", [1.0, 2.0], values)], title="t", x_label="x", y_label="y")
+    chart = ET.fromstring(drawn)  # noqa: S314
+    ticks = [text for text in chart.iter(f"{SVG}text") if text.attrib.get("class") == "small"]
+    said = [text.text for text in ticks if text.attrib.get("text-anchor") == "end"]
+    assert len(said) >= 2
+    assert len(set(said)) == len(said)
+
+
 def test_a_matrix_of_a_hundred_classes_is_not_shrunk_until_nobody_can_read_it() -> None:
     labels = [f"class {number}" for number in range(100)]
     chart = ET.fromstring(matrix_chart(labels, [[1] * 100] * 100, title="m"))  # noqa: S314
