@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ GROUPS_FILE = "groups.csv"
 _FOREIGN_SUFFIXES = frozenset(
     {".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf"}
 )
+_VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".3gp"})
 _SPLITS = (TRAIN_SPLIT, VAL_SPLIT, TEST_SPLIT)
 _MOST_NAMED = 12  # of what is left out, before it is only counted
 _READ_THREADS = 2  # decoding is all that is waited for, and training machines as small as two cores count
@@ -151,6 +153,9 @@ def unused_in(folder: Path) -> list[LeftOut]:
         elif path.suffix.lower() in _FOREIGN_SUFFIXES:
             how = "save it as JPEG (`heif-convert`, an image viewer, or a telephone's own setting)"
             found.append(LeftOut(name, f"{path.suffix} cannot be read: {how}"))
+        elif path.suffix.lower() in _VIDEO_SUFFIXES:
+            how = f"`ffmpeg -i {shlex.quote(path.name)} -r 1 %04d.jpg` makes one a second of it"
+            found.append(LeftOut(name, f"a video is not looked into for pictures: {how}"))
     return found
 
 

@@ -75,7 +75,17 @@ def facts_in(content: bytes) -> FileFacts:
             return _bmp(content)
     except (IndexError, struct.error):
         return FileFacts(defect="truncated: it ends within its header")
-    return FileFacts(defect="not a JPEG, PNG, WebP or BMP picture")
+    foreign = _foreign(content)
+    remedy = "" if foreign is None else f", but {foreign} by its content: save it as JPEG"
+    return FileFacts(defect=f"not a JPEG, PNG, WebP or BMP picture{remedy}")
+
+
+def _foreign(content: bytes) -> str | None:
+    """What telephones and converters at times call a JPEG, by its name alone."""
+    if content[4:8] == b"ftyp":
+        return "AVIF" if content[8:12] in {b"avif", b"avis"} else "HEIC"
+    beginnings = {b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"%PDF": "PDF"}
+    return beginnings.get(content[:4])
 
 
 def _jpeg(content: bytes) -> FileFacts:

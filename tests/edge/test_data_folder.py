@@ -74,16 +74,17 @@ def test_a_picture_whose_name_is_no_text_is_left_out_and_named(folder: Path) -> 
 
 
 def test_pictures_of_other_kinds_and_folders_within_a_class_are_named(folder: Path) -> None:
-    for name in ("phone.HEIC", "scan.tif", "moving.gif"):
+    for name in ("phone.HEIC", "scan.tif", "moving.gif", "live one.MOV"):
         (folder / "disc" / name).write_bytes(b"a picture")
     (folder / "disc" / "monday").mkdir()
     (folder / "disc" / "00.png").rename(folder / "disc" / "monday" / "00.png")
     dataset = scan(folder)
     assert [one.path for one in dataset.left_out] == [
-        f"disc/{name}" for name in ("monday", "moving.gif", "phone.HEIC", "scan.tif")
+        f"disc/{name}" for name in ("live one.MOV", "monday", "moving.gif", "phone.HEIC", "scan.tif")
     ]
     assert leave_out_unreadable(dataset).left_out == dataset.left_out
-    assert "put its pictures beside it" in str(dataset.left_out[0])
+    assert "`ffmpeg -i 'live one.MOV' -r 1 %04d.jpg`" in str(dataset.left_out[0])
+    assert "put its pictures beside it" in str(dataset.left_out[1])
 
 
 def test_a_class_of_folders_says_where_its_pictures_are(folder: Path) -> None:

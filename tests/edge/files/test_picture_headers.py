@@ -43,7 +43,16 @@ def test_a_file_that_ends_within_its_header_is_told(tmp_path: Path, suffix: str)
 
 
 @pytest.mark.parametrize(
-    ("content", "defect"), [(b"", "empty"), (b"GIF89a...", "not a JPEG"), (b"\xff\xd8hello", "damaged")]
+    ("content", "defect"),
+    [
+        (b"", "empty"),
+        (b"no picture", "not a JPEG, PNG, WebP or BMP picture"),
+        (b"GIF89a...", "but GIF by its content: save it as JPEG"),
+        (b"II*\0........", "but TIFF"),
+        (b"\0\0\0\x1cftypavif....", "but AVIF"),
+        (b"\0\0\0\x18ftypmif1....", "but HEIC"),  # as telephones write it, under whatever name it is sent on
+        (b"\xff\xd8hello", "damaged"),
+    ],
 )
 def test_what_is_no_picture_is_told(tmp_path: Path, content: bytes, defect: str) -> None:
     (tmp_path / "file.jpg").write_bytes(content)
