@@ -107,7 +107,7 @@ def find(database: Database, id_or_seq: str) -> Entry | None:
 
 
 def counts(database: Database) -> Mapping[str, int]:
-    """Decisions for each bin since the last reset."""
+    """Decisions for each bin since the last reset, by name."""
     with database.reading() as connection:
         return dict(connection.execute("SELECT bin, count FROM bins ORDER BY bin").fetchall())
 

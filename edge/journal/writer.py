@@ -163,9 +163,9 @@ class Journal:
         return find(self._database, id_or_seq)
 
     def counts(self) -> Mapping[str, int]:
-        """Decisions for each bin since the last reset. Any thread; never waits for the disk."""
+        """Decisions for each bin since the last reset, by name. Any thread; never waits for the disk."""
         with self._counts_lock:
-            return dict(self._counts)
+            return dict(sorted(self._counts.items()))
 
     def reset_counts(self) -> None:
         """Start counting from nought; decisions and seq stay. Any thread."""
