@@ -172,7 +172,9 @@ class LivePart:
 
     def _state(self, after_seq: int) -> dict[str, object]:
         telemetry = self._work.telemetry
-        newest = self._work.journal.decisions(Filter(after_seq=after_seq), _NUM_DECISIONS, newest_first=True)
+        newest = self._work.journal.decisions(limit=_NUM_DECISIONS, newest_first=True)
+        # What a person said of one that the page shows already may have been said elsewhere.
+        told = [entry for entry in newest if entry.seq > after_seq or entry.is_wrong or entry.corrected is not None]
         return {
             "began_s": self._tally.began_s,
             "phase": telemetry.phase.value,
@@ -181,7 +183,7 @@ class LivePart:
             "problems": list(self._work.problems()),
             "controls": _as_they_stand(self._work.controls),
             "timings_ms": telemetry.percentiles_ms(),
-            "decisions": [as_json(entry) for entry in newest],
+            "decisions": [as_json(entry) for entry in told],
         }
 
     def _older(self, before_seq: int, limit: int) -> list[dict[str, object]]:

@@ -88,19 +88,36 @@ function show(now) {
   controls.show(now.controls);
   showCounts(now.counts);
   showTimings(now);
+  showDecisions(now.decisions);
   const list = find("decisions");
-  const isFirst = newest === 0;
-  if (isFirst) list.replaceChildren();
-  for (const decision of [...now.decisions].reverse()) list.prepend(line(decision, !isFirst));
-  if (now.decisions.length) {
-    if (!isFirst) find("news").textContent = list.firstChild.querySelector(".what").textContent;
-    newest = now.decisions[0].seq;
-    oldest = Math.min(oldest, now.decisions.at(-1).seq);
-    while (list.children.length > MAX_SHOWN) list.lastChild.remove();
-  }
   find("no-decisions").hidden = list.children.length > 0;
   find("older").hidden = !(list.children.length && oldest > 1 && list.children.length < MAX_SHOWN);
 }
+
+/** Those that came are put in front, and those that a person spoke of meanwhile are written anew. */
+function showDecisions(decisions) {
+  const list = find("decisions");
+  for (const decision of decisions.filter(({ seq }) => seq <= newest)) {
+    const known = list.querySelector(`[data-seq="${decision.seq}"]`);
+    if (known && known.dataset.said !== verdict(decision)) write(known, decision);
+  }
+  const fresh = decisions.filter(({ seq }) => seq > newest);
+  // Numbers have no gaps: where some are missing, more fell than one answer tells, while nobody looked.
+  const isAnew = newest === 0 || fresh.at(-1)?.seq > newest + 1;
+  if (isAnew) {
+    list.replaceChildren();
+    oldest = Infinity;
+  }
+  for (const decision of fresh.reverse()) {
+    list.prepend(line(decision, !isAnew));
+    newest = decision.seq;
+    oldest = Math.min(oldest, decision.seq);
+  }
+  if (fresh.length && !isAnew) find("news").textContent = list.firstChild.querySelector(".what").textContent;
+  while (list.children.length > MAX_SHOWN) list.lastChild.remove();
+}
+
+const verdict = ({ corrected, is_wrong: isWrong }) => JSON.stringify([corrected, isWrong]);
 
 function showWork(now) {
   const at = performance.now();
@@ -110,7 +127,7 @@ function showWork(now) {
   else if (now.controls?.enabled === false) showState("only watching", "doubt");
   else showState("at work");
   const rate = last === null ? 0 : (1000 * (now.num_frames - last.count)) / (at - last.at);
-  find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} frames a second` : "";
+  find("rate").textContent = rate > 0 ? `${rate.toFixed(rate < 9.95 ? 1 : 0)} frames/s` : "";
   last = { count: now.num_frames, at };
 }
 
@@ -146,7 +163,7 @@ function showTimings(now) {
 }
 
 function line(decision, isNew) {
-  const button = make("button", { type: "button" });
+  const button = make("button", { type: "button", data: { seq: decision.seq } });
   write(button, decision);
   return make("li", { className: `is-${decision.outcome}${isNew ? " new" : ""}` }, button);
 }
@@ -163,6 +180,7 @@ function write(button, decision) {
     thumbnail(decision.id),
     make("span", {}, what, make("span", { className: "why", textContent: decision.reason })),
     make("span", { className: "when" }, make("span", { textContent: when(decision.ts) }), make("span", { textContent: decision.label ? percent(decision.confidence) : "" })));
+  button.dataset.said = verdict(decision);
   button.onclick = () => open(button, decision);
 }
 

@@ -338,6 +338,49 @@ def test_when_the_bin_is_gone_the_page_says_so(standing: StandingBin, page: Page
     expect(page.locator("#problems")).to_contain_text("The bin does not answer")
 
 
+def test_the_counts_of_forty_bins_leave_room_for_the_decisions(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    counts = {f"shelf {number}": number for number in range(40)}
+    page.route("**/api/now*", lambda route: route.fulfill(json=visitor.ask("/api/now").told | {"counts": counts}))
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    expect(page.locator(".count")).to_have_count(40)
+    box = page.locator("#counts").bounding_box()
+    assert box is not None
+    assert box["height"] < PHONE["height"] / 3
+    page.locator(".count").last.scroll_into_view_if_needed()
+    expect(page.locator(".count").last).to_be_in_viewport()
+
+
+def test_what_is_said_elsewhere_shows_while_one_watches(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    expect(page.locator("#decisions li")).to_have_count(2)
+    standing.journal.correct("1", "glass")
+    expect(page.locator("#decisions li").last).to_contain_text("metalglass")
+    standing.journal.correct("1", None)
+    expect(page.locator("#decisions li").last).not_to_contain_text("glass")
+    expect(page.locator("#decisions s")).to_have_text("metal")
+
+
+def test_more_decisions_than_one_answer_tells_leave_no_gap_in_the_list(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 3)
+    page.goto(visitor.address)
+    expect(page.locator("#decisions li")).to_have_count(3)
+    page.route("**/api/now*", lambda route: route.abort())  # as while the telephone was in a pocket
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 40)
+    page.unroute("**/api/now*")
+    expect(page.locator("#decisions li")).to_have_count(30)
+    page.get_by_role("button", name="Older").click()
+    expect(page.locator("#decisions li")).to_have_count(43)
+    numbers = page.locator("#decisions button").evaluate_all("all => all.map((one) => Number(one.dataset.seq))")
+    assert numbers == list(range(43, 0, -1))
+
+
 def test_what_was_said_elsewhere_shows_when_a_decision_is_opened_and_on_the_way_back_to_live(
     standing: StandingBin, visitor: Visitor, page: Page
 ) -> None:
@@ -379,6 +422,7 @@ def test_a_bin_that_is_silent_is_not_said_to_be_at_work(standing: StandingBin, v
     expect(page.locator("#problems")).to_contain_text("The bin does not answer")
     expect(page.locator("#live-caption")).to_contain_text("The bin does not answer")
     expect(page.locator("#live-tag")).to_be_hidden()
+    expect(page.locator("#live-scores")).to_be_hidden()
     page.unroute_all(behavior="ignoreErrors")
     standing.see(a_sight(5001, item_id=9))
     page.clock.run_for(20_000)
