@@ -106,7 +106,7 @@ def _camera(described: SiteDescription) -> Iterator[str]:
     rows = [
         ("camera", step.backend),
         ("picture", f"{step.width_px} x {step.height_px} pixels"),
-        ("rate really reached", f"{step.rate_hz:.1f} pictures a second"),
+        ("rate really reached", f"{step.rate_hz:.1f} frames/s"),
         ("sharpness when focused", f"{step.sharpness:.1f}"),
         *((name, f"{value:g}") for name, value in step.controls.items()),
     ]

@@ -63,7 +63,7 @@ def calibrate_camera(desk: Desk, region: Region | None) -> None:
     _tell_locked(desk, section, locked, remarks)
     step = _step(desk, section, locked, frames)
     desk.talk.say(
-        f"{step.width_px} x {step.height_px} pixels, {step.rate_hz:.1f} pictures a second really reached,"
+        f"{step.width_px} x {step.height_px} pixels, {step.rate_hz:.1f} frames/s really reached,"
         f" sharpness {step.sharpness:.0f}."
     )
 

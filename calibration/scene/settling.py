@@ -52,5 +52,5 @@ class Settling:
 
 
 def rate_hz(times_s: list[float]) -> float:
-    """How many pictures a second came, from their times; 0 when that cannot be told."""
+    """How many frames came a second, from their times; 0 when that cannot be told."""
     return (len(times_s) - 1) / (times_s[-1] - times_s[0]) if len(times_s) > 1 and times_s[-1] > times_s[0] else 0.0

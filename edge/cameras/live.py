@@ -54,9 +54,9 @@ def compare(requested: CaptureSettings, applied: CaptureSettings) -> Iterator[st
     if wanted_size != found_size:
         yield f"asked for {wanted_size}, the driver gives {found_size}: set camera.width_px and camera.height_px to it"
     if abs(requested.rate_hz - applied.rate_hz) > _RATE_TOLERANCE_HZ:
-        yield f"asked for {requested.rate_hz:g} Hz, the driver gives {applied.rate_hz:g} Hz"
+        yield f"asked for {requested.rate_hz:g} frames/s, the driver gives {applied.rate_hz:g}"
     if requested.fourcc != applied.fourcc:
-        yield f"asked for {requested.fourcc}, the driver gives {applied.fourcc}: expect fewer pictures a second"
+        yield f"asked for {requested.fourcc}, the driver gives {applied.fourcc}: expect fewer frames/s"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.option("--items", "num_items", type=click.IntRange(1, 1000), help="How many come; 12, with --web 1000.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another light.")
 @click.option("--fast", is_flag=True, help="As fast as this machine can, not at the scene's own pace.")
-@click.option("--web", "has_page", is_flag=True, help="Open the page, and go on until Ctrl-C.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Of the page.")
+@click.option("--web", "has_page", is_flag=True, help="Show it on the page.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Where the page is.")
 @bundle_option
 @json_option
 @verbosity_options

@@ -48,7 +48,7 @@ def replay(
     *,
     as_json: bool,
 ) -> None:
-    """Run SOURCE, a video file or a folder of pictures, through the loop and print each decision.
+    """Run SOURCE, a video, a recording or a folder of pictures, through the loop and print each decision.
 
     Settings come from --config, and with them this machine's site file; its actuators and broker are left
     alone. The same source and settings print the same lines again, but for the wall time `ts`. With --truth,

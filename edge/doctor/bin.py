@@ -236,7 +236,7 @@ def _rate(config: Config, name: str, frames: Sequence[Frame]) -> Iterator[Findin
     if gap_s <= 0:
         yield ok("camera", name)
         return
-    found = f"{name}, {1 / gap_s:.1f} pictures/s"
+    found = f"{name}, {1 / gap_s:.1f} frames/s"
     wanted_hz = getattr(config.camera, "rate_hz", None)
     if wanted_hz is not None and 1 / gap_s < _MIN_RATE_SHARE * wanted_hz:
         yield warning(

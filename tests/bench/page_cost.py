@@ -1,4 +1,4 @@
-"""What an open page costs the loop: frames a second with somebody watching, and with nobody, in turn.
+"""What an open page costs the loop: frames/s with somebody watching, and with nobody, in turn.
 
 python -m tests.bench.page_cost [--seconds S] [--pairs N] [--rate HZ]
 
@@ -123,8 +123,8 @@ def measure(pairs: int, seconds: float, rate_hz: float | None) -> None:
     ratios = [1 - with_page / without for without, with_page in zip(alone, watched, strict=True)]
     low, high = np.percentile(ratios, (25, 75))
     watched_s = pairs * seconds
-    print(f"alone   {statistics.mean(alone):8.2f} frames a second")
-    print(f"watched {statistics.mean(watched):8.2f} frames a second, {num_pictures / watched_s:.1f} pictures sent")
+    print(f"alone   {statistics.mean(alone):8.2f} frames/s")
+    print(f"watched {statistics.mean(watched):8.2f} frames/s, {num_pictures / watched_s:.1f} pictures sent")
     print(f"cost    {1 - statistics.mean(watched) / statistics.mean(alone):8.1%} of the frames", end=" ")
     print(f"(median of {pairs} turns {statistics.median(ratios):.1%}, half of them between {low:.1%} and {high:.1%})")
     per_picture_s = page_s / max(1, num_pictures)

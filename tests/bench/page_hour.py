@@ -206,7 +206,7 @@ def watch(alone: Visitor, watched: Visitor, page: Page, minutes: float, rate_hz:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--rate", type=float, dest="rate_hz", default=12.0, help="of the camera, pictures a second")
+    parser.add_argument("--rate", type=float, dest="rate_hz", default=12.0, help="of the camera, frames/s")
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("W", "H"))
     asked = parser.parse_args()
     camera = Camera(film(tuple(asked.size)), asked.rate_hz)

@@ -87,8 +87,8 @@ def test_what_the_driver_made_of_it_is_read_back_and_compared() -> None:
     assert report.applied == CaptureSettings(640, 480, 15.0, "YUYV", {"auto_exposure": 1, "exposure": 156})
     assert report.differences == (
         "asked for 1280x720, the driver gives 640x480: set camera.width_px and camera.height_px to it",
-        "asked for 30 Hz, the driver gives 15 Hz",
-        "asked for MJPG, the driver gives YUYV: expect fewer pictures a second",
+        "asked for 30 frames/s, the driver gives 15",
+        "asked for MJPG, the driver gives YUYV: expect fewer frames/s",
         "asked for exposure = 150, the driver made 156 of it",
     )
 

@@ -53,5 +53,5 @@ def test_what_looks_like_a_secret_is_hidden(line: str, told: str) -> None:
 
 
 def test_what_helps_stays(config: Config) -> None:
-    line = "2026-11-21 sorter[7]: camera lost: /dev/video0 (broker.local:1883), 12 pictures/s, 3 tokens"
+    line = "2026-11-21 sorter[7]: camera lost: /dev/video0 (broker.local:1883), 12 frames/s, 3 tokens"
     assert hide(line, config) == line
