@@ -30,7 +30,7 @@ details { margin: 12px 0; } summary { cursor: pointer; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 16px; } figure { margin: 0; } figcaption { font-size: 13px; overflow-wrap: anywhere; }
 figure .pair { display: flex; gap: 4px; } figure img { width: 50%; height: auto; border-radius: 4px; } figure img.alone { width: 100%; }
 pre { background: var(--soft); padding: 12px; border-radius: 8px; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13px; }
-@media print { :root { --ink: #000; --paper: #fff; --soft: #fff; } section { break-inside: avoid; } .wide { overflow: visible; } }
+@media print { :root { --ink: #000; --paper: #fff; --soft: #fff; } section, figure, tr { break-inside: avoid; } .wide { overflow: visible; } }
 """  # noqa: E501, one rule a line
 
 

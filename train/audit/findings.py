@@ -89,9 +89,15 @@ class Audit:
         return max(counts) / max(1, min(counts))
 
     @property
+    def shared_groups(self) -> Mapping[str, int]:
+        """How many pictures each group has that is more than a single picture's."""
+        counts = Counter(group for group in self.groups.values() if group)
+        return {group: count for group, count in counts.items() if count > 1}
+
+    @property
     def grouped_share(self) -> float:
         """The share of pictures that show what another one shows."""
-        return sum(bool(group) for group in self.groups.values()) / max(1, len(self.groups))
+        return sum(self.shared_groups.values()) / max(1, len(self.groups))
 
     def to_json(self) -> dict[str, JsonValue]:
         """The object that `sorter data audit --json` prints."""
@@ -118,7 +124,7 @@ class Audit:
                 }
                 for one in self.alike
             ],
-            "groups": {"share": round(self.grouped_share, 4), "count": len(set(self.groups.values()) - {""})},
+            "groups": {"share": round(self.grouped_share, 4), "count": len(self.shared_groups)},
             "suspects": [
                 {"path": one.path, "label": one.label, "looks_like": one.looks_like, "agreeing": one.agreeing}
                 for one in self.suspects

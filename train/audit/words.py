@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.listing import columns_of, padded
+from edge.listing import columns_of, counted, padded
 from train.audit.findings import Alike, Audit
 
 _MOST_LISTED = 12
@@ -34,8 +34,8 @@ def _lines(audit: Audit) -> Iterator[str]:
         "doubtful labels",
         [f"{one.path} looks like {one.looks_like} ({one.agreeing} of 7 neighbors)" for one in audit.suspects],
     )
-    count = len(set(audit.groups.values()) - {""})
-    yield f"objects: {audit.grouped_share:.0%} of the pictures show what another one shows ({count} groups)"
+    groups = counted(len(audit.shared_groups), "group")
+    yield f"objects: {audit.grouped_share:.0%} of the pictures show what another one shows ({groups})"
     if audit.background is not None:
         test = audit.background
         shares = f"{test.accuracy:.0%} right (largest class {test.largest_class:.0%})"

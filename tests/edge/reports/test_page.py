@@ -6,11 +6,12 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
 from edge.errors import StorageError
-from edge.reports.page import listing, page, section, table, write_page
+from edge.reports.page import listing, page, pictures, section, table, write_page
 
 
 def test_it_is_written_through_a_link(tmp_path: Path) -> None:
@@ -36,7 +37,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_on_paper_nothing_is_cut
 ) -> None:
     long_command = listing(f"sorter train {'/a/folder/of/pictures' * 12} --seed 1")
     wide_table = table([f"a column {index}" for index in range(9)], [["a cell that is wide"] * 9])
-    write_page(tmp_path / "page.html", page("Title", [section("To do it again", long_command, wide_table)]))
+    shown_items = pictures([("what it is", [np.zeros((8, 8, 3), np.uint8)])])
+    sections = [section("To do it again", long_command, wide_table, shown_items)]
+    write_page(tmp_path / "page.html", page("Title", sections))
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=chromium, args=options) as browser:
         shown = browser.new_page(viewport={"width": 375, "height": 800})
@@ -45,3 +48,5 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_on_paper_nothing_is_cut
         shown.emulate_media(media="print")
         scrolling = "element => getComputedStyle(element).overflowX"
         assert {shown.locator(kind).evaluate(scrolling) for kind in ("pre", ".wide")} == {"visible"}
+        together = "element => getComputedStyle(element).breakInside"
+        assert {shown.locator(kind).first.evaluate(together) for kind in ("figure", "tr")} == {"avoid"}

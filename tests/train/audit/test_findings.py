@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -65,6 +66,15 @@ def test_the_answer_is_json_and_words(found: tuple[Path, Audit]) -> None:
     said = describe(found[1])
     assert "the same picture under different labels: 1" in said
     assert "background: corner colors alone get" in said
+
+
+def test_a_group_of_one_picture_shows_nothing_that_another_shows(found: tuple[Path, Audit]) -> None:
+    audit = found[1]
+    first, second, *others = audit.groups
+    alone = {name: f"alone-{number}" for number, name in enumerate(others)}
+    named = replace(audit, groups={first: "can", second: "can", **alone})
+    assert named.grouped_share == 2 / len(audit.groups)
+    assert "show what another one shows (1 group)" in describe(named)
 
 
 def test_found_groups_make_a_label_file_that_training_reads(found: tuple[Path, Audit], tmp_path: Path) -> None:
