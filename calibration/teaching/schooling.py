@@ -73,7 +73,7 @@ class School:
             self._watch(label, count_aloud)
         except KeyboardInterrupt:
             if not fresh or self._desk.talk.is_sure or not self._desk.talk.ask(f"\nLearn from these {len(fresh)}?"):
-                self._say("\nStopped. Nothing was changed.")
+                self._say("\nNothing was changed.")
                 raise
         if not fresh:
             raise DatasetError("no item came to rest before the camera; nothing was changed")

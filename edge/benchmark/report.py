@@ -21,6 +21,7 @@ from edge.clock import ReplayClock, SystemClock
 from edge.config import Config
 from edge.config.sections import ReplayCameraSection, SimulatedCameraSection
 from edge.errors import InvalidDataError, MissingInputError, UnavailableError, first_problem
+from edge.listing import counted
 
 _SOAK_EVERY_S = 5.0
 _RECENT_TICKS = 200
@@ -90,7 +91,7 @@ def load_report(path: Path) -> Report:
         ) from error
     except ValidationError as error:
         raise InvalidDataError(
-            f"{path} is not what `sorter benchmark --json` prints: {first_problem(error)}"
+            f"{path} is not what this `sorter benchmark --json` prints: {first_problem(error)}: measure it again"
         ) from error
 
 
@@ -226,7 +227,8 @@ def table(report: Report) -> Iterator[str]:
     yield ""
     sweep = ", ".join(f"{threads}: {timing.p50_ms:.2f} ms" for threads, timing in report.thread_sweep.items())
     yield f"threads: {sweep}; recommended: {report.recommended_threads}"
-    yield f"{report.frames_per_s:g} frames/s over {report.num_frames} frames, {report.num_decisions} decisions"
+    seen = f"{counted(report.num_frames, 'frame')}, {counted(report.num_decisions, 'decision')}"
+    yield f"{report.frames_per_s:g} frames/s over {seen}"
     if report.start_to_first_decision_s is not None:
         yield f"start to first decision {report.start_to_first_decision_s:g} s"
     yield f"memory {report.memory_mb:g} MB, at most {report.peak_memory_mb:g} MB"

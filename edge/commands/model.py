@@ -14,7 +14,7 @@ import click
 from edge.commands.model_show import show
 from edge.commands.options import config_option, json_option, set_option, verbosity_options
 from edge.errors import CheckFailedError, MissingInputError, SorterError
-from edge.listing import some_of
+from edge.listing import counted, some_of
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
@@ -187,7 +187,7 @@ def install(
         name = store.install(folder).short_name
     if num_shadow is not None:
         begin_shadow(store, name, num_shadow)
-        click.echo(f"installed {name}; it runs beside the active model for {num_shadow} items. {_NEXT}")
+        click.echo(f"installed {name}; it runs beside the active model for {counted(num_shadow, 'item')}. {_NEXT}")
         return
     _activate(settings, name, num_trial)
     click.echo(f"installed and activated {name}. {_NEXT}")
@@ -277,7 +277,8 @@ def _running(settings: Config) -> tuple[Path, str | None]:
 
 def _disagreements(disagreements: list[Disagreement], who: str) -> str:
     """The last few of them."""
-    lines = [f"{who} said otherwise of {len(disagreements)} items (`sorter explain NUMBER`; --json has all of them):"]
+    of = counted(len(disagreements), "item")
+    lines = [f"{who} said otherwise of {of} (`sorter explain NUMBER`; --json has all of them):"]
     lines += [f"  {one.seq}: sorted as {one.active}, it says {one.shadow}" for one in disagreements[-_NUM_SHOWN:]]
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge.commands.options import FiniteRange, config_option, set_option, verbosity_options
+from edge.listing import counted
 
 
 @click.command()
@@ -48,4 +49,4 @@ def record(
                 click.echo("stopped", err=True)
     finally:
         camera.close()
-    click.echo(f"{out}: {recorder.num_frames} frames; next: sorter replay {shlex.quote(str(out))}")
+    click.echo(f"{out}: {counted(recorder.num_frames, 'frame')}; next: sorter replay {shlex.quote(str(out))}")

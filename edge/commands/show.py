@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.listing import counted
+
 if TYPE_CHECKING:
     from edge.messages import Decision
     from edge.records import DecisionRecord
@@ -44,7 +46,9 @@ class Show:
         """Why there was no decision, as far as what was seen tells; beside the output, so that it stays empty."""
         phases = telemetry.phases()
         seen = ", ".join(f"{phase} in {count}" for phase, count in phases.items())
-        click.echo(f"no decision: {telemetry.num_frames} frames in {duration_s:.1f} s ({seen or 'none'})", err=True)
+        click.echo(
+            f"no decision: {counted(telemetry.num_frames, 'frame')} in {duration_s:.1f} s ({seen or 'none'})", err=True
+        )
         busy = set(phases) - {"empty"} or set(phases)
         if len(busy) == 1 and (advice := _ADVICE.get(busy.pop())):
             click.echo(advice, err=True)
@@ -86,9 +90,9 @@ def _mistake(mistake: Mistake) -> str:
 
 
 def _summary(found: Score) -> str:
-    items = "1 item" if found.num_events == 1 else f"{found.num_events} items"
     counts = "".join(f"{_mistake(mistake)}\n" for mistake in found.mistakes) + (
-        f"{items}: {found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
+        f"{counted(found.num_events, 'item')}: "
+        f"{found.num_right} right, {found.num_wrong} wrong, {found.num_unknown} unknown; "
         f"{found.num_missed} missed, {found.num_invented} invented, {found.num_doubled} decided twice"
     )
     if found.settled_to_decided_p50_s is None:

@@ -113,7 +113,7 @@ def test_an_earlier_report_that_is_none(tmp_path: Path) -> None:
 def test_what_is_no_report_is_told_with_its_first_mistake(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "report.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(InvalidDataError, match=rf"is not what `sorter benchmark --json` prints: {told}"):
+    with pytest.raises(InvalidDataError, match=rf"is not what this `sorter benchmark --json` prints: {told}"):
         load_report(path)
 
 
