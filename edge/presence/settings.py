@@ -40,7 +40,8 @@ class PresenceSettings:
         learn_s: how long an unknown empty scene must lie still to be learned, seconds; 0 takes the first frame.
         learn_timeout_s: after so long without stillness the median of what was seen is taken, seconds.
         adapt_s: time constant with which the empty scene follows the light, seconds.
-        absorb_s: what has lain still for so long becomes part of the empty scene, seconds: a patch of sun, a crumb.
+        absorb_s: what has lain still for so long, in all since nothing was there, becomes part of the empty scene,
+            seconds: a patch of sun, a crumb.
         work_px: size of the picture on which presence works, in pixels in all; 160 x 90 by default.
     """
 

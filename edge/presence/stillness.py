@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -64,27 +66,45 @@ class Stillness:
         return shift_px > _MAX_SHIFT_PX * (_HYSTERESIS if is_still else 1.0)
 
 
+@dataclass(slots=True)
+class _Shown:
+    """A picture, and for how many seconds in all it has been shown."""
+
+    picture: Floats
+    lasted_s: float = 0.0
+
+
 class Standstill:
-    """For how long the picture itself has shown the same, whatever is made of it.
+    """For how long the picture itself has shown the same, whatever is made of it, and whatever came and went meanwhile.
 
     Another ground under the old scene's light is explained now in this way, now in that, and what differs from it
-    never lies still.
+    never lies still. What was left lying lies still only between the items that come to lie beside it.
     """
 
     def __init__(self) -> None:
-        self._anchor: Floats | None = None
-        self._since_s = self._looked_s = 0.0
+        self._now: _Shown | None = None
+        self._longest: _Shown | None = None
+        self._looked_s = 0.0
 
     def reset(self) -> None:
         """Nothing is there, or the scene is another one."""
-        self._anchor = None
+        self._now = self._longest = None
 
     def update(self, log_picture: Floats, watched_s: float) -> float:
-        """For how many of the seconds that were watched nothing has moved in frames (H, W, 3) like this one."""
-        if self._anchor is None:
-            self._anchor, self._since_s, self._looked_s = log_picture, watched_s, watched_s
-        elif watched_s - self._looked_s >= _LOOK_S:
+        """For how many of the seconds watched since there was nothing the frames (H, W, 3) have been like this one."""
+        if self._now is None or self._longest is None:
+            self._now = self._longest = _Shown(log_picture)
             self._looked_s = watched_s
-            if has_changed(self._anchor, log_picture):
-                self._anchor, self._since_s = log_picture, watched_s
-        return self._looked_s - self._since_s
+        elif watched_s - self._looked_s >= _LOOK_S:
+            self._look(self._now, self._longest, log_picture, watched_s - self._looked_s)
+            self._looked_s = watched_s
+        return self._now.lasted_s
+
+    def _look(self, before: _Shown, longest: _Shown, log_picture: Floats, elapsed_s: float) -> None:
+        if not has_changed(before.picture, log_picture):
+            before.lasted_s += elapsed_s
+        elif not has_changed(longest.picture, log_picture):
+            self._now = longest
+        else:
+            self._now = _Shown(log_picture)
+        self._longest = max(longest, before, key=lambda shown: shown.lasted_s)
