@@ -16,7 +16,7 @@ from edge.files.whole_file import whole_file
 from edge.run import FOLD_FOLDER, RUN_FILE
 from train.fitting.claim import check_free, claimed
 from train.fitting.fit import Start, check_target, find_pictures, storage_errors, train
-from train.fitting.progress import Progress
+from train.fitting.progress import Progress, Watch
 from train.fitting.tensorboard import Curves
 from train.measuring.answers import load_answers
 from train.measuring.metrics import Evaluation, measure_scores
@@ -115,8 +115,7 @@ class Session:
             fold=fold,
             pictures=pictures,
             resume=self.is_resumed,
-            on_epoch=on_epoch,
-            on_step=self.line.on_step,
+            watch=Watch(self.line.on_step, on_epoch),
             progress=bar,
         )
         if self.has_report:

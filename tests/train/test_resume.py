@@ -19,7 +19,7 @@ from edge.errors import InvalidDataError, MissingInputError, TryAgainError, Usag
 from edge.run import load_run
 from train.fitting.checkpoint import CHECKPOINT_FILE, Checkpoint, load_checkpoint, save_checkpoint
 from train.fitting.claim import claimed
-from train.fitting.progress import Epoch, Progress
+from train.fitting.progress import Epoch, Progress, Watch
 from train.fitting.threads import compute_on, cpu_threads, threads_of
 from train.recipes import load_recipe
 
@@ -66,6 +66,7 @@ RUN = """
 import os, signal, sys
 from pathlib import Path
 from train.fitting.fit import train
+from train.fitting.progress import Watch
 from train.recipes import load_recipe
 data, out, recipe, last_step = sys.argv[1:]
 num_done = 0
@@ -74,7 +75,7 @@ def on_step(step, total):
     num_done += 1
     if num_done == int(last_step):
         os.kill(os.getpid(), signal.SIGKILL)
-train(Path(data), Path(out), load_recipe(recipe), recipe_name="small", weights="none", seed=5, on_step=on_step)
+train(Path(data), Path(out), load_recipe(recipe), recipe_name="small", weights="none", seed=5, watch=Watch(on_step))
 """
 
 
@@ -90,7 +91,7 @@ def go_on(data: Path, out: Path, recipe: Path, *, stop_after: int = 0) -> None:
             raise Stopped
 
     settings = load_recipe(str(recipe))
-    train(data, out, settings, recipe_name="small", weights="none", seed=5, resume=True, on_epoch=on_epoch)
+    train(data, out, settings, recipe_name="small", weights="none", seed=5, resume=True, watch=Watch(on_epoch=on_epoch))
 
 
 def assert_same_weights(*folders: Path) -> None:
@@ -140,7 +141,7 @@ def test_two_runs_never_write_into_one_directory(shapes: Path, tmp_path: Path) -
         raise Stopped
 
     with pytest.raises(Stopped):
-        train(shapes, out, recipe, recipe_name="small", weights="none", on_epoch=on_epoch)
+        train(shapes, out, recipe, recipe_name="small", weights="none", watch=Watch(on_epoch=on_epoch))
     with claimed(out):  # what was stopped holds it no more
         pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -29,8 +29,8 @@ from edge.run import RUN_FILE, SPLITS_FILE, RunFold, TeacherRun, load_run, load_
 from train.fitting.checkpoint import CHECKPOINT_FILE, load_checkpoint, run_key
 from train.fitting.claim import check_free, claimed
 from train.fitting.finish import finish
-from train.fitting.phases import PhaseFitter, Watch, fit_probe
-from train.fitting.progress import Progress
+from train.fitting.phases import PhaseFitter, fit_probe
+from train.fitting.progress import NOBODY, Watch
 from train.fitting.run_directory import Origin, write_splits
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
@@ -133,8 +133,7 @@ def train(
     fold: Fold | None = None,
     pictures: Dataset | None = None,
     resume: bool = False,
-    on_epoch: Callable[[Progress], None] | None = None,
-    on_step: Callable[[int, int], None] | None = None,
+    watch: Watch = NOBODY,
     progress: Reading = iter,
 ) -> Evaluation:
     """Train on the train split of `root`, write the run directory `out`, and return the metrics on the val split.
@@ -177,7 +176,7 @@ def train(
             out=out,
             key=key,
             num_threads=start.num_threads,
-            watch=Watch(on_step, on_epoch),
+            watch=watch,
         )
         shipped = fitter.run(checkpoint)
         origin = start.origin(recipe, recipe_name, sum(epoch.epoch_s for epoch in fitter.history))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -15,7 +14,7 @@ from edge.classifiers.temperature import negative_log_likelihood
 from edge.preprocess import Image
 from train.fitting.average import WeightAverage
 from train.fitting.checkpoint import Checkpoint, save_checkpoint, values_of
-from train.fitting.progress import Epoch, Progress
+from train.fitting.progress import Epoch, Progress, Watch
 from train.fitting.run_directory import write_history
 from train.fitting.schedule import is_over, plateau_rate
 from train.networks.devices import mixed_precision, should_compile
@@ -25,14 +24,6 @@ from train.recipes import Fit, Phase, Recipe
 
 _PREDICT_BATCH = 32
 _FOCUS = 2.0  # gamma of Lin et al. 2017, arXiv:1708.02002
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who wants to know: `on_step` of the steps done and left to do in an epoch, `on_epoch` of each epoch's end."""
-
-    on_step: Callable[[int, int], None] | None = None
-    on_epoch: Callable[[Progress], None] | None = None
 
 
 class PhaseFitter:

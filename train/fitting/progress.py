@@ -1,8 +1,8 @@
-"""What an epoch came to, and how long the rest takes."""
+"""What an epoch came to, how long the rest takes, and who wants to know."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -39,3 +39,14 @@ class Progress:
     def left_s(self) -> float:
         """How long the rest takes at most, at the pace of the last epoch."""
         return self.last.epoch_s * (self.num_epochs - len(self.history))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who wants to know: `on_step` of the steps done and left to do in an epoch, `on_epoch` of each epoch's end."""
+
+    on_step: Callable[[int, int], None] | None = None
+    on_epoch: Callable[[Progress], None] | None = None
+
+
+NOBODY = Watch()

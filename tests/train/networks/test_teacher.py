@@ -17,6 +17,7 @@ from edge.run import TeacherRun, load_run, load_splits
 from tests.train.shapes import draw_shapes
 from tests.train.test_resume import RECIPE
 from train.cli import train as train_command
+from train.fitting.progress import Watch
 from train.measuring.metrics import Evaluation
 from train.recipes import load_recipe
 
@@ -112,7 +113,7 @@ def test_a_run_goes_on_with_the_same_teacher_only(
 
     run("whole")
     with pytest.raises(KeyboardInterrupt):
-        run("stopped", on_epoch=stop)
+        run("stopped", watch=Watch(on_epoch=stop))
     make_surer(changing)
     with pytest.raises(UsageError, match="teachers, seed"):
         run("stopped", resume=True)
