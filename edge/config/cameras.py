@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from edge.config.base import Section
 
@@ -16,11 +16,21 @@ UsbControl = Literal[
 ]  # fmt: skip
 
 
+def _is_here(place: object) -> object:
+    # Before it becomes a path, which has one slash of the two.
+    if "://" in str(place):
+        raise ValueError("this is an address: for a camera in the network set camera.url instead")
+    return place
+
+
+_Here = BeforeValidator(_is_here)
+
+
 class UsbCameraSection(Section):
     """A V4L2 camera. `device` is a path, best one below /dev/v4l/by-id, which survives renumbering."""
 
     backend: Literal["usb"]
-    device: str = "/dev/video0"
+    device: Annotated[str, _Here] = "/dev/video0"
     width_px: int = Field(default=1280, ge=64, le=8192)
     height_px: int = Field(default=720, ge=64, le=8192)
     rate_hz: float = Field(default=30.0, gt=0, le=240)
@@ -54,7 +64,7 @@ class ReplayCameraSection(Section):
     """A video file or a folder of pictures, every frame once; `rate_hz` is for folders only."""
 
     backend: Literal["replay"]
-    source: Path
+    source: Annotated[Path, _Here]
     rate_hz: float = Field(default=12.0, gt=0, le=240)
     max_age_s: float = Field(default=2.0, gt=0, le=60)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from edge.addresses import without_secrets
 from edge.config import schema
 from edge.config.base import NAME_PATTERN
 from edge.config.lines import Place
@@ -137,4 +138,6 @@ def _expected(kind: str, error: Any) -> str:
 
 
 def _shown(value: object, place: Place, written: Mapping[str, Any]) -> str:
-    return "***" if schema.is_secret(place, written) else repr(value)
+    if schema.is_secret(place, written):
+        return "***"
+    return repr(without_secrets(value) if isinstance(value, str) and "://" in value else value)

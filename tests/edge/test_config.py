@@ -131,6 +131,8 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         ),
         ('[mqtt]\nhost = "a"\nkey_file = "k"\n', "certificate_file and key_file belong together"),
         ('[bins.a]\nactuator = {kind = "relay"}\n', "bins.a.actuator.kind = 'relay': expected one of 'log', 'gpio'"),
+        ('[camera]\nsource = "http://192.0.2.7/video"\n', "set camera.url instead"),
+        ('[camera]\ndevice = "rtsp://me:secret@192.0.2.7/1"\n', "'rtsp://192.0.2.7/1': this is an address"),
         ("[bins.a]\ntakes_unknown = true\n[bins.b]\ntakes_unknown = true\n", "at most one can take them"),
         ("[camera]\nrate_hz = 5\n", "camera.backend is missing: say which one is meant (usb, csi, stream, replay,"),
         ("schema = 2\n", "schema = 2 is not known, expected 1: update sorter"),
