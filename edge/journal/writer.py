@@ -124,9 +124,9 @@ class Journal:
     def corrected_ids(self) -> frozenset[str]:
         """The ids of all decisions that a person said something of. Any thread."""
         with self._database.reading() as connection:
-            return frozenset(
-                row[0] for row in connection.execute("SELECT id FROM corrections JOIN decisions USING (seq)")
-            )
+            # As a join SQLite would look at every decision, for seconds in which the next one waits.
+            corrected = connection.execute("SELECT id FROM decisions WHERE seq IN (SELECT seq FROM corrections)")
+            return frozenset(row[0] for row in corrected)
 
     def remember(self, key: str, value: str) -> None:
         """Keep a setting that was changed while the bin ran. Any thread; one commit."""

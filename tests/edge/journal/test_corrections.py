@@ -76,3 +76,15 @@ def test_what_a_person_spoke_of_is_found_without_a_look_at_all_the_others(path: 
         steps = connection.execute(f"EXPLAIN QUERY PLAN {SELECT} WHERE {condition} ORDER BY seq DESC", parameters)
         plan = [step["detail"] for step in steps]
     assert "SEARCH decisions USING INTEGER PRIMARY KEY (rowid=?)" in plan, "one after the other, by their numbers"
+
+
+def test_the_ids_of_what_a_person_spoke_of_are_found_so_too(journal: Journal) -> None:
+    fill(journal, 3)
+    found = journal.correct("2", None)
+    asked: list[str] = []
+    with journal._database.reading() as connection:
+        connection.set_trace_callback(asked.append)
+        assert journal.corrected_ids() == {found.id}
+        connection.set_trace_callback(None)
+        plan = [step["detail"] for step in connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}")]
+    assert "SEARCH decisions USING INTEGER PRIMARY KEY (rowid=?)" in plan
