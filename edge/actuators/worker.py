@@ -186,9 +186,15 @@ def not_done(command: Command, now_s: float, why: str) -> ActuationReport:
 
 
 def make_all_safe(actuators: Mapping[str, Actuator]) -> None:
-    """Every actuator to its safe position; one that fails does not keep the others from theirs."""
-    for bin_name, actuator in actuators.items():
-        _make_safe(bin_name, actuator)
+    """Every actuator to its safe position; one that fails, or is slow, does not keep the others from theirs.
+
+    All at once: one moves at a time, so that only one can be away from there, and nobody knows which.
+    """
+    threads = [threading.Thread(target=_make_safe, args=one, name="safe", daemon=True) for one in actuators.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def close_all(actuators: Mapping[str, Actuator]) -> None:
