@@ -159,7 +159,11 @@ def _connection(address: str, *, is_address: bool) -> sqlite3.Connection:
 # By SQLite's primary result codes: which error it is, and what to do.
 _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
     sqlite3.SQLITE_NOTADB: (InvalidDataError, "expected a journal; move it away to start a new one"),
-    sqlite3.SQLITE_CORRUPT: (InvalidDataError, "the journal is damaged; move it away to start a new one"),
+    # Also of a disk that has failed to read for a moment.
+    sqlite3.SQLITE_CORRUPT: (
+        InvalidDataError,
+        "the journal is damaged, or the disk does not give it back; start again, and if it stays so move it away",
+    ),
     sqlite3.SQLITE_CONSTRAINT: (InvalidDataError, "expected an id and a seq that are new"),
     sqlite3.SQLITE_BUSY: (TryAgainError, "another program is using it; try again when it has finished"),
     sqlite3.SQLITE_LOCKED: (TryAgainError, "another program is using it; try again when it has finished"),

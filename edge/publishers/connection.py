@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 QOS = 1
 _MAX_INCOMING_BYTES = 64 * 1024
+NO_ANSWER = "takes the connection and gives no answer; check that it is well, and that it speaks MQTT on this port"
 # Why a broker refuses a message where this very one is at fault: implementation specific (it checks what is in it),
 # topic name, packet size, payload format. MQTT 5.0, section 2.4.
 OF_THE_MESSAGE = frozenset({0x83, 0x90, 0x95, 0x99})
 # The broker has no retained messages, or no QoS 1.
 _TOO_LITTLE = frozenset({0x9A, 0x9B})
+# What paho calls a broker that keeps silent for longer than keepalive_s.
+_KEEP_ALIVE_TIMEOUT = 0x8D
 # What a message needs besides topic and payload: header, lengths, id.
 _OVERHEAD_BYTES = 16
 
@@ -91,6 +94,11 @@ class Steadiness:
         has_held = self.holds()
         self.delay_s = self._settings.retry_min_s if has_held else min(2 * self.delay_s, self._settings.retry_max_s)
         return has_held
+
+
+def not_begun(reason: ReasonCode) -> str:
+    """The connection ended before the bin was let in."""
+    return NO_ANSWER if reason.value == _KEEP_ALIVE_TIMEOUT else hung_up(reason)
 
 
 def hung_up(reason: ReasonCode | str) -> str:
@@ -238,7 +246,7 @@ def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
         answers.put(refused(reason, settings) if reason.is_failure else None)
 
     def on_disconnect(_client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _: object) -> None:
-        answers.put(thrown_out(reason, settings) if is_in.is_set() else hung_up(reason))
+        answers.put(thrown_out(reason, settings) if is_in.is_set() else not_begun(reason))
 
     # Retained and with QoS 1 as the bin's own, which a broker may refuse.
     client.will_set(f"{settings.prefix}/doctor", b"", QOS, retain=True)
@@ -250,7 +258,7 @@ def greet(settings: MqttSettings, timeout_s: float = 5.0) -> None:
         client.loop_start()
         why = answers.get(timeout=timeout_s)
     except queue.Empty:
-        why = f"no answer within {timeout_s:g} s; check that it speaks MQTT"
+        why = NO_ANSWER
     except OSError as error:
         why = why_unreachable(error)
     finally:

@@ -19,9 +19,9 @@ from edge.publishers.connection import (
     QOS,
     MqttSettings,
     Steadiness,
-    hung_up,
     limits,
     make_client,
+    not_begun,
     not_let_in,
     num_sent_bytes,
     refused,
@@ -274,7 +274,7 @@ class MqttPublisher:
         if self._problem is None:
             self._lose(reason)
         elif self._problem == self._not_reached:
-            self._problem = self._warn(hung_up(reason))
+            self._problem = self._warn(not_begun(reason))
 
     def _lose(self, reason: ReasonCode) -> None:
         """The connection ended: say why, and how long to wait; what did not hold is a problem until one does."""

@@ -154,7 +154,7 @@ def test_a_damaged_journal_is_an_error_of_its_data(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
 
-    with pytest.raises(InvalidDataError, match="damaged"):
+    with pytest.raises(InvalidDataError, match="damaged, or the disk does not give it back; start again"):
         Journal(path, ReplayClock())
 
 

@@ -383,6 +383,21 @@ def test_a_server_that_hears_the_bin_and_hangs_up_is_a_problem_that_says_what_to
         publisher.stop()
 
 
+def test_a_server_that_takes_the_connection_and_keeps_silent_has_not_hung_up(
+    journal: Journal, warnings: queue.Queue[logging.LogRecord]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings("bin-7", "127.0.0.1", server.getsockname()[1], keepalive_s=1)
+        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
+        publisher.start()
+        with server.accept()[0]:
+            warned = warnings.get(timeout=PATIENCE_S).message
+        publisher.stop()
+        assert "gives no answer; check that it is well, and that it speaks MQTT on this port" in warned
+        with pytest.raises(UnavailableError, match="gives no answer"):
+            greet(settings, timeout_s=0.1)
+
+
 def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
     locked_broker: Broker, journal: Journal, warnings: queue.Queue[logging.LogRecord]
 ) -> None:
