@@ -23,7 +23,8 @@ from calibration.scores.thresholds import (
 from calibration.talk import Desk
 from calibration.teaching.lessons import learn
 from calibration.teaching.teach import Teaching
-from edge.assembly.parts import Parts, open_head
+from edge.assembly.classes import open_head
+from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
 from edge.config import Config
 from edge.data_folder import in_words, scan

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.assembly.classes import decision_settings, labels_at, open_site, routing_at
+from edge.assembly.classes import class_misfits
 from edge.bundle import DEFAULT_BUNDLE, Bundle
 from edge.config.sections import Config
-from edge.deciding.decision import DecisionPolicy
 from edge.errors import SorterError
 from edge.files.places import state_folder
 from edge.models.signatures import load_trusted_bundle
@@ -60,19 +59,11 @@ def is_on_trial(config: Config) -> bool:
     return config.model.bundle is None and read_trial(model_store(config)) is not None
 
 
-def _must_fit(config: Config, bundle: Bundle) -> None:
-    """Raise ConfigError where the bins, or what is said of single classes, are of other classes than the model's."""
-    site = open_site(config, bundle)
-    settings, routing = decision_settings(config, site, bundle), routing_at(config, site, bundle)
-    DecisionPolicy(settings, labels_at(site, bundle), routing)
-
-
 def _stand_in(config: Config) -> Bundle | None:
     for path in (model_store(config).named(Role.PREVIOUS), DEFAULT_BUNDLE):
         try:
             bundle = None if path is None else load_trusted_bundle(path, config.model.public_key)
-            if bundle is not None:
-                _must_fit(config, bundle)
+            if bundle is not None and not any(class_misfits(config, bundle)):
                 return bundle
         except SorterError:
             continue

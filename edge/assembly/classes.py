@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from edge.bundle import Bundle
+from edge.classifiers.taught import SiteHead, decode_head
+from edge.config.complaints import Complaint
 from edge.config.sections import Config
-from edge.deciding.decision import DecisionSettings
+from edge.deciding.decision import DecisionPolicy, DecisionSettings
 from edge.deciding.routing import Routing, misroutings, route
-from edge.site import NO_SITE, Site, load_site
+from edge.errors import InvalidDataError, SorterError
+from edge.site import NO_SITE, Site, load_site, read_part
 
 
 def open_site(config: Config, bundle: Bundle) -> Site:
     """The site that the configuration names, or none."""
     return NO_SITE if config.site is None else load_site(config.site, bundle)
+
+
+def open_head(site: Site, bundle: Bundle) -> SiteHead | None:
+    """What the bin was taught, as far as it holds for the bundle.
+
+    Raises:
+        InvalidDataError: the site's head does not fit the bundle.
+    """
+    size = bundle.manifest.outputs.embedding_size
+    if site.head is None or site.folder is None or size is None:
+        return None
+    if site.head.labels[: len(bundle.manifest.labels)] != bundle.manifest.labels:
+        raise InvalidDataError(f"{site.folder}: the taught classes do not begin with the model's: teach again")
+    return decode_head(read_part(site.folder, site.head.head), len(site.head.labels), size)
 
 
 def labels_at(site: Site, bundle: Bundle) -> tuple[str, ...]:
@@ -35,9 +53,24 @@ def routing_at(config: Config, site: Site, bundle: Bundle) -> Routing:
     return route(labels_of_bins(config), labels_at(site, bundle), _unknown_bin(config), _new(site, bundle))
 
 
-def misroutings_at(config: Config, site: Site, bundle: Bundle) -> list[tuple[str | None, str]]:
-    """What keeps the bins from fitting the classes, as `misroutings`."""
-    return misroutings(labels_of_bins(config), labels_at(site, bundle), _unknown_bin(config), _new(site, bundle))
+def class_misfits(config: Config, bundle: Bundle) -> Iterator[Complaint]:
+    """All that keeps the site, the bins and what is said of single classes from fitting the model."""
+    try:
+        site = open_site(config, bundle)
+        open_head(site, bundle)
+    except SorterError as error:
+        yield Complaint(("site",), f": {error}", error)
+        site = NO_SITE
+    labels, new = labels_at(site, bundle), _new(site, bundle)
+    wrong = misroutings(labels_of_bins(config), labels, _unknown_bin(config), new)
+    for name, problem in wrong:
+        yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
+    if wrong:
+        return
+    try:
+        DecisionPolicy(decision_settings(config, site, bundle), labels, routing_at(config, site, bundle))
+    except SorterError as error:
+        yield Complaint(("decision",), f": {error}", error)
 
 
 def decision_settings(config: Config, site: Site, bundle: Bundle) -> DecisionSettings:

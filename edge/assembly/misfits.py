@@ -6,22 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edge.assembly.chosen import is_on_trial, load_chosen
-from edge.assembly.classes import decision_settings, labels_at, misroutings_at, open_site, routing_at
+from edge.assembly.classes import class_misfits
 from edge.assembly.outlets import mqtt_settings, webhook_settings
-from edge.assembly.parts import known_at, open_head
 from edge.assembly.places import journal_path, pictures_folder
-from edge.bundle import Bundle
 from edge.cameras.stream import check_url
 from edge.config import with_site
 from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
 from edge.config.lines import Place
 from edge.config.sections import Config
-from edge.deciding.decision import DecisionPolicy
 from edge.errors import MissingInputError, SorterError
 from edge.publishers.connection import tls_context
 from edge.publishers.webhook import check_address
-from edge.site import NO_SITE
 
 
 def misfits(config: Config) -> Iterator[Complaint]:
@@ -44,24 +40,7 @@ def _about_model(config: Config) -> Iterator[Complaint]:
     except SorterError as error:
         yield Complaint(("model", "bundle"), f": {error}", error)
     else:
-        yield from _about_labels(config, bundle)
-
-
-def _about_labels(config: Config, bundle: Bundle) -> Iterator[Complaint]:
-    try:
-        site = open_site(config, bundle)
-        head = open_head(site, bundle)
-    except SorterError as error:
-        yield Complaint(("site",), f": {error}", error)
-        site, head = NO_SITE, None
-    wrong = misroutings_at(config, site, bundle)
-    for name, problem in wrong:
-        yield Complaint(("bins",) if name is None else ("bins", name, "labels"), f": {problem}")
-    if not wrong:
-        labels, routing = labels_at(site, bundle), routing_at(config, site, bundle)
-        novelty = known_at(bundle, head)
-        settings = decision_settings(config, site, bundle)
-        yield from _failing(("decision",), lambda: DecisionPolicy(settings, labels, routing, novelty))
+        yield from class_misfits(config, bundle)
 
 
 def _about_camera(config: Config) -> Iterator[Complaint]:

@@ -6,24 +6,23 @@ import logging
 from dataclasses import dataclass, replace
 
 from edge.assembly.chosen import load_chosen
-from edge.assembly.classes import decision_settings, labels_at, open_site, routing_at
+from edge.assembly.classes import decision_settings, labels_at, open_head, open_site, routing_at
 from edge.assembly.policy import AdjustablePolicy
 from edge.bundle import Bundle
 from edge.classifiers.base import Classifier
 from edge.classifiers.litert import DELEGATES, LiteRTClassifier
-from edge.classifiers.taught import SiteHead, TaughtClassifier, decode_head
+from edge.classifiers.taught import SiteHead, TaughtClassifier
 from edge.config.cameras import CameraSection, CsiCameraSection, UsbCameraSection
 from edge.config.sections import Config
 from edge.deciding.novelty import Novelty, load_novelty
 from edge.deciding.routing import Routing
-from edge.errors import InvalidDataError
 from edge.items.decided import SAME_LIKENESS
 from edge.items.passing import PassingTracker
 from edge.items.resting import RestTracker
 from edge.items.tracking import Mode, Tracker
 from edge.presence import PresenceDetector, PresenceSettings
 from edge.presence.stills import StillFinder
-from edge.site import Site, read_part
+from edge.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -103,20 +102,6 @@ def calibrated_camera(config: Config, site: Site) -> CameraSection:
     if calibrated is None or calibrated.backend != section.backend:
         return section
     return section.model_copy(update={"controls": {**calibrated.controls, **section.controls}})
-
-
-def open_head(site: Site, bundle: Bundle) -> SiteHead | None:
-    """What the bin was taught, as far as it holds for the bundle.
-
-    Raises:
-        InvalidDataError: the site's head does not fit the bundle.
-    """
-    size = bundle.manifest.outputs.embedding_size
-    if site.head is None or site.folder is None or size is None:
-        return None
-    if site.head.labels[: len(bundle.manifest.labels)] != bundle.manifest.labels:
-        raise InvalidDataError(f"{site.folder}: the taught classes do not begin with the model's: teach again")
-    return decode_head(read_part(site.folder, site.head.head), len(site.head.labels), size)
 
 
 def same_likeness(bundle: Bundle) -> float:
