@@ -21,7 +21,7 @@ from edge.assembly.parts import Parts, load_parts
 from edge.cameras.base import Camera
 from edge.clock import PacedClock
 from edge.config.sections import Config
-from edge.errors import CameraError
+from edge.errors import CameraError, SorterError
 from edge.host.notify import notify
 from edge.journal import IN_MEMORY, Journal
 from edge.loop import Loop
@@ -169,7 +169,9 @@ class Requests:
         if death.exc_value is None or isinstance(death.exc_value, SystemExit):
             return
         name = "a thread" if death.thread is None else f"the thread {death.thread.name}"
-        _log.critical("%s has ended by an error, and the bin with it", name, exc_info=death.exc_value)
+        # The command says what such an error says; where another one comes from is for who mends it.
+        trace = None if isinstance(death.exc_value, SorterError) else death.exc_value
+        _log.critical("%s has ended by an error, and the bin with it", name, exc_info=trace)
         self.failure = death.exc_value
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from edge.actuators.base import Actuator
 from edge.clock import Clock
-from edge.errors import ConfigError, SorterError
+from edge.errors import ConfigError
 from edge.messages import Actuation
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ class Dispatcher(Protocol):
 
         Raises:
             ConfigError: the bin has no actuator.
-            SorterError: an earlier report could not be written down; nothing moves any more.
         """
         ...
 
@@ -101,7 +100,6 @@ class ActuationThread:
         self._wait = wait
         self._may_move = may_move
         self._commands: queue.Queue[Command | None] = queue.Queue()
-        self._failure: SorterError | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="actuation", daemon=True)
 
@@ -110,8 +108,6 @@ class ActuationThread:
         self._thread.start()
 
     def submit(self, command: Command) -> bool:
-        if self._failure is not None:
-            raise self._failure
         _check_bin(self._actuators, command)
         if self._commands.qsize() >= self._settings.queue_size:
             return False
@@ -137,16 +133,12 @@ class ActuationThread:
         close_all(self._actuators)
 
     def _run(self) -> None:
-        try:
-            while (command := self._commands.get()) is not None:
-                report = self._obey(command)
-                self._on_report(report)
-                if report.actuation.commanded:
-                    self._wait(self._stopping, self._settings.min_pause_s)
-                self._commands.task_done()
-        except SorterError as error:
-            self._failure = error  # for the loop to meet at the next submit
-            make_all_safe(self._actuators)
+        while (command := self._commands.get()) is not None:
+            report = self._obey(command)
+            self._on_report(report)
+            if report.actuation.commanded:
+                self._wait(self._stopping, self._settings.min_pause_s)
+            self._commands.task_done()
 
     def _obey(self, command: Command) -> ActuationReport:
         now_s = self._clock.now_s()

@@ -20,11 +20,7 @@ class Publisher(Protocol):
         ...
 
     def tell(self, record: DecisionRecord) -> None:
-        """A decision was written. Never blocks on the sink; from the loop's thread, after each commit.
-
-        Raises:
-            SorterError: the outbox itself failed; a sink that is away is no error.
-        """
+        """A decision was written. Never blocks on the sink; from the loop's thread, after each commit."""
         ...
 
     def stop(self, timeout_s: float = 5.0) -> None:

@@ -38,7 +38,6 @@ class Courier:
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._progress = threading.Condition()
-        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"courier-{outbox.sink}", daemon=True)
 
     def start(self) -> None:
@@ -46,9 +45,7 @@ class Courier:
         self._thread.start()
 
     def wake(self) -> None:
-        """A decision was written; never blocks. Raises what ended the thread, if anything did."""
-        if self._failure is not None:
-            raise self._failure
+        """A decision was written; never blocks."""
         self._news.set()
 
     def flush(self, timeout_s: float) -> bool:
@@ -73,12 +70,10 @@ class Courier:
                     self._news.wait()
                 # Before `_stopping` is asked: what `stop` says after that must not be wiped away.
                 self._news.clear()
-        except SorterError as error:
-            _log.error("the outbox of %s failed: %s", self._outbox.sink, error)
-            self._failure = error
-        except Exception as error:  # noqa: BLE001 - a thread that ends in silence would tell nobody anything any more
-            _log.error("the courier to %s failed", self._outbox.sink, exc_info=True)
-            self._failure = error
+        except SorterError:
+            # One that `stop` has left behind may find the journal closed.
+            if not self._stopping.is_set():
+                raise
 
     def _deliver_pending(self) -> bool:
         """Whether there was anything to deliver."""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import queue
 import threading
 
 import pytest
 
+from edge.errors import SorterError
 from edge.journal import Entry, Journal
 from edge.publishers.courier import _BATCH_SIZE, Courier
 from tests.edge.publishers.broker import PATIENCE_S
@@ -54,6 +56,39 @@ def test_more_than_one_batch_arrives_though_nothing_more_is_decided(journal: Jou
     assert courier.flush(PATIENCE_S)
     courier.stop(PATIENCE_S)
     assert offered == list(range(1, 2 * _BATCH_SIZE + 2))
+
+
+def test_one_whose_outbox_fails_dies_of_it(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    deaths: queue.Queue[BaseException | None] = queue.Queue()
+    monkeypatch.setattr(threading, "excepthook", lambda death: deaths.put(death.exc_value))
+    outbox = journal.outbox("sink")
+    fill(journal, 1)
+    with journal._database.transaction() as connection:
+        connection.execute("DROP TABLE outbox")
+    Courier(outbox, lambda _entry, _stopping: True, threading.Event.wait).start()
+    assert isinstance(deaths.get(timeout=PATIENCE_S), SorterError)
+
+
+def test_one_that_was_left_behind_may_find_the_journal_closed(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", deaths.append)
+    is_sending, may_answer = threading.Event(), threading.Event()
+
+    def deliver(_entry: Entry, _stopping: threading.Event) -> bool:
+        is_sending.set()
+        return may_answer.wait(PATIENCE_S)
+
+    courier = Courier(journal.outbox("sink"), deliver, threading.Event.wait)
+    fill(journal, 1)
+    courier.start()
+    assert is_sending.wait(PATIENCE_S)
+    courier.stop(0.0)
+    journal.close()
+    may_answer.set()
+    courier._thread.join(PATIENCE_S)
+    assert not deaths, "it would end the bin that a reload has begun"
 
 
 class Sink:
