@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from edge.assembly.parts import Parts
@@ -24,8 +24,9 @@ from edge.running.consequences import Listener
 from edge.running.farewell import Farewell
 from edge.running.problems import Problems
 
-# Where the journal remembers which bins a broker was told of.
+# Where the journal remembers which bins a broker was told of, and where Home Assistant was told of the device.
 _TOLD_BINS = "told_bins"
+_TOLD_DEVICE = "told_device"
 
 # Given topic (without the bin's prefix) and payload of a command.
 OnCommand = Callable[[str, bytes], None]
@@ -106,7 +107,7 @@ def _mqtt_publisher(parts: Parts, section: MqttSection, journal: Journal, on_com
         settings,
         journal.outbox("mqtt"),
         on_command if section.commands else None,
-        announcement=_announcement(parts, section, settings.prefix, former) if section.home_assistant else None,
+        announcement=_announcement(parts, section, settings.prefix, former, journal),
     )
     for name in former:
         publisher.retain(count_topic(name), "")
@@ -120,7 +121,10 @@ def _former_bins(journal: Journal, bins: Sequence[str]) -> list[str]:
     return [name for name in told if name not in bins]
 
 
-def _announcement(parts: Parts, section: MqttSection, prefix: str, former: Sequence[str]) -> Announcement:
+def _announcement(
+    parts: Parts, section: MqttSection, prefix: str, former: Sequence[str], journal: Journal
+) -> Announcement | None:
+    """What Home Assistant is told of the bin: nothing, once it was told and is not to know of it any more."""
     device = parts.config.device
     settings = HomeAssistantSettings(
         device_id=device.id,
@@ -130,4 +134,9 @@ def _announcement(parts: Parts, section: MqttSection, prefix: str, former: Seque
         discovery_prefix=section.discovery_prefix,
         obeys=section.commands,
     )
-    return discovery(settings, prefix, parts.bins, former)
+    announcement = discovery(settings, prefix, parts.bins, former)
+    if section.home_assistant:
+        journal.remember(_TOLD_DEVICE, announcement.topic)
+        return announcement
+    # By its own name only: one of another `device.id` may be the bin that this card is a copy of.
+    return replace(announcement, payload="") if journal.remembered(_TOLD_DEVICE) == announcement.topic else None

@@ -50,7 +50,10 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A retained message outside the bin's own topics, sent again when `repeat_topic` says `repeat_payload`."""
+    """A retained message outside the bin's own topics, sent again when `repeat_topic` says `repeat_payload`.
+
+    An empty `payload` takes it down.
+    """
 
     topic: str
     payload: str
@@ -231,7 +234,7 @@ class MqttPublisher:
         _log.info("broker %s: connected", self._settings.address)
         if self._on_command is not None:
             self._client.subscribe([(self._topic(topic), QOS) for topic in COMMAND_TOPICS])
-        if self._announcement is not None:
+        if self._announcement is not None and self._announcement.payload:
             self._client.subscribe(self._announcement.repeat_topic, QOS)
         self._introduce()
         self._is_connected.set()

@@ -25,11 +25,11 @@ def broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     broker.kill()
 
 
-def live_with(bin_name: str, broker: Broker, journal: Journal) -> None:
+def live_with(bin_name: str, broker: Broker, journal: Journal, *overrides: str) -> None:
     """A bin whose glass goes into `bin_name` begins, decides once, and ends."""
     bins = [f'bins.{bin_name}.labels=["glass"]', 'bins.rest.labels=["cardboard", "metal", "paper", "plastic", "trash"]']
     outlet = ["mqtt.host=127.0.0.1", f"mqtt.port={broker.port}", "mqtt.home_assistant=true"]
-    parts = load_parts(load_config(None, [*bins, *outlet], {}))
+    parts = load_parts(load_config(None, [*bins, *outlet, *overrides], {}))
     with Farewell() as stack:
         mqtt = open_outlets(stack, parts, journal, lambda _topic, _payload: None).mqtt
         assert mqtt is not None
@@ -70,3 +70,21 @@ def test_of_a_bin_that_is_called_otherwise_now_nothing_is_left_at_the_broker(bro
 
         live_with("bottles", broker, journal)
         assert hanging(broker)["sorter/bin/bin/bottles/count"] == "7", "and it may come back"
+
+
+def test_home_assistant_forgets_a_bin_that_is_not_told_to_it_any_more(broker: Broker, tmp_path: Path) -> None:
+    of_this, of_other = (f"homeassistant/device/sorter_{device}/config" for device in ("bin", "other"))
+    with closing(Journal(tmp_path / "journal.sqlite", ReplayClock())) as journal:
+        live_with("glass", broker, journal, "mqtt.home_assistant=false")
+        assert of_this not in hanging(broker)
+        live_with("glass", broker, journal)
+        assert of_this in hanging(broker)
+
+        # A card that was copied: the other bin still lives.
+        live_with("glass", broker, journal, "device.id=other", "mqtt.home_assistant=false")
+        assert of_this in hanging(broker)
+        live_with("glass", broker, journal, "mqtt.home_assistant=false")
+        told = hanging(broker)
+        assert of_this not in told
+        assert of_other not in told
+        assert "sorter/bin/last" in told
