@@ -10,6 +10,7 @@ A line follows its picture, so a recording that was cut off is whole up to there
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, TextIO
@@ -35,6 +36,8 @@ from edge.errors import (
 )
 from edge.messages import Frame
 from edge.preprocess import load_picture
+
+_log = logging.getLogger(__name__)
 
 HEADER = "recording.json"
 INDEX = "frames.jsonl"
@@ -201,6 +204,14 @@ def _unwritable(folder: Path, error: OSError) -> AccessDeniedError | StorageErro
     return StorageError(f"{folder} cannot be written: {error.strerror}")
 
 
+def _has_bytes(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _lost(num_pictures: int) -> str:
+    return "picture is empty or gone" if num_pictures == 1 else f"{num_pictures} pictures are empty or gone"
+
+
 class Recording:
     """A recording as a film: the same frames at the same times, gaps included."""
 
@@ -235,11 +246,24 @@ class Recording:
             InvalidDataError: it is of another schema, or a line or a picture is damaged.
         """
         self.header()
-        self._frames = tuple(self._read_index())
+        self._frames = tuple(self._on_disk())
         if not self._frames:
             raise PictureError(f"the recording {self._folder} holds no frame: record it again")
         for recorded in self._frames:
-            yield recorded.t_s, frozen(load_picture(self._folder / recorded.file))
+            path = self._folder / recorded.file
+            if not path.is_file():
+                raise MissingInputError(f"no picture at {path}: copy the recording again, all of it")
+            yield recorded.t_s, frozen(load_picture(path))
+
+    def _on_disk(self) -> list[_RecordedFrame]:
+        """The frames without the last ones whose pictures had not reached the disk when the power went."""
+        listed = list(self._read_index())
+        frames = listed.copy()
+        while frames and not _has_bytes(self._folder / frames[-1].file):
+            frames.pop()
+        if len(frames) < len(listed):
+            _log.warning("the recording %s ends early: its last %s", self._folder, _lost(len(listed) - len(frames)))
+        return frames
 
     def _read_index(self) -> Iterator[_RecordedFrame]:
         path = self._folder / INDEX

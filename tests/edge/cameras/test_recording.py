@@ -142,6 +142,20 @@ def test_a_recording_that_was_cut_off_is_whole_up_to_there(tmp_path: Path) -> No
     assert len(replayed(folder)) == len(TIMES_S) - 1
 
 
+def test_pictures_that_had_not_reached_the_disk_when_the_power_went_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = record(tmp_path / "rec")
+    (folder / "frames" / "000002.png").write_bytes(b"")
+    (folder / "frames" / "000003.png").unlink()
+    assert len(replayed(folder)) == 2
+    assert "ends early: its last 2 pictures are empty or gone" in caplog.text
+
+    (folder / "frames" / "000000.png").write_bytes(b"")
+    with pytest.raises(PictureError, match=r"000000\.png cannot be read as a picture \(0 bytes\)"):
+        replayed(folder)
+
+
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"precious")
     with pytest.raises(UsageError, match="is not empty"):
@@ -167,7 +181,7 @@ def test_a_disk_that_fills_up_is_a_storage_error(tmp_path: Path) -> None:
 def test_a_picture_that_is_gone_is_missing_input(tmp_path: Path) -> None:
     folder = record(tmp_path / "rec")
     (folder / "frames" / "000001.png").unlink()
-    with pytest.raises(MissingInputError, match=r"000001\.png"):
+    with pytest.raises(MissingInputError, match=r"000001\.png: copy the recording again"):
         replayed(folder)
 
 
