@@ -90,16 +90,20 @@ def is_record_id(text: str) -> bool:
     return len(text) == _ID_LENGTH and set(text) <= set(_CROCKFORD)
 
 
-def day_of(record_id: str) -> str:
-    """The day, UTC, on which the decision with this id fell.
+def moment_of(record_id: str) -> str:
+    """The time in an id, RFC 3339 UTC: when the decision fell, or later where the clock had gone back.
 
-    >>> day_of("01ARYZ6S410000000000000000")
-    '2016-07-30'
+    >>> moment_of("01ARYZ6S410000000000000000")
+    '2016-07-30T22:36:16.385Z'
     """
+    return rfc3339(datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_milliseconds(record_id)))
+
+
+def _milliseconds(record_id: str) -> int:
     milliseconds = 0
     for digit in record_id[:_TIME_DIGITS]:
         milliseconds = milliseconds * len(_CROCKFORD) + _CROCKFORD.index(digit)
-    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)).date().isoformat()
+    return milliseconds
 
 
 class IdSource(Protocol):
@@ -111,13 +115,19 @@ class IdSource(Protocol):
 
 
 class LiveIds:
-    """ULIDs of the wall time at which the decision fell; unique across devices and restarts."""
+    """ULIDs of the wall time at which the decision fell; unique across devices and restarts.
 
-    def __init__(self, clock: Clock) -> None:
+    They are in the order of the decisions whatever the date is: where the clock has gone back, they go on from the
+    `newest` that there is.
+    """
+
+    def __init__(self, clock: Clock, newest: str | None = None) -> None:
         self._clock = clock
+        self._last_ms = -1 if newest is None else _milliseconds(newest)
 
     def next_id(self, at_s: float) -> str:
-        return _ulid(int(self._clock.wall(at_s).timestamp() * 1000), os.urandom(_RANDOM_BYTES))
+        self._last_ms = max(int(self._clock.wall(at_s).timestamp() * 1000), self._last_ms + 1)
+        return _ulid(self._last_ms, os.urandom(_RANDOM_BYTES))
 
 
 class ReplayedIds:

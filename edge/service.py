@@ -24,6 +24,7 @@ from edge.config.sections import Config
 from edge.errors import CameraError, SorterError
 from edge.host.notify import notify
 from edge.journal import IN_MEMORY, Journal
+from edge.journal.entries import LAST
 from edge.loop import Loop
 from edge.messages import Sight
 from edge.preprocess import to_input
@@ -99,9 +100,11 @@ def open_bin(
             controls=core.controls,
         )
         models = ModelWatch(config, core.journal, core.scribe.try_later, on_new_model)
+        newest = core.journal.find(LAST)
+        ids = LiveIds(clock, None if newest is None else newest.id)
         consequences = Consequences(
             core.scribe,
-            Recorder(clock, LiveIds(clock), parts.bundle.short_name, parts.site.site_id),
+            Recorder(clock, ids, parts.bundle.short_name, parts.site.site_id),
             dispatcher,
             [*listeners, *core.listeners, *page.listeners, *models.listeners],
             may_move=lambda: core.controls.is_enabled,

@@ -22,7 +22,7 @@ import cv2
 from edge.errors import SorterError
 from edge.messages import Decision, Image, Outcome, Sight
 from edge.preprocess import crop, square_around
-from edge.records import DecisionRecord, day_of, is_record_id
+from edge.records import DecisionRecord, is_record_id, moment_of
 
 _log = logging.getLogger(__name__)
 
@@ -220,10 +220,9 @@ class PictureRing:
         if day != self._day:
             # After a restart the day's pictures are still there, as far as they did not make room.
             self._day = day
-            todays = [kept for kept in self._kept if day_of(kept.record_id) == day]
-            # Later ones are of a clock that begins the same day anew at each boot: it would be spent for good.
-            has_gone_back = any(kept.record_id > record.id for kept in todays)
-            self._bytes_today = 0 if has_gone_back else sum(kept.num_bytes for kept in todays)
+            todays = sum(kept.num_bytes for kept in self._kept if moment_of(kept.record_id).startswith(day))
+            # A clock that has gone back may begin the same day anew at each boot, which would be spent for good.
+            self._bytes_today = 0 if moment_of(record.id) > record.ts else todays
         share = _SURE_SHARE if worth is Worth.SURE else 1.0
         if self._bytes_today + num_bytes > share * settings.max_bytes_a_day:
             return False

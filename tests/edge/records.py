@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from edge.clock import ReplayClock
 from edge.journal import Journal
 from edge.messages import Decision, Outcome
 from edge.records import DecisionRecord, Recorder, ReplayedIds
+
+
+class JumpingClock(ReplayClock):
+    """Goes on as ever, while somebody sets the date."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.date = datetime(2026, 11, 21, tzinfo=UTC)
+
+    def wall(self, at_s: float) -> datetime:
+        return self.date + timedelta(seconds=at_s - self.now_s())
 
 
 def a_decision(

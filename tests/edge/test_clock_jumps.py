@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +10,18 @@ import numpy as np
 from edge.assembly.core import open_core, open_dispatcher
 from edge.assembly.misfits import misfits
 from edge.assembly.parts import load_parts
-from edge.clock import ReplayClock
 from edge.config import load_config
 from edge.records import LiveIds, Recorder
 from edge.running.consequences import Consequences
 from edge.running.farewell import Farewell
 from tests.bench.simulated_day import an_item
+from tests.edge.records import JumpingClock
 
 NUM_EACH = 8
 BINS = [
     f'bins.{label}={{labels=["{label}"], actuator={{kind="gpio", pin={pin}, pulse_s=0.001}}}}'
     for pin, label in enumerate(("cardboard", "glass", "metal", "paper", "plastic", "trash"), start=4)
 ]
-
-
-class JumpingClock(ReplayClock):
-    """Goes on as ever, while somebody sets the date."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.date = datetime(2026, 11, 21, tzinfo=UTC)
-
-    def wall(self, at_s: float) -> datetime:
-        return self.date + timedelta(seconds=at_s - self.now_s())
 
 
 def test_whatever_the_date_is_each_decision_is_moved_kept_and_numbered(tmp_path: Path) -> None:
@@ -63,5 +52,5 @@ def test_whatever_the_date_is_each_decision_is_moved_kept_and_numbered(tmp_path:
         assert core.problems.sentences() == []
         decided = core.view.decisions(limit=1000)
     assert [entry.seq for entry in decided] == list(range(1, 5 * NUM_EACH + 1))
-    assert len({entry.id for entry in decided}) == len(decided)
+    assert [entry.id for entry in decided] == sorted({entry.id for entry in decided})
     assert {entry.problem for entry in decided} == {None}, "no movement came too late"

@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from edge.clock import ReplayClock, SystemClock
-from edge.records import LiveIds, Recorder, ReplayedIds, with_actuation
-from tests.edge.records import a_decision, a_record
+from edge.records import LiveIds, Recorder, ReplayedIds, moment_of, with_actuation
+from tests.edge.records import JumpingClock, a_decision, a_record
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -66,6 +67,19 @@ def test_live_ids_are_distinct_ulids_in_the_order_of_their_milliseconds() -> Non
     assert all(_ULID.fullmatch(one) for one in made)
     assert len(set(made)) == len(made)
     assert [one[:10] for one in made] == sorted(one[:10] for one in made)
+
+
+def test_live_ids_are_in_the_order_of_the_decisions_whatever_the_date_is() -> None:
+    clock = JumpingClock()
+    made: list[str] = []
+    for newest in (None, "a restart"):
+        ids = LiveIds(clock, made[-1] if newest else None)
+        for year in (2026, 2038, 1970, 2026):
+            clock.date = datetime(year, 1, 1, tzinfo=UTC)
+            made += [ids.next_id(clock.now_s()) for _ in range(3)]
+    assert made == sorted(made)
+    assert moment_of(made[0]) == "2026-01-01T00:00:00.000Z"
+    assert moment_of(made[-1]).startswith("2038-01-01T00:00:00.")
 
 
 def test_replayed_ids_repeat_with_the_seed_and_differ_within_a_run() -> None:

@@ -16,10 +16,9 @@ import pytest
 from edge.errors import TryAgainError
 from edge.files.pictures import PictureReader, PictureRing, PictureSettings
 from edge.messages import Box, Decision, Frame, Image, Outcome, Phase, Prediction, Presence, Sight
-from edge.records import DecisionRecord, ReplayedIds
-from tests.edge.records import a_decision
+from edge.records import DecisionRecord, LiveIds, Recorder
+from tests.edge.records import JumpingClock, a_decision
 
-_IDS = ReplayedIds()
 _CHANCE = np.random.default_rng(1)
 SURE = replace(a_decision(), confidence=0.99, margin=0.98)
 UNSURE = replace(a_decision(), confidence=0.6, margin=0.2)
@@ -31,10 +30,11 @@ def noise(width_px: int = 200, height_px: int = 100) -> Image:
     return _CHANCE.integers(0, 255, (height_px, width_px, 3), dtype=np.uint8)
 
 
-def a_record(decision: Decision, at_s: float, day: str = "2026-11-21") -> DecisionRecord:
-    ts = f"{day}T08:00:00.000Z"
-    record_id = _IDS.next_id(datetime.fromisoformat(ts).timestamp() + at_s)
-    return DecisionRecord(round(abs(at_s)), record_id, ts, decision, "model@1", None, commanded=False)
+def a_record(decision: Decision, at_s: float, day: str = "2026-11-21", newest: str | None = None) -> DecisionRecord:
+    clock = JumpingClock()
+    clock.date = datetime.fromisoformat(f"{day}T08:00:00Z")
+    recorder = Recorder(clock, LiveIds(clock, newest), "model@1")
+    return recorder.record(replace(decision, decided_s=at_s), 1, commanded=False)
 
 
 def a_sight(image: Image, item_id: int = 1, sharpness: float = 1.0, box: Box | None = None) -> Sight:
@@ -47,6 +47,7 @@ def keep(
     *decisions: tuple[Decision, str],
     corrected: Callable[[], set[str]] = set[str],
     at_s: float = 0.0,
+    newest: str | None = None,
 ) -> list[str]:
     """The ids of these decisions, told one after the other with a picture each to a ring that then ends."""
     ids = []
@@ -55,10 +56,10 @@ def keep(
         ring = PictureRing(settings, corrected, free_bytes=lambda _: 10**12)
         ring.start()
         ring.see(a_sight(noise()))
-        record = a_record(decision, at_s + index, day)
+        record = a_record(decision, at_s + index, day, newest)
         ring.tell(record)
         ring.stop(30)
-        ids.append(record.id)
+        ids.append(newest := record.id)
     return ids
 
 
@@ -148,8 +149,16 @@ def test_a_day_that_a_clock_begins_anew_at_each_boot_is_not_spent_for_good(tmp_p
     settings = PictureSettings(tmp_path, max_bytes_a_day=round(2.5 * one))
     before = keep(settings, *[(UNKNOWN, "2026-11-21")] * 3)
     assert PictureReader(tmp_path).find(before[-1]) is None
-    (after,) = keep(settings, (UNKNOWN, "2026-11-21"), at_s=-3600.0)
+    (after,) = keep(settings, (UNKNOWN, "2026-11-21"), at_s=-3600.0, newest=before[-1])
     assert PictureReader(tmp_path).find(after) is not None
+
+
+def test_the_oldest_make_room_also_where_they_are_of_a_wrong_date(tmp_path: Path) -> None:
+    one = len(cv2.imencode(".jpg", noise(), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
+    settings = PictureSettings(tmp_path, max_bytes=round(4.5 * one))
+    wrong = keep(settings, *[(UNKNOWN, "2038-01-19")] * 4)
+    right = keep(settings, *[(UNKNOWN, "2026-11-21")] * 2, newest=wrong[-1])
+    assert PictureReader(tmp_path).ids() == [*reversed(right), *reversed(wrong[2:])]
 
 
 def test_a_disk_that_is_nearly_full_gets_no_picture_and_one_warning(
