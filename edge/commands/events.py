@@ -94,19 +94,18 @@ def events(
         is_wrong=True if is_wrong else None,
     )
     with closing(JournalReader(journal_at(journal, config_path, overrides))) as reader:
-        entries = reader.decisions(which, limit, newest_first=True)[::-1]
-    if as_csv:
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        table.writerows([getattr(entry, column) for column in _COLUMNS] for entry in entries)
-    elif as_json:
-        for entry in entries:
-            click.echo(as_line(entry))
-    else:
-        for entry in entries:
-            click.echo(_as_text(entry))
-        if not entries:
-            click.echo("no such decision", err=True)
+        entries = reader.newest(which, limit)
+        if as_csv:
+            table = csv.writer(sys.stdout, lineterminator="\n")
+            table.writerow(_COLUMNS)
+            table.writerows([getattr(entry, column) for column in _COLUMNS] for entry in entries)
+        else:
+            has_any = False
+            for entry in entries:
+                has_any = True
+                click.echo(as_line(entry) if as_json else _as_text(entry))
+            if not (has_any or as_json):
+                click.echo("no such decision", err=True)
 
 
 @click.command()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from edge.files.database import Database
 from edge.records import with_actuation
@@ -81,6 +81,8 @@ class Filter:
 
 
 ALL = Filter()
+# So many entries are held at once; each may have some kB.
+PART = 500
 LAST = "last"
 
 
@@ -93,6 +95,21 @@ def decisions(database: Database, which: Filter, limit: int, *, newest_first: bo
             f"{SELECT} WHERE {condition} ORDER BY seq {order} LIMIT :limit", {**parameters, "limit": limit}
         ).fetchall()
     return [entry(row) for row in rows]
+
+
+def newest(database: Database, which: Filter, limit: int) -> Iterator[Entry]:
+    """The newest decisions, at most `limit`, oldest first; read in parts, since all of them may not fit into memory."""
+    condition, parameters = which.where()
+    with database.reading() as connection:
+        first = connection.execute(
+            f"SELECT seq FROM ({SELECT} WHERE {condition}) ORDER BY seq DESC LIMIT 1 OFFSET :num_after",  # noqa: S608 - constants only
+            {**parameters, "num_after": limit - 1},
+        ).fetchone()
+    after_seq = which.after_seq if first is None else int(first["seq"]) - 1
+    while part := decisions(database, replace(which, after_seq=after_seq), min(limit, PART), newest_first=False):
+        yield from part
+        limit -= len(part)
+        after_seq = part[-1].seq
 
 
 def find(database: Database, id_or_seq: str) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.class_names import class_name
 from edge.errors import InvalidDataError, MissingInputError
 from edge.files.database import Database
-from edge.journal.entries import ALL, Entry, Filter, count_since, counts, decisions, find, remembered
+from edge.journal.entries import ALL, Entry, Filter, count_since, counts, decisions, find, newest, remembered
 from edge.journal.tables import JOURNAL_VERSION, be_safe, check_is_journal
 
 
@@ -35,6 +35,10 @@ class JournalReader:
     def decisions(self, which: Filter = ALL, limit: int = 100, *, newest_first: bool = False) -> list[Entry]:
         """At most `limit` decisions, oldest first unless told otherwise."""
         return decisions(self._database, which, limit, newest_first=newest_first)
+
+    def newest(self, which: Filter = ALL, limit: int = 100) -> Iterator[Entry]:
+        """The newest decisions, at most `limit`, oldest first; never more than a few are held in memory."""
+        return newest(self._database, which, limit)
 
     def find(self, id_or_seq: str) -> Entry | None:
         """The decision with this id or seq; of "last" the newest."""

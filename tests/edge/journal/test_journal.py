@@ -18,9 +18,23 @@ from edge.errors import (
     StorageError,
 )
 from edge.journal import IN_MEMORY, Filter, Journal, JournalReader
+from edge.journal.entries import PART
 from edge.journal.writer import _pages
 from edge.messages import Actuation
 from tests.edge.records import a_record, fill
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JournalReader]:
+    """A journal of more than two parts."""
+    path = tmp_path_factory.mktemp("full") / "journal.sqlite"
+    with closing(Journal(path, ReplayClock())) as journal, journal._database.reading() as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        for seq in range(1, 2 * PART + 10):
+            journal.append(a_record(seq, bin_name="paper" if seq % 3 else None))
+        journal.correct("7", "glass")
+        with closing(JournalReader(path)) as reader:
+            yield reader
 
 
 def test_a_decision_reads_back_as_it_was_written(journal: Journal) -> None:
@@ -103,6 +117,13 @@ def test_filters_and_limits_choose_decisions(journal: Journal) -> None:
     assert [entry.seq for entry in journal.decisions(Filter(label="metal"), limit=2, newest_first=True)] == [6, 5]
     assert journal.decisions(Filter(since="2999-01-01T00:00:00.000Z")) == []
     assert journal.decisions(Filter(label="'; DROP TABLE decisions; --")) == []
+
+
+@pytest.mark.parametrize("limit", [1, PART - 1, PART, PART + 1, 10_000_000])
+def test_the_newest_are_read_in_parts_oldest_first(full: JournalReader, limit: int) -> None:
+    for which in (Filter(), Filter(bin="paper"), Filter(is_wrong=True), Filter(after_seq=5), Filter(label="gold")):
+        wanted = full.decisions(which, limit, newest_first=True)[::-1]
+        assert list(full.newest(which, limit)) == wanted
 
 
 def test_a_journal_of_the_first_version_grows_when_its_bin_opens_it(path: Path) -> None:
