@@ -88,7 +88,8 @@ def run(
             with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
                 ending = serve(loop, requests, reread)
                 was_asked = isinstance(loop, RunningBin) and loop.wants_restart
-            if ending is not Ending.RELOADED:
+            # Stopped while the last bin was still ending, too: the next one's camera may take its time.
+            if ending is not Ending.RELOADED or requests.is_stopping:
                 break
             # The network, sockets and threads of the last bin hang in cycles: there is no room for two.
             del loop

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,3 +99,23 @@ def test_new_settings_hold_after_a_reload_and_wrong_ones_do_not(running: Running
 
     running.process.send_signal(signal.SIGTERM)
     assert running.process.wait(timeout=PATIENCE_S) == 0
+
+
+def test_a_bin_that_is_stopped_in_the_middle_of_a_reload_opens_nothing_any_more(running: Running, config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        # Its end takes a second, since nobody answers; its next beginning would take longer than a stop may.
+        slow_to_end = f'{CONFIG}[webhook]\nurl = "http://{address}/"\n'
+        config.write_text(slow_to_end, encoding="utf-8")
+        running.process.send_signal(signal.SIGHUP)
+        silent.settimeout(PATIENCE_S)
+        with silent.accept()[0]:
+            camera = f'backend = "stream"\nurl = "rtsp://{address}/"'
+            config.write_text(re.sub(r"backend = .*\nnum_items = .*", camera, slow_to_end), encoding="utf-8")
+            running.process.send_signal(signal.SIGHUP)
+            for _ in range(2):
+                running.until(lambda line: "read again" in line)
+            began_s = time.monotonic()
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(timeout=PATIENCE_S) == 0
+    assert time.monotonic() - began_s < 5.0, "the unit allows 5 s"
