@@ -25,7 +25,7 @@ from edge.config.actuators import (
     ServoActuatorSection,
 )
 from edge.config.sections import BinSection, Config
-from edge.site import FlapStep
+from edge.site import SITE, FlapStep, parse_site, read_site
 
 if TYPE_CHECKING:
     from gpiozero import Factory
@@ -63,6 +63,15 @@ def open_actuators(
 def worker_settings(config: Config) -> WorkerSettings:
     """How movements follow each other."""
     return WorkerSettings(**config.movements.model_dump())
+
+
+def calibrated_flaps(config: Config) -> Mapping[str, FlapStep]:
+    """How calibration found the servos to swing, whatever the model is.
+
+    Raises:
+        SorterError: the site file cannot be read.
+    """
+    return {} if config.site is None else parse_site(read_site(config.site), config.site / SITE).actuators
 
 
 def as_calibrated(section: BinSection, flap: FlapStep | None) -> BinSection:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from edge.assembly.actuators import as_calibrated, calibrated_flaps
 from edge.assembly.chosen import is_on_trial, load_chosen
 from edge.assembly.classes import class_misfits
 from edge.assembly.outlets import mqtt_settings, webhook_settings
@@ -13,6 +15,7 @@ from edge.cameras.stream import check_url
 from edge.config import with_site
 from edge.config.cameras import ReplayCameraSection, StreamCameraSection
 from edge.config.complaints import Complaint
+from edge.config.contradictions import about_actuator
 from edge.config.lines import Place
 from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
@@ -29,6 +32,7 @@ def misfits(config: Config) -> Iterator[Complaint]:
     config = with_site(config)
     if not is_on_trial(config):
         yield from _about_model(config)
+    yield from _about_flaps(config)
     yield from _about_camera(config)
     yield from _about_outlets(config)
     yield from _about_places(config)
@@ -41,6 +45,19 @@ def _about_model(config: Config) -> Iterator[Complaint]:
         yield Complaint(("model", "bundle"), f": {error}", error)
     else:
         yield from class_misfits(config, bundle)
+
+
+def _about_flaps(config: Config) -> Iterator[Complaint]:
+    try:
+        flaps = calibrated_flaps(config)
+    except SorterError:  # `_about_model` says so
+        return
+    for name, section in config.bins.items():
+        calibrated = as_calibrated(section, flaps.get(name))
+        if not any(about_actuator(config, name, section)):
+            for complaint in about_actuator(config, name, calibrated):
+                advice = "as calibrated; widen the range, or run `sorter calibrate actuators` again"
+                yield replace(complaint, text=f"{complaint.text}, {advice}")
 
 
 def _about_camera(config: Config) -> Iterator[Complaint]:

@@ -115,12 +115,10 @@ def _open(stack: ExitStack, settings: Config, bins: tuple[str, ...]) -> dict[str
 
 def _flaps(settings: Config) -> Mapping[str, FlapStep]:
     """How calibration found the servos to swing. A site that cannot be read must not keep a flap from its rest."""
-    from edge.site import SITE, parse_site, read_site
+    from edge.assembly.actuators import calibrated_flaps
 
-    if settings.site is None:
-        return {}
     try:
-        return parse_site(read_site(settings.site), settings.site / SITE).actuators
+        return calibrated_flaps(settings)
     except SorterError as error:
         log.warning("the site's flap angles are left out: %s", error)
         return {}

@@ -25,7 +25,7 @@ def contradictions(config: Config) -> Iterator[Complaint]:
     yield from _about_unknown(config)
     yield from _about_pins(config)
     for name, section in config.bins.items():
-        yield from _about_actuator(config, name, section)
+        yield from about_actuator(config, name, section)
     if config.mqtt is not None:
         mqtt = config.mqtt
         if (mqtt.certificate_file is None) != (mqtt.key_file is None):
@@ -73,7 +73,8 @@ def _pins(config: Config) -> Iterator[tuple[Place, int]]:
                 yield ("carousel", key), pin
 
 
-def _about_actuator(config: Config, name: str, section: BinSection) -> Iterator[Complaint]:
+def about_actuator(config: Config, name: str, section: BinSection) -> Iterator[Complaint]:
+    """What contradicts itself in how the bin called `name` is moved."""
     place, actuator = ("bins", name, "actuator"), section.actuator
     if isinstance(actuator, LogActuatorSection) and section.confirm is not None:
         yield Complaint(place, ": confirm is set, but an actuator of kind log moves nothing")

@@ -64,6 +64,19 @@ def test_what_run_would_refuse_is_found(folder: Path, settings: list[str], compl
     assert "geheim" not in told
 
 
+def test_a_flap_that_was_calibrated_beyond_the_range_of_its_servo_is_named(folder: Path) -> None:
+    (folder / "site.toml").write_text(
+        "schema = 1\n[actuators.dry]\nmade_at = 2026-11-21T08:00:00Z\n"
+        "rest_angle = 10\nopen_angle = 120\nopen_s = 1\ntravel_s = 0.5\n",
+        encoding="utf-8",
+    )
+    servo = [f"site={folder}", "bins.dry.actuator.kind=servo", "bins.dry.actuator.pin=4"]
+    assert not any("angle" in line for line in complaints(*servo))
+    told = complaints(*servo, "bins.dry.actuator.max_angle=90")
+    (line,) = [line for line in told if "angle" in line]
+    assert "bins.dry.actuator.open_angle = 120: expected 0 to 90, as calibrated; widen the range" in line
+
+
 def test_one_mistake_alone_keeps_its_own_kind_of_error(folder: Path) -> None:
     with pytest.raises(MissingInputError, match="no bundle at"):
         load_config(None, [f"model.bundle={folder}"], {}, [misfits])
