@@ -21,6 +21,7 @@ from edge.items.passing import PassingTracker
 from edge.items.resting import RestTracker
 from edge.items.tracking import Mode, Tracker
 from edge.presence import PresenceDetector, PresenceSettings
+from edge.presence.settings import Region
 from edge.presence.stills import StillFinder
 from edge.site import Site
 
@@ -79,6 +80,12 @@ def load_parts(config: Config) -> Parts:
     site = open_site(config, bundle)
     for sentence in site.again:
         log.warning("site %s: %s", config.site, sentence)
+    if site.region is not None and config.presence.region not in (Region(), site.region):
+        log.warning(
+            "presence.region is left out: the site %s has a region of its own, which"
+            " `sorter calibrate camera --region` sets",
+            config.site,
+        )
     labels = labels_at(site, bundle)
     routing = routing_at(config, site, bundle)
     head = open_head(site, bundle)
