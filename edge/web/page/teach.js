@@ -1,9 +1,13 @@
 // Teach: look at a thing a few times, and name it.
-import { ask, askJson, find, make, send, trouble } from "./dom.js";
+import { ask, askJson, find, make, patience, trouble } from "./dom.js";
 import { LiveStream } from "./stream.js";
 
+const MAX_LOOKS = 20;
+// The network sees each look on a slow board, between those of the loop.
+const PATIENCE_MS = 120000;
+
 const stream = new LiveStream("teach");
-let numLooks = 0;
+let looks = [];
 
 export function begin() {
   find("look").onclick = look;
@@ -13,20 +17,20 @@ export function begin() {
 
 export function meet(page) {
   find("teach-known").replaceChildren(...page.labels.map((label) => make("option", { value: label })));
+  // The bin keeps no look from before it began anew.
+  if (looks.length) startOver("The bin began anew: look again.");
 }
 
-export function enter() {
-  stream.start();
-  return startOver("");  // looks of an earlier visit are not on this screen
-}
+export function enter() { stream.start(); }
 export function leave() { stream.stop(); }
 
 async function look() {
   try {
     const answer = await ask("/api/teach/look", { method: "POST" });
-    find("looks").append(make("li", {}, make("img", { src: URL.createObjectURL(await answer.blob()), alt: "One look" })));
-    numLooks = Number(answer.headers.get("Sorter-Looks"));
-    while (find("looks").children.length > numLooks) find("looks").firstChild.remove();
+    const picture = URL.createObjectURL(await answer.blob());
+    looks = [...looks, answer.headers.get("Sorter-Look")].slice(-MAX_LOOKS);
+    find("looks").append(make("li", {}, make("img", { src: picture, alt: "One look" })));
+    while (find("looks").children.length > looks.length) find("looks").firstChild.remove();
     say("");
   } catch (error) {
     say(trouble(error));
@@ -34,15 +38,10 @@ async function look() {
   follow();
 }
 
-async function startOver(words) {
-  try {
-    await send("/api/teach/drop");
-    numLooks = 0;
-    find("looks").replaceChildren();
-    say(words);
-  } catch (error) {
-    say(trouble(error));
-  }
+function startOver(words) {
+  looks = [];
+  find("looks").replaceChildren();
+  say(words);
   follow();
 }
 
@@ -51,9 +50,10 @@ async function teach(event) {
   find("teach-go").disabled = true;
   say("Learning…");
   try {
-    const { said } = await askJson("/api/teach", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ label: find("teach-name").value.trim() }) });
+    const body = JSON.stringify({ label: find("teach-name").value.trim(), looks });
+    const { said } = await askJson("/api/teach", { method: "POST", headers: { "Content-Type": "application/json" }, body, signal: patience(PATIENCE_MS) });
     find("teach-name").value = "";
-    await startOver(said);
+    startOver(said);
   } catch (error) {
     say(trouble(error));
     follow();
@@ -61,8 +61,8 @@ async function teach(event) {
 }
 
 function follow() {
-  find("teach-go").disabled = numLooks === 0;
-  find("drop-looks").hidden = numLooks === 0;
+  find("teach-go").disabled = looks.length === 0;
+  find("drop-looks").hidden = looks.length === 0;
 }
 
 const say = (words) => { find("teach-said").textContent = words; };

@@ -15,6 +15,7 @@ from edge.errors import AccessDeniedError, TryAgainError, UnavailableError
 from edge.web.occlusion import NUM_CELLS
 from edge.web.server import PageServer
 from edge.web.settings import PageSettings
+from edge.web.teaching import MAX_LOOKS
 from tests.edge.web.standing import LABELS, TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
 
 PICTURE = cv2.imencode(".jpg", an_image())[1].tobytes()
@@ -114,14 +115,45 @@ def test_looks_become_a_lesson() -> None:
         assert someone.ask("/api/teach/look", b"").status == 409, "nothing was seen yet"
         standing.see(a_sight(1))
         assert "nothing lies there" in someone.ask("/api/teach/look", b"").told["error"]
-        assert someone.send("/api/teach", {"label": "cup"}).status == 409, "nothing was looked at"
-        for sequence in (2, 3):
-            standing.see(a_sight(sequence, item_id=1))
-            look = someone.ask("/api/teach/look", b"")
-        assert (look.status, look.headers["sorter-looks"]) == (200, "2")
-        assert someone.send("/api/teach", {"label": "cup"}).told == {"said": "cup is known now"}
-        assert someone.send("/api/teach", {"label": "cup"}).status == 409, "the looks are used up"
+        assert someone.send("/api/teach", {"label": "cup", "looks": []}).status == 400, "nothing was looked at"
+        looks = [look_at(someone, standing, sequence) for sequence in (2, 3)]
+        assert someone.send("/api/teach", {"label": "cup", "looks": looks}).told == {"said": "cup is known now"}
+        again = someone.send("/api/teach", {"label": "cup", "looks": looks})
+        assert (again.status, "look again" in again.told["error"]) == (409, True), "the looks are used up"
     assert teacher.lessons == [("cup", 2)]
+    standing.close()
+
+
+def look_at(someone: Visitor, standing: StandingBin, sequence: int) -> str:
+    """The name of one more look."""
+    standing.see(a_sight(sequence, item_id=1))
+    look = someone.ask("/api/teach/look", b"")
+    assert look.status == 200
+    assert look.body.startswith(b"\xff\xd8")
+    return look.headers["sorter-look"]
+
+
+def test_two_who_teach_at_once_each_teach_what_they_looked_at_themselves() -> None:
+    teacher = AttentiveTeacher()
+    standing = StandingBin(teacher)
+    with standing.served() as someone:
+        cups = [look_at(someone, standing, 1)]
+        cans = [look_at(someone, standing, 2), look_at(someone, standing, 3)]
+        assert someone.send("/api/teach", {"label": "can", "looks": cans}).status == 200
+        cups.append(look_at(someone, standing, 4))
+        assert someone.send("/api/teach", {"label": "cup", "looks": cups}).status == 200
+    assert teacher.lessons == [("can", 2), ("cup", 2)]
+    standing.close()
+
+
+def test_more_looks_than_are_kept_make_the_oldest_unknown() -> None:
+    teacher = AttentiveTeacher()
+    standing = StandingBin(teacher)
+    with standing.served() as someone:
+        looks = [look_at(someone, standing, sequence) for sequence in range(1, MAX_LOOKS + 2)]
+        assert someone.send("/api/teach", {"label": "cup", "looks": looks[:2]}).status == 409
+        assert someone.send("/api/teach", {"label": "cup", "looks": looks[1:]}).status == 200
+    assert teacher.lessons == [("cup", MAX_LOOKS)]
     standing.close()
 
 
@@ -129,12 +161,11 @@ def test_a_lesson_that_came_second_is_told_and_its_looks_stay() -> None:
     teacher = LateTeacher()
     standing = StandingBin(teacher)
     with standing.served() as someone:
-        standing.see(a_sight(1, item_id=1))
-        assert someone.ask("/api/teach/look", b"").status == 200
-        refused = someone.send("/api/teach", {"label": "cup"})
+        form = {"label": "cup", "looks": [look_at(someone, standing, 1)]}
+        refused = someone.send("/api/teach", form)
         assert refused.status == 409
         assert "teach this once more" in refused.told["error"]
-        assert someone.send("/api/teach", {"label": "cup"}).told == {"said": "cup is known now"}
+        assert someone.send("/api/teach", form).told == {"said": "cup is known now"}
     assert teacher.lessons == [("cup", 1)]
     standing.close()
 
