@@ -33,7 +33,6 @@ async function meet() {
 function begin() {
   for (const part of Object.values(PARTS)) part.begin();
   find("leave").onclick = async () => { await send("/api/session", null, "DELETE"); lock(); };
-  window.addEventListener("hashchange", route);
 }
 
 /** Goes on until the bin has said who it is, or asks who we are. */
@@ -96,9 +95,18 @@ find("login-form").onsubmit = (event) => {
   show(find("token").value);
 };
 
-// A link may carry the token behind the #, which browsers do not send to anybody.
-const carried = new URLSearchParams(location.hash.slice(1)).get("token");
-if (carried) {
-  history.replaceState(null, "", "/");
-  show(carried);
-} else meetPatiently();
+/** A link may carry the token behind the #, which browsers do not send to anybody; also into a page that is open. */
+function carried() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) history.replaceState(null, "", "/");
+  return token;
+}
+
+window.addEventListener("hashchange", () => {
+  const token = carried();
+  if (token) show(token);
+  else if (here) route();
+});
+const token = carried();
+if (token) show(token);
+else meetPatiently();

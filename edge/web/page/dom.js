@@ -21,9 +21,12 @@ export class Refused extends Error {
   }
 }
 
-/** The answer of the bin; a refusal is thrown with the bin's own words. */
+// What is asked on a network that has died is never answered, and never refused.
+const PATIENCE_MS = 20000;
+
+/** The answer of the bin; a refusal is thrown with the bin's own words. Without a signal it is waited for 20 s. */
 export async function ask(path, options = {}) {
-  const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+  const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", signal: patience(PATIENCE_MS), ...options });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
   if (answer.status === 401) document.dispatchEvent(new Event("locked"));

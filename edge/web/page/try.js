@@ -1,5 +1,5 @@
 // Try: a picture of one's own, its classes, and a heat map that grows as the network answers.
-import { Refused, ask, find, percent, ranked, showBars, showLabel, trouble } from "./dom.js";
+import { Refused, ask, find, make, percent, ranked, showBars, showLabel, trouble } from "./dom.js";
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_PIXELS = 16e6;
@@ -10,13 +10,18 @@ let scores = {};
 let heat = {};
 let rows = 0;
 let picked = null;
+let aborter = new AbortController();
 
 export function begin() {
   const drop = find("drop");
   find("file").onchange = (event) => take(event.target.files[0]);
-  for (const name of ["dragover", "dragenter"]) drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => { event.preventDefault(); drop.classList.remove("over"); take(event.dataTransfer.files[0]); });
+  // Anywhere on the page: a browser opens what is dropped beside, and the page is gone.
+  for (const name of ["dragover", "drop", "dragleave"]) document.addEventListener(name, (event) => {
+    if (find("try").hidden) return;
+    event.preventDefault();
+    drop.classList.toggle("over", name === "dragover");
+    if (name === "drop") take(event.dataTransfer.files[0]);
+  });
   drop.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); find("file").click(); } });
   document.addEventListener("paste", (event) => { if (!find("try").hidden && event.clipboardData?.files.length) take(event.clipboardData.files[0]); });
   find("try-fade").oninput = paint;
@@ -24,19 +29,19 @@ export function begin() {
 
 export function meet() {}
 export function enter() {}
-export function leave() { turn += 1; }
+export function leave() { turn += 1; aborter.abort(); }
 
 async function take(file) {
   if (!file) return;
-  turn += 1;
+  leave();  // what was asked of the picture before is not waited for
+  aborter = new AbortController();
   const mine = turn;
   find("try-error").textContent = "";
   try {
-    const image = find("try-image");
-    const old = image.src;
-    image.src = URL.createObjectURL(file);
-    await image.decode().catch(() => { throw new Refused(0, "This is not a picture that a browser can show."); });
-    if (old) URL.revokeObjectURL(old);
+    const image = await opened(file);
+    if (mine !== turn) return;
+    URL.revokeObjectURL(find("try-image").src);
+    find("try-image").src = image.src;
     find("try-seen").hidden = false;
     find("drop").classList.add("full");
     [scores, heat, rows, picked] = [{}, {}, 0, null];
@@ -49,6 +54,17 @@ async function take(file) {
   }
 }
 
+/** The picture as the browser sees it; the one that is shown stays until this is known to be one. */
+async function opened(file) {
+  const image = make("img", { src: URL.createObjectURL(file) });
+  try {
+    await image.decode();
+    if (image.naturalWidth) return image;
+  } catch { /* told below */ }
+  URL.revokeObjectURL(image.src);
+  throw new Refused(0, `${file.name || "This"} is not a picture that a browser can show.`);
+}
+
 /** The file as it is, or scaled down where the bin would refuse it. */
 async function small(file, image) {
   const pixels = image.naturalWidth * image.naturalHeight;
@@ -57,11 +73,13 @@ async function small(file, image) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [image.naturalWidth * scale, image.naturalHeight * scale].map(Math.round);
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.93));
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.93));
+  if (!blob) throw new Refused(0, "This browser has no memory for so large a picture.");
+  return blob;
 }
 
 async function read(body, mine) {
-  const answer = await ask("/api/try", { method: "POST", headers: { "Content-Type": body.type }, body });
+  const answer = await ask("/api/try", { method: "POST", headers: { "Content-Type": body.type }, body, signal: aborter.signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

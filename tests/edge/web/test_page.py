@@ -180,6 +180,36 @@ def test_a_file_that_is_no_picture_is_told_so(visitor: Visitor, page: Page, tmp_
     expect(page.locator("#try-error")).to_contain_text("not a picture")
 
 
+def test_a_file_that_is_no_picture_leaves_the_one_before_where_it_was(
+    visitor: Visitor, page: Page, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "photo.jpg"), an_image(3))
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
+    page.goto(f"{visitor.address}#try")
+    page.set_input_files("#file", tmp_path / "photo.jpg")
+    expect(page.locator("#try-title")).to_be_visible()
+    page.set_input_files("#file", tmp_path / "letter.pdf")
+    expect(page.locator("#try-error")).to_have_text("letter.pdf is not a picture that a browser can show.")
+    assert page.locator("#try-image").evaluate("image => image.decode().then(() => image.naturalWidth)") == 160
+
+
+def test_a_picture_that_is_dropped_beside_its_place_is_taken_and_the_page_stays(visitor: Visitor, page: Page) -> None:
+    page.goto(f"{visitor.address}#try")
+    expect(page.locator("#drop")).to_be_visible()
+    is_taken = page.evaluate(
+        """async () => {
+          const canvas = new OffscreenCanvas(40, 30);
+          canvas.getContext("2d").fillRect(0, 0, 20, 20);
+          const dropped = new DataTransfer();
+          dropped.items.add(new File([await canvas.convertToBlob()], "photo.png", { type: "image/png" }));
+          const event = new DragEvent("drop", { dataTransfer: dropped, bubbles: true, cancelable: true });
+          return !document.querySelector("header").dispatchEvent(event);
+        }"""
+    )
+    assert is_taken
+    expect(page.locator("#try-title")).to_have_text(re.compile("^metal, 90"))
+
+
 def test_a_thing_is_taught_by_looking_at_it(page: Page) -> None:
     teacher = AttentiveTeacher()
     standing = StandingBin(teacher)
@@ -266,6 +296,16 @@ def test_a_link_may_carry_the_token_where_no_server_sees_it(standing: StandingBi
     see_and_decide(standing, Outcome.ACCEPTED)
     with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
         page.goto(f"{visitor.address}#token={TOKEN}")
+        expect(page.locator("#decisions li")).to_have_count(1)
+        assert TOKEN not in page.url
+
+
+def test_a_link_with_the_token_opens_the_page_that_was_asking_for_it(standing: StandingBin, page: Page) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    with standing.served(PageSettings(port=0, token=TOKEN)) as visitor:
+        page.goto(visitor.address)
+        expect(page.locator("#token")).to_be_focused()
+        page.goto(f"{visitor.address}#token={TOKEN}")  # into the same window: the browser loads nothing anew
         expect(page.locator("#decisions li")).to_have_count(1)
         assert TOKEN not in page.url
 
@@ -381,6 +421,23 @@ def test_more_decisions_than_one_answer_tells_leave_no_gap_in_the_list(
     assert numbers == list(range(43, 0, -1))
 
 
+def test_older_decisions_come_once_however_often_they_are_asked_for_and_after_a_break_of_the_network(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 40)
+    page.goto(visitor.address)
+    older = page.get_by_role("button", name="Older")
+    page.route("**/api/decisions*", lambda route: route.abort())
+    older.click()
+    expect(page.locator("#problems")).to_contain_text("The bin does not answer")
+    page.unroute("**/api/decisions*")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/decisions" in request.url else None)
+    older.evaluate("button => { button.click(); button.click(); }")
+    expect(page.locator("#decisions li")).to_have_count(40)
+    assert len(asked) == 1
+
+
 def test_what_was_said_elsewhere_shows_when_a_decision_is_opened_and_on_the_way_back_to_live(
     standing: StandingBin, visitor: Visitor, page: Page
 ) -> None:
@@ -407,6 +464,21 @@ def test_a_correction_that_does_not_arrive_is_told(standing: StandingBin, visito
     page.locator("#decisions button").first.click()
     page.keyboard.press("1")
     expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
+
+
+def test_a_label_that_nobody_answers_to_is_told_as_not_arrived(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.UNKNOWN)
+    page.clock.install()
+    page.route("**/api/review/label", lambda _: None)  # a network that has died refuses nothing
+    page.goto(f"{visitor.address}#review")
+    expect(page.locator("#review-labels button")).to_have_count(2)
+    with page.expect_request("**/api/review/label"):
+        page.keyboard.press("1")
+    page.clock.run_for(25_000)
+    expect(page.locator("#review-reason")).to_contain_text("The bin does not answer")
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_a_bin_that_is_silent_is_not_said_to_be_at_work(standing: StandingBin, visitor: Visitor, page: Page) -> None:
@@ -502,3 +574,32 @@ def test_in_colors_of_the_visitors_own_it_still_shows_which_part_is_open_and_how
     here, there = (page.get_by_role("link", name=part).evaluate(ground) for part in ("Live", "Review"))
     assert fill != track
     assert here != there
+
+
+def test_on_paper_the_bars_keep_their_color_and_nothing_lies_over_the_decisions(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 30)
+    page.emulate_media(color_scheme="dark")
+    page.goto(visitor.address)
+    expect(page.locator("#decisions li")).to_have_count(30)
+    page.emulate_media(color_scheme="dark", media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})  # a sheet of paper
+    styles = "element => { const style = getComputedStyle(element); return [style.printColorAdjust, style.color]; }"
+    assert page.locator("#live-scores .fill").first.evaluate(styles)[0] == "exact"
+    assert page.locator("#decisions .what").first.evaluate(styles)[1] == "rgb(32, 34, 29)", "dark on white"
+    expect(page.locator("#tabs")).to_be_hidden()
+    last, health = page.locator("#decisions li").last.bounding_box(), page.locator("#health").bounding_box()
+    assert last is not None
+    assert health is not None
+    assert last["y"] + last["height"] <= health["y"]
+
+
+def test_at_four_times_the_size_nothing_stays_over_the_picture(visitor: Visitor, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 180})
+    page.goto(visitor.address)
+    expect(page.locator("#tabs")).to_be_visible()
+    tabs, main = page.locator("#tabs").bounding_box(), page.locator("#main").bounding_box()
+    assert tabs is not None
+    assert main is not None
+    assert tabs["y"] + tabs["height"] <= main["y"]
