@@ -41,7 +41,7 @@ def init(out: Path | None, bundle: Path | None, *, force: bool, yes: bool) -> No
     from edge.config.first_config import write_config
 
     target = out or _usual_place()
-    if target.exists() and not force:
+    if not force and _is_somebodys(target):
         raise UsageError(f"{target} is there already: choose another --out, or --force to replace it")
     labels = load_bundle(bundle or DEFAULT_BUNDLE).manifest.labels
     answers = _defaults(labels) if yes else _ask(labels)
@@ -51,6 +51,13 @@ def init(out: Path | None, bundle: Path | None, *, force: bool, yes: bool) -> No
     named = shlex.quote(str(target))
     click.echo(f"\nwrote {target}; it is valid.")
     click.echo(f"Next: sorter doctor --config {named}, then sorter run --config {named}")
+
+
+def _is_somebodys(target: Path) -> bool:
+    """Whether a file is there, other than the one that every installation begins with."""
+    from edge.host.installation import FIRST_CONFIG
+
+    return target.exists() and not (target.is_file() and target.read_bytes() == FIRST_CONFIG.encode())
 
 
 def _usual_place() -> Path:

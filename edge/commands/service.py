@@ -47,7 +47,8 @@ def install(*, dry_run: bool, root: Path, no_start: bool) -> None:
     _go(plan_install(program, root, is_started=not no_start), dry_run=dry_run)
     if not dry_run:
         click.echo(
-            "installed; next: edit /etc/sorter/sorter.toml, then systemctl restart sorter; sorter service status"
+            "installed; next: describe your bin in /etc/sorter/sorter.toml (`sudo sorter init` asks), "
+            "then sudo systemctl restart sorter; sorter service status"
         )
 
 

@@ -26,7 +26,7 @@ _SHIPPED_PROGRAM = "/opt/sorter/bin/sorter"
 _HOME = Path("/home")
 _COMMAND_TIMEOUT_S = 90.0
 
-_FIRST_CONFIG = """\
+FIRST_CONFIG = """\
 # The bin's configuration. `sorter config validate` checks it, `sorter config schema` tells all that can be set.
 schema = 1
 
@@ -114,7 +114,7 @@ def plan_install(program: Path, root: Path = Path("/"), *, is_started: bool = Tr
         )
     ]
     config = root / "etc/sorter/sorter.toml"
-    steps.append(FileStep(config, _FIRST_CONFIG, is_kept=True))
+    steps.append(FileStep(config, FIRST_CONFIG, is_kept=True))
     if root != Path("/"):
         return steps
     _check_is_open_to_all(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from edge.commands.init import init
 from edge.config import load_config
 from edge.config.first_config import Answers, CameraAnswer, Drive, one_bin_each, recycling_and_rest, write_config
 from edge.errors import ConfigError, UsageError
+from edge.host.installation import FIRST_CONFIG
 
 LABELS = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 
@@ -97,6 +99,15 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert isinstance(answer.exception, UsageError)
     assert target.read_text(encoding="utf-8") == "# mine\n"
     assert asked([], "--yes", "--force", "--out", str(target)).exit_code == 0
+
+
+def test_the_file_that_an_installation_begins_with_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "sorter.toml"
+    target.write_text(FIRST_CONFIG, encoding="utf-8")
+    target.chmod(0o640)
+    assert asked([], "--yes", "--out", str(target)).exit_code == 0
+    assert "[bins.recycling]" in target.read_text(encoding="utf-8")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640, "the service reads it, others do not"
 
 
 def test_what_would_not_be_valid_is_not_kept(tmp_path: Path) -> None:
