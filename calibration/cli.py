@@ -44,7 +44,7 @@ def step_options(command: Command) -> Command:
     return command
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Make a bin fit its place.")
 @step_options
 @click.pass_context
 def calibrate(context: click.Context, /, **chosen: Any) -> None:

@@ -12,7 +12,7 @@ from calibration.teaching import NUM_ITEMS
 from edge.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Teach this bin what something looks like here.")
 @click.argument("label", required=False)
 @click.option(
     "--images",

@@ -43,7 +43,7 @@ class _How(TypedDict):
     pictures: Path | None
 
 
-@click.command()
+@click.command(short_help="Turn a training run into a model for the device.")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory of the new bundle.")
 @click.option(

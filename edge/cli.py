@@ -49,10 +49,43 @@ _EXTRA_OF_MODULE: dict[str, Extra] = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_MOST = 60  # signs, so that each command has one line of a terminal
+# What the overview shows together, in the order in which a newcomer wants it.
+SECTIONS = {
+    "To begin with": ("demo", "try", "classify", "init", "doctor"),
+    "The bin": ("run", "service", "events", "explain", "correct", "config", "actuators"),
+    "Its place": ("calibrate", "teach"),
+    "Its model": ("model", "benchmark"),
+    "Models of your own": ("data", "train", "report", "compare", "average", "convert", "evaluate"),
+    "Clips": ("record", "replay", "simulate"),
+    "The Tab key": ("completion",),
+}
+
+
+class Overview(click.Group):
+    """A group whose help shows its commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        known = self.list_commands(ctx)
+        named = {name for names in SECTIONS.values() for name in names}
+        others = tuple(name for name in known if name not in named)  # of an installed room that is not ours
+        width = max(map(len, known), default=0)
+        for title, names in {**SECTIONS, "Further": others}.items():
+            lines = [
+                (name.ljust(width), self.commands[name].get_short_help_str(_MOST)) for name in names if name in known
+            ]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
+
+
+@click.group(cls=Overview, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(version(DISTRIBUTION), prog_name="sorter")
 def sorter() -> None:
-    """Turn a camera and a small computer into a bin that sorts."""
+    """Turn a camera and a small computer into a bin that sorts.
+
+    `sorter demo` shows it, `sorter COMMAND --help` tells all of a command.
+    """
 
 
 def gather() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_RECIPE = "efficientnet-lite0"
 
 
-@click.command()
+@click.command(short_help="Train a network on a folder of pictures.")
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--recipe",
@@ -159,7 +159,7 @@ def _list_recipes() -> None:
         click.echo(f"{name:{width}}  {recipe_summary(name)}")
 
 
-@click.command()
+@click.command(short_help="Hold a model's answers against labelled pictures.")
 @path_argument("data")
 @bundle_option
 @click.option(
@@ -220,7 +220,7 @@ def evaluate(
         click.echo(f"{row.condition:28} {row.accuracy:6.1%}  ({row.ci95[0]:.1%} to {row.ci95[1]:.1%})")
 
 
-@click.command()
+@click.command(short_help="Write a run's report again.")
 @path_argument("run")
 @verbosity_options
 def report(*, run: Path) -> None:
@@ -232,7 +232,7 @@ def report(*, run: Path) -> None:
     click.echo(f"report: {write_report(run, bar)}")
 
 
-@click.command()
+@click.command(short_help="Put training runs side by side.")
 @path_argument("runs", many=True)
 @click.option(
     "--bundle",
@@ -265,7 +265,7 @@ def compare(*, runs: tuple[Path, ...], bundles: tuple[Path, ...], html: Path | N
     click.echo(columns("precision, recall, F1", names, class_rows(contenders)))
 
 
-@click.command()
+@click.command(short_help="Average the weights of several runs.")
 @path_argument("runs", many=True)
 @click.option(
     "--share", "shares", type=float, multiple=True, help="A run's weight in the mean; one for each, in order."

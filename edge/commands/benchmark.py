@@ -43,7 +43,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg] # generic only since 
         return float(match[1]) * _UNITS_S[match[2] or "s"]
 
 
-@click.command()
+@click.command(short_help="Measure each stage of the loop on this device.")
 @config_option
 @bundle_option
 @set_option

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 NUM_SHOWN = 3
 
 
-@click.command()
+@click.command(short_help="Say what the model makes of pictures.")
 @path_argument("pictures", many=True)
 @bundle_option
 @json_option

@@ -10,7 +10,7 @@ from edge.errors import UnavailableError
 VARIABLE = "_SORTER_COMPLETE"
 
 
-@click.command()
+@click.command(short_help="Let the Tab key complete sorter's words.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

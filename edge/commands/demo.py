@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge.messages import Decision
 
 
-@click.command()
+@click.command(short_help="Show rendered items being sorted; needs no camera.")
 @click.option("--items", "num_items", type=click.IntRange(1, 1000), help="How many come; 12, with --web 1000.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, another light.")
 @click.option("--fast", is_flag=True, help="As fast as this machine can, not at the scene's own pace.")

@@ -21,7 +21,7 @@ _MARKS = {
 }
 
 
-@click.command()
+@click.command(short_help="Say what is wrong here, and what to do.")
 @config_option
 @set_option
 @click.option(

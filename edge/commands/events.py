@@ -44,7 +44,7 @@ def _moment(_context: click.Context, _parameter: click.Parameter, value: str | N
         raise click.BadParameter(f"{value!r}: expected 30m, 2h, 7d, or a moment such as 2026-11-21T08:00") from None
 
 
-@click.command()
+@click.command(short_help="List decisions, also while the bin runs.")
 @config_option
 @set_option
 @journal_option
@@ -108,7 +108,7 @@ def events(
                 click.echo("no such decision", err=True)
 
 
-@click.command()
+@click.command(short_help="Say what a decision should have been.")
 @click.argument("decision")
 @click.argument("label", required=False)
 @config_option

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BAR_WIDTH = 20
 
 
-@click.command()
+@click.command(short_help="Tell why a decision fell.")
 @click.argument("decision", default="last")
 @config_option
 @set_option

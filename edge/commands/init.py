@@ -23,7 +23,7 @@ _STREAM = "a network camera (rtsp:// or http://)"
 _TWO, _EACH = "two: recycling and rest", "one for each class"
 
 
-@click.command()
+@click.command(short_help="Ask a few questions and write a configuration.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

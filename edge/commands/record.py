@@ -11,7 +11,7 @@ from edge.commands.options import FiniteRange, config_option, set_option, verbos
 from edge.listing import counted
 
 
-@click.command()
+@click.command(short_help="Keep what the camera sees, for a replay.")
 @click.argument("out", type=click.Path(path_type=Path))
 @config_option
 @set_option

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.messages import Decision
 
 
-@click.command()
+@click.command(short_help="Run the loop over a video, recording or folder.")
 @path_argument("source")
 @config_option
 @bundle_option

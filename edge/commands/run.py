@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command(short_help="Watch the camera and sort, until Ctrl-C.")
 @config_option
 @bundle_option
 @site_option
@@ -86,6 +87,7 @@ def run(
         while True:
             requests.is_opening = True
             with open_loop(settings, clock, [Show(as_json=as_json).record], announce=tell_page) as loop:
+                _tell_begin(settings, is_rehearsal=dry_run)
                 ending = serve(loop, requests, reread)
                 was_asked = isinstance(loop, RunningBin) and loop.wants_restart
             # Stopped while the last bin was still ending, too: the next one's camera may take its time.
@@ -96,3 +98,10 @@ def run(
             gc.collect()
     if ending is Ending.SOURCE_ENDED and not was_asked:
         click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)
+
+
+def _tell_begin(settings: Config, *, is_rehearsal: bool) -> None:
+    """A word to whoever looks on: until something is put in, there is nothing to print."""
+    if sys.stderr.isatty():
+        doing = "watching, nothing moves" if is_rehearsal else "sorting"
+        click.echo(f"{doing}: put something before the camera ({settings.camera.backend}). Ctrl-C ends it.", err=True)

@@ -27,7 +27,7 @@ root_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Start the bin with the device.")
 def service() -> None:
     """Let the bin start with the device, and be restarted when it hangs."""
 

@@ -10,7 +10,7 @@ import click
 from edge.commands.options import FiniteRange, verbosity, verbosity_options
 
 
-@click.command()
+@click.command(short_help="Build a clip of photographed items.")
 @click.option(
     "--items",
     "items_path",

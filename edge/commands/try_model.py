@@ -12,7 +12,7 @@ from edge.commands.options import verbosity_options
 from edge.commands.show import show_page
 
 
-@click.command("try")
+@click.command("try", short_help="Open a page to drop pictures on.")
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where the page is; a free port by default.")
 @verbosity_options
