@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from edge.config import schema
 from edge.config.complaints import Check, Complaint, mistakes_in, without
 from edge.config.contradictions import contradictions
-from edge.config.lines import Place, lines_of
+from edge.config.lines import Place, lines_of, what_is_wrong
 from edge.config.sections import Config, SimulatedCameraSection
 from edge.errors import AccessDeniedError, ConfigError, MissingInputError, SorterError, StorageError
 from edge.site import SITE, default_site
@@ -167,12 +167,13 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _parse(file: Path) -> _Layer:
+    text = ""
     try:
         with _reading(file):
             text = file.read_text(encoding="utf-8-sig")  # some editors put a mark before the first line
         return _Layer(str(file), tomllib.loads(text), lines_of(text))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}") from None
+        raise ConfigError(f"{file}{what_is_wrong(text, error)}") from None
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file}:{number}: expected text in UTF-8, found other bytes: save it as UTF-8") from None

@@ -1,4 +1,4 @@
-"""On which line of a TOML file each key stands; `tomllib` does not say."""
+"""On which line of a TOML file each key stands, and what is wrong there; `tomllib` says little of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ Place = tuple[str, ...]
 
 _TABLE = re.compile(r"\s*\[{1,2}(?P<keys>[^\[\]]+)\]{1,2}\s*(#.*)?$")
 _KEY = re.compile(r"\s*(?P<keys>[\w.\"' -]+?)\s*=")
+
+# What stands in a line that is no TOML, and what was meant.
+_USUAL = {
+    r"[\u2018-\u201f\u00ab\u00bb]": 'straight quotation marks are expected, "…"',  # word processors bend them
+    r"\\": "within \"…\" a backslash stands twice, within '…' once",
+}
 
 
 def lines_of(text: str) -> Mapping[Place, int]:
@@ -33,6 +39,25 @@ def lines_of(text: str) -> Mapping[Place, int]:
         for end in range(1, len(place) + 1):
             lines.setdefault(place[:end], number)
     return lines
+
+
+def what_is_wrong(text: str, error: tomllib.TOMLDecodeError) -> str:
+    r"""Where a text is no TOML, and what to do where that is one of the usual mistakes. The line may hold a password.
+
+    >>> text = 'path = "C:\\Users\\me"'
+    >>> try:
+    ...     tomllib.loads(text)
+    ... except tomllib.TOMLDecodeError as error:
+    ...     print(what_is_wrong(text, error))
+    :1: is not valid TOML: Invalid hex value (column 13); within "…" a backslash stands twice, within '…' once
+    """
+    said, found, place = str(error).partition(" (at line ")
+    if not found:
+        return f" is not valid TOML: {error}"
+    number = place.partition(",")[0]
+    line = text.splitlines()[int(number) - 1]
+    hint = next((f"; {hint}" for pattern, hint in _USUAL.items() if re.search(pattern, line)), "")
+    return f":{number}: is not valid TOML: {said} ({place.partition(', ')[2]}{hint}"
 
 
 def _keys(dotted: str) -> Place:

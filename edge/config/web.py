@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints
 
 from edge.config.base import Section
+from edge.config.outlets import Host
 
 HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
 
@@ -19,7 +20,7 @@ class WebSection(Section):
     are further names under which it may be asked for, such as a proxy's.
     """
 
-    host: str = Field(default="127.0.0.1", min_length=1, max_length=253)
+    host: Host = Field(default="127.0.0.1", max_length=253)
     port: int = Field(default=8765, ge=0, le=65535, description="0 takes a free one")
     token: SecretStr | None = Field(default=None, min_length=16, max_length=256)
     hosts: tuple[HostName, ...] = ()

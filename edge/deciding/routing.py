@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from edge.errors import ConfigError
 from edge.listing import some_of
@@ -78,7 +79,9 @@ def misroutings(
     for name, bin_labels in labels_of_bin.items():
         for label in bin_labels:
             if label not in labels and label not in taught:
-                problems.append((name, f"names {label!r}, which the model does not know"))
+                near = get_close_matches(label.lower(), labels, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it knows {some_of(labels)}"
+                problems.append((name, f"names {label!r}, which the model does not know; {hint}"))
             elif label in bin_of_label:
                 problems.append((name, f"{label!r} stands in bins.{bin_of_label[label]} and in bins.{name}"))
             else:

@@ -137,6 +137,16 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         ("[camera]\nrate_hz = 5\n", "camera.backend is missing: say which one is meant (usb, csi, stream, replay,"),
         ("schema = 2\n", "schema = 2 is not known, expected 1: update sorter"),
         ("[model\n", "is not valid TOML"),
+        (
+            'schema = 1\nsite = "C:\\Users\\me"\n',
+            "sorter.toml:2: is not valid TOML: Invalid hex value (column 13); w",
+        ),
+        (
+            "[camera]\nbackend = “usb”\n",
+            "sorter.toml:2: is not valid TOML: Invalid value (column 11); strai",
+        ),
+        ("[camera]\n  backend: usb\n", "sorter.toml:2: is not valid TOML: Expected '=' after a key"),
+        ('[web]\nhost = "http://0.0.0.0"\n', "web.host = 'http://0.0.0.0': expected a name or an address alone"),
         ("\x00", "is not valid TOML"),
     ],
 )

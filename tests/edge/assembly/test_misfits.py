@@ -26,7 +26,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_label_without_a_bin_and_every_bin_with_a_stranger_is_named() -> None:
     lines = complaints()
-    assert "--set bins.dry.labels: bins.dry.labels: names 'gold', which the model does not know" in lines
+    (gold,) = (line for line in lines if "gold" in line)
+    assert gold.startswith("--set bins.dry.labels: bins.dry.labels: names 'gold', which the model does not know")
     assert sum("has no bin" in line for line in lines) == 6
 
 
