@@ -103,7 +103,8 @@ def open_pin_factory(chip: int | None = None) -> Factory:
         return PiFactory() if chip is None else ChipFactory(chip)
     except PinUnknownPi as error:
         raise UnavailableError(
-            f"GPIO expected a Raspberry Pi, found none ({error}); name the chip, or use the log actuator"
+            f"GPIO expected a Raspberry Pi, found none ({error}); "
+            "below [gpio] give chip = 0 for the lines of /dev/gpiochip0, or simulated = true to move nothing"
         ) from error
     except lgpio.error as error:
         raise _chip_error(Path(f"/dev/gpiochip{chip or 0}"), error) from error

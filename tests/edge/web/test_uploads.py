@@ -41,6 +41,20 @@ def png_claiming(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
 
 
+def held(orientation: int) -> bytes:
+    """A JPEG that says how the camera was held; EXIF 2.32, 4.6.2 and 4.6.4."""
+    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    jpeg = encoded("jpeg")
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_stands_upright_however_the_telephone_was_held(orientation: int) -> None:
+    height, width = (37, 53) if orientation < 5 else (53, 37)
+    assert open_upload(held(orientation)).shape == (height, width, 3)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_format_is_opened(name: str) -> None:
     image = open_upload(encoded(name))
