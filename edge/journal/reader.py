@@ -128,7 +128,7 @@ def write_correction(database: Database, id_or_seq: str, label: str | None) -> E
 def _must_be_there(path: Path) -> None:
     if not path.is_file():
         raise MissingInputError(
-            f"{path}: expected a journal, found no file: a bin writes it as it runs (`sorter run`); name another with --journal"
+            f"{path}: expected a journal, found no file: `sorter run` writes it; name another with --journal"
         )
     if path.stat().st_size == 0:
         raise MissingInputError(f"{path}: expected a journal, found an empty file; its bin begins one when it starts")

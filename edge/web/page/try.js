@@ -48,7 +48,9 @@ async function take(file) {
     paint();
     await read(await small(file, image), mine);
   } catch (error) {
-    if (mine === turn) find("try-error").textContent = trouble(error);
+    if (mine !== turn) return;
+    find("try-error").textContent = trouble(error);
+    if (!picked) find("try-answer").hidden = true;  // what stands there is of the picture before
   } finally {
     find("file").value = "";
   }

@@ -46,7 +46,7 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     # Refusals that tests provoke, and servers that end first.
-    expected = re.compile(r"status of (40[14]|503)|net::ERR_")
+    expected = re.compile(r"status of (40[14]|422|503)|net::ERR_")
     assert [words for words in wrong if not expected.search(words)] == []
 
 
@@ -191,6 +191,20 @@ def test_a_file_that_is_no_picture_leaves_the_one_before_where_it_was(
     page.set_input_files("#file", tmp_path / "letter.pdf")
     expect(page.locator("#try-error")).to_have_text("letter.pdf is not a picture that a browser can show.")
     assert page.locator("#try-image").evaluate("image => image.decode().then(() => image.naturalWidth)") == 160
+
+
+def test_a_picture_that_the_bin_refuses_does_not_stand_beside_the_answer_to_the_one_before(
+    visitor: Visitor, page: Page, tmp_path: Path
+) -> None:
+    whole = cv2.imencode(".jpg", an_image(3), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    (tmp_path / "whole.jpg").write_bytes(whole)
+    (tmp_path / "half.jpg").write_bytes(whole[: len(whole) // 2])  # which a browser shows as far as it goes
+    page.goto(f"{visitor.address}#try")
+    page.set_input_files("#file", tmp_path / "whole.jpg")
+    expect(page.locator("#try-title")).to_be_visible()
+    page.set_input_files("#file", tmp_path / "half.jpg")
+    expect(page.locator("#try-error")).to_contain_text("the picture is damaged")
+    expect(page.locator("#try-answer")).to_be_hidden()
 
 
 def test_a_picture_that_is_dropped_beside_its_place_is_taken_and_the_page_stays(visitor: Visitor, page: Page) -> None:
