@@ -188,8 +188,10 @@ function write(button, decision) {
 async function open(button, decision) {
   showDetail(button, decision);
   find("detail").showModal();
+  const { said } = button.dataset;
   const { decisions: [known] } = await askJson(`/api/decisions?before=${decision.seq + 1}&limit=1`).catch(() => ({ decisions: [] }));
   if (known?.id !== decision.id || find("detail").dataset.id !== known.id) return;
+  if (button.dataset.said !== said) return;  // corrected meanwhile, here: the answer is of before
   write(button, known);
   showDetail(button, known);
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect, sync_playwright
 
 from edge.messages import Outcome
 from edge.publishers.commands import SetEnabled
@@ -111,6 +111,25 @@ def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, 
     expect(page.locator("#decisions li").first).to_contain_text("metalglass")
     expect(page.locator("#decisions button").first).to_be_focused()
     assert standing.journal.decisions()[0].corrected == "glass"
+
+
+def test_a_correction_stays_on_the_screen_when_the_answer_of_before_comes_late(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/decisions*", lambda route: late.append((route, route.fetch())))
+    page.goto(visitor.address)
+    page.locator("#decisions button").first.press("Enter")
+    while not late:
+        page.wait_for_timeout(20)
+    page.keyboard.press("1")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    ((route, answer),) = late
+    with page.expect_response("**/api/decisions*"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(200)  # in which nothing may change
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
 
 
 def test_one_key_labels_one_item_and_the_labelled_ones_go_home(
