@@ -61,7 +61,7 @@ def calibrate(context: click.Context, /, **chosen: Any) -> None:
     walk_through(desk_of(**chosen), DEFAULT_PRECISION)
 
 
-@calibrate.command()
+@calibrate.command(short_help="Focus, and lock the camera's settings.")
 @click.option(
     "--region",
     nargs=4,
@@ -89,7 +89,7 @@ def background(*, images: Path | None, is_empty: bool, **chosen: Any) -> None:
     calibrate_background(desk_of(**chosen), images, is_empty=is_empty)
 
 
-@calibrate.command()
+@calibrate.command(short_help="Make the model as sure as it is right.")
 @_pictures_argument
 @_reviewed_option
 @_crops_option
@@ -104,7 +104,7 @@ def temperature(*, pictures: Path | None, is_reviewed: bool, are_crops: bool, **
     calibrate_temperature(desk_of(**chosen), _evidence(pictures, is_reviewed=is_reviewed, are_crops=are_crops))
 
 
-@calibrate.command()
+@calibrate.command(short_help="Find out when to accept each class.")
 @_pictures_argument
 @_reviewed_option
 @click.option(
@@ -142,7 +142,7 @@ def thresholds(
     calibrate_thresholds(desk, evidence, wish, words)
 
 
-@calibrate.command()
+@calibrate.command(short_help="Find each flap's angles and times, by moving it.")
 @click.option("--bin", "bin_name", help="Only this bin's flap.")
 @click.option("--rest-angle", type=float, help="Where the flap is shut, degrees: its safe position.")
 @click.option("--open-angle", type=float, help="Where it is open, degrees.")

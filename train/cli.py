@@ -295,7 +295,7 @@ def data() -> None:
     """Look at folders of pictures."""
 
 
-@data.command()
+@data.command(short_help="Look for damaged files, twins and doubtful labels.")
 @path_argument("folder")
 @click.option("--report", "html", type=click.Path(path_type=Path), help="Also write what was found, with pictures.")
 @click.option("--groups", type=click.Path(path_type=Path), help="Write the found groups as a groups.csv.")

@@ -43,7 +43,7 @@ def list_actuators(config_path: Path | None, overrides: tuple[str, ...], *, as_j
         click.echo("no bins are configured: each label is a bin of its own, and nothing moves")
 
 
-@actuators.command()
+@actuators.command(short_help="Put every actuator into its safe position.")
 @config_option
 @set_option
 @verbosity_options
@@ -63,7 +63,7 @@ def safe(config_path: Path | None, overrides: tuple[str, ...]) -> None:
         click.echo(f"safe: {', '.join(sorted(opened)) or 'no bins are configured'}")
 
 
-@actuators.command()
+@actuators.command(short_help="Move each bin's actuator once.")
 @click.argument("bins", nargs=-1)
 @config_option
 @set_option

@@ -15,7 +15,7 @@ def config() -> None:
     """Check, show or describe the configuration."""
 
 
-@config.command()
+@config.command(short_help="Name every mistake of the configuration.")
 @config_option
 @set_option
 @verbosity_options
@@ -29,7 +29,7 @@ def validate(config_path: Path | None, overrides: tuple[str, ...]) -> None:
     click.echo(f"ok: {found or 'the defaults'}")
 
 
-@config.command()
+@config.command(short_help="Print the settings that hold, secrets hidden.")
 @config_option
 @set_option
 @json_option

@@ -64,7 +64,7 @@ def model() -> None:
 model.add_command(show)
 
 
-@model.command()
+@model.command(short_help="Check a model on this machine's runtime.")
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
 @click.option("--public-key", help="Also check that the owner of this key signed it, as model.public_key would.")
 @json_option
@@ -91,7 +91,7 @@ def verify(bundle: Path | None, *, public_key: str | None, as_json: bool) -> Non
         )
 
 
-@model.command("list")
+@model.command("list", short_help="List bundles.")
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @json_option
 @verbosity_options
@@ -112,7 +112,7 @@ def list_bundles(folders: tuple[Path, ...], *, as_json: bool) -> None:
         raise click.exceptions.Exit(failure.exit_code)
 
 
-@model.command()
+@model.command(short_help="Make a key pair to sign models with.")
 @click.argument("private_key", type=click.Path(path_type=Path))
 @verbosity_options
 def keygen(private_key: Path) -> None:
@@ -125,7 +125,7 @@ def keygen(private_key: Path) -> None:
     click.echo(make_keys(private_key))
 
 
-@model.command()
+@model.command(short_help="Sign a bundle for the devices that trust the key.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="Private key, as keygen writes it.")
 @verbosity_options
@@ -154,7 +154,7 @@ def pack(bundle: Path, out: Path) -> None:
     click.echo(f"sha256: {digest(out)}")
 
 
-@model.command()
+@model.command(short_help="Check a model on this machine, keep and activate it.")
 @click.argument("source")
 @click.option("--sha256", type=DIGEST, help="Take the .zip only if this is its digest; `sorter model pack` says it.")
 @click.option("--shadow", "num_shadow", type=click.IntRange(1, 100_000), metavar="N", help=_SHADOW_HELP)
@@ -193,7 +193,7 @@ def install(
     click.echo(f"installed and activated {name}. {_NEXT}")
 
 
-@model.command()
+@model.command(short_help="Let an installed model be the one that sorts.")
 @click.argument("name")
 @trial_option
 @config_option
@@ -207,7 +207,7 @@ def activate(name: str, num_trial: int, config_path: Path | None, overrides: tup
     click.echo(f"activated {name}. {_NEXT}")
 
 
-@model.command()
+@model.command(short_help="Go back to the model before.")
 @config_option
 @set_option
 @verbosity_options
@@ -225,7 +225,7 @@ def rollback(config_path: Path | None, overrides: tuple[str, ...]) -> None:
     click.echo(f"rolled back to {store.roll_back()}. {_NEXT}")
 
 
-@model.command()
+@model.command(short_help="Say which model sorts, and how a trial goes.")
 @config_option
 @set_option
 @json_option

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edge.bundle import Bundle
 
 
-@click.command()
+@click.command(short_help="Tell what is inside a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path), required=False)
 @json_option
 @verbosity_options

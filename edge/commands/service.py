@@ -64,7 +64,7 @@ def uninstall(*, dry_run: bool, root: Path, purge: bool) -> None:
     _go(plan_uninstall(root, is_purged=purge), dry_run=dry_run)
 
 
-@service.command()
+@service.command(short_help="Say how the service is.")
 @verbosity_options
 def status() -> None:
     """Say in one line how the service is; the exit code is 1 when it does not run."""
