@@ -17,9 +17,11 @@ def completion(context: click.Context, shell: str) -> None:
     """Print what lets SHELL complete commands, options and files.
 
     \b
-    bash: sorter completion bash > ~/.local/share/bash-completion/completions/sorter
+    bash: mkdir -p ~/.local/share/bash-completion/completions
+          sorter completion bash > ~/.local/share/bash-completion/completions/sorter
     zsh:  sorter completion zsh > a folder of $fpath, as _sorter
-    fish: sorter completion fish > ~/.config/fish/completions/sorter.fish
+    fish: mkdir -p ~/.config/fish/completions
+          sorter completion fish > ~/.config/fish/completions/sorter.fish
     """  # noqa: D301 - click knows the backspace, not its name
     found = get_completion_class(shell)
     if found is None:

@@ -32,6 +32,17 @@ def test_commands_and_options_are_offered() -> None:
     assert set(completed("service", "")) >= {"install", "uninstall", "status"}
 
 
+@pytest.mark.parametrize(("shell", "kept"), [("bash", "completions/sorter"), ("fish", "completions/sorter.fish")])
+def test_the_lines_that_help_shows_leave_the_script_in_a_home_that_has_no_such_folder(
+    sorter: Callable[..., CompletedProcess[str]], tmp_path: Path, shell: str, kept: str
+) -> None:
+    shown = sorter("completion", "--help").stdout.partition(f"  {shell}:")[2].splitlines()[:2]
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{SORTER.parent}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-ec", "\n".join(shown)], env=environment, check=True, timeout=60)
+    (written,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert str(written).endswith(kept)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_of_each_shell(sorter: Callable[..., CompletedProcess[str]], shell: str) -> None:
     answer = sorter("completion", shell)
