@@ -198,16 +198,19 @@ async function open(button, decision) {
 
 /** The button is off while it asks: pressed twice it would bring the same ones twice. */
 async function showOlder() {
-  find("older").disabled = true;
-  const { decisions } = await askJson(`/api/decisions?before=${oldest}`).catch((error) => {
-    showProblems([trouble(error)]);  // until the bin is heard of again
-    return { decisions: null };
-  });
-  find("older").disabled = false;
-  if (!decisions) return;
-  find("decisions").append(...decisions.map((decision) => line(decision, false)));
-  if (decisions.length) oldest = decisions.at(-1).seq;
-  find("older").hidden = decisions.length === 0 || oldest <= 1;
+  const button = find("older");
+  button.disabled = true;
+  try {
+    const { decisions } = await askJson(`/api/decisions?before=${oldest}`);
+    find("decisions").append(...decisions.map((decision) => line(decision, false)));
+    if (decisions.length) oldest = decisions.at(-1).seq;
+    button.hidden = decisions.length === 0 || oldest <= 1;
+    button.textContent = "Older";
+  } catch (error) {
+    button.textContent = `Older: ${trouble(error)}`;
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function showDetail(button, decision) {

@@ -462,7 +462,7 @@ def test_older_decisions_come_once_however_often_they_are_asked_for_and_after_a_
     older = page.get_by_role("button", name="Older")
     page.route("**/api/decisions*", lambda route: route.abort())
     older.click()
-    expect(page.locator("#problems")).to_contain_text("The bin does not answer")
+    expect(older).to_contain_text("The bin does not answer")
     page.unroute("**/api/decisions*")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/api/decisions" in request.url else None)
