@@ -157,9 +157,10 @@ class _Watch:
             if scenes.realign(difference) or scenes.recall(log_picture, difference, now_s):
                 self._look_anew()
                 return Presence(Phase.MOVING)
-            if ghosts := self._forget_ghosts(scenes.now, foreground, difference):
+            if ghosts := _ghosts(scenes.now, foreground, difference):
+                scenes.forget(ghosts, log_picture, difference, now_s)
                 self._look_anew()
-                return Presence(Phase.EMPTY if ghosts == len(foreground.things) else Phase.MOVING)
+                return Presence(Phase.EMPTY if len(ghosts) == len(foreground.things) else Phase.MOVING)
         stayed_s = max(still_s, self._standstill.update(log_picture, self._watched_s))
         if stayed_s >= self._settings.absorb_s:
             _log.warning("what has lain still for %.0f s is part of the empty scene from now on", stayed_s)
@@ -176,15 +177,6 @@ class _Watch:
             still_s,
             self._is_reached_into(foreground, still_s),
         )
-
-    def _forget_ghosts(self, background: Background, foreground: Foreground, difference: Difference) -> int:
-        """How many of the things that came to rest are places of what was learned with the scene: forgotten."""
-        ghosts = [m for m in map(foreground.mask_of, foreground.things) if background.is_ghost(m, difference.relit)]
-        for ghost in ghosts:
-            background.absorb(difference.relit, cv2.dilate(ghost, _GUARD))  # type: ignore[arg-type]
-        if ghosts:
-            _log.info("something that was part of the empty scene has been taken away, and is forgotten")
-        return len(ghosts)
 
     def _look_anew(self) -> None:
         """After the empty scene has changed."""
@@ -233,6 +225,12 @@ def _variance(view: View, mean: Floats, variation: Floats | None) -> Floats:
     spread = cv2.resize(inside, (view.width_px, view.height_px), interpolation=cv2.INTER_AREA)
     # A level is, in log units, one over the pixel's value.
     return np.minimum(np.square(spread / np.exp(brightness(mean))), _MOST_NOISE**2).astype(np.float32)
+
+
+def _ghosts(background: Background, foreground: Foreground, difference: Difference) -> list[Mask]:
+    """Of the things that came to rest, the places of what was learned with the scene, with their faint rims."""
+    places = map(foreground.mask_of, foreground.things)
+    return [cv2.dilate(place, _GUARD) for place in places if background.is_ghost(place, difference.relit)]  # type: ignore[misc]
 
 
 def _guarded(foreground: Foreground) -> Mask:

@@ -21,10 +21,10 @@ def bin_with_a_lamp(scene: Scene) -> Watcher:
     return watcher
 
 
-def shining(scene: Scene, strength: float = 90.0) -> Scene:
+def shining(scene: Scene, strength: float = 90.0, radius_px: int = 22) -> Scene:
     """With the reflection of a lamp in the ground."""
     spot = np.zeros((HEIGHT, WIDTH), np.float32)
-    cv2.circle(spot, (220, 110), 22, (strength,), cv2.FILLED)
+    cv2.circle(spot, (220, 110), radius_px, (strength,), cv2.FILLED)
     return scene + cv2.GaussianBlur(spot, (0, 0), 3)[..., None]
 
 
@@ -120,3 +120,19 @@ def test_what_was_thrown_in_while_the_lamp_was_off_is_seen_when_it_comes_on() ->
     watcher.phases.clear()
     assert watcher.see(with_item(ground()), 1.0).phase is Phase.SETTLED
     assert watcher.phases.index(Phase.SETTLED) <= 0.5 * RATE_HZ
+
+
+@pytest.mark.parametrize("light", [0.75, 0.45])
+def test_a_flap_that_opens_and_shuts_again_leaves_the_empty_scene(light: float) -> None:
+    """The reflection that is gone from the floor meanwhile looks like a thing that was taken away."""
+    opening = np.ones((HEIGHT, WIDTH), np.float32)
+    opening[30:-30, 30:-30] = light
+    floor, opened = shining(ground(), 110, 40), ground() * cv2.GaussianBlur(opening, (0, 0), 25)[..., None]
+    watcher = bin_with_a_lamp(floor)
+    for _ in range(2):
+        watcher.see(with_item(floor), 1.0)
+        watcher.see(opened, 0.5)
+        watcher.phases.clear()
+        watcher.see(floor, 2.0)
+        assert {Phase.SETTLED, Phase.MANY}.isdisjoint(watcher.phases)
+        assert watcher.phases[-1] is Phase.EMPTY
