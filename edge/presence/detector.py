@@ -88,7 +88,7 @@ class _Watch:
         self._last_s: float | None = None
         self._watched_s = 0.0
         self._is_settled = self._is_occupied = False
-        self._always_touched, self._ever_touched = ~Side(0), Side(0)
+        self._always_touched, self._came_over = ~Side(0), ~Side(0)
         if reference is not None:
             mean = to_log(view.shrink_reference(reference))
             self._scenes = Scenes(
@@ -148,7 +148,7 @@ class _Watch:
             self._stillness.reset()
             self._standstill.reset()
             self._is_settled = False
-            self._always_touched, self._ever_touched = ~Side(0), Side(0)
+            self._always_touched, self._came_over = ~Side(0), ~Side(0)
             return Presence(Phase.EMPTY)
         still_s = self._stillness.update(difference, self._mask, self._watched_s)
         was_settled = self._is_settled
@@ -203,15 +203,16 @@ class _Watch:
         )
 
     def _has_arm(self, foreground: Foreground) -> bool:
-        """Whether something is cut off by a rim as an arm is, and has reached in from that rim alone all the time.
+        """Whether something is cut off by a rim as an arm is, and has reached in from there all the time.
 
-        An item that lies across one rim fell there, or came in over another one.
+        An item that lies across one rim came in over another one; one that reaches to the opposite rim is large.
         """
         touched = reduce(or_, (thing.touches for thing in foreground.large))
+        if self._came_over == ~Side(0):
+            self._came_over = touched
         self._always_touched &= touched
-        self._ever_touched |= touched
-        has_stayed = bool(self._always_touched) and self._ever_touched == touched
-        return has_stayed and any(thing.is_arm_like for thing in foreground.large)
+        has_stayed = bool(self._always_touched) and self._came_over in touched
+        return has_stayed and any(thing.is_arm_like and not thing.spans for thing in foreground.large)
 
 
 def _variance(view: View, mean: Floats, variation: Floats | None) -> Floats:

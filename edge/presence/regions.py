@@ -69,6 +69,11 @@ class Thing:
     touches: Side
     is_arm_like: bool
 
+    @property
+    def spans(self) -> bool:
+        """Whether it reaches from one rim of the picture to the opposite one."""
+        return Side.TOP | Side.BOTTOM in self.touches or Side.LEFT | Side.RIGHT in self.touches
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:

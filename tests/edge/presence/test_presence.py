@@ -437,6 +437,23 @@ def test_an_arm_over_any_ground_is_no_item(name: str) -> None:
     assert Phase.SETTLED not in watcher.phases
 
 
+def test_an_arm_that_leans_over_a_corner_for_a_moment_is_an_arm_still(watcher: Watcher) -> None:
+    """It comes over one rim, brushes another on its way, and holds still away from that."""
+    arm, skin = Box(0, 120, 150, 36), (200, 150, 120)
+    watcher.see(with_item(ground(), arm, skin), 1 / RATE_HZ)
+    watcher.see(with_item(ground(), Box(0, 150, 150, 30), skin), 2 / RATE_HZ)
+    watcher.see(with_item(ground(), arm, skin), 1.0)
+    assert set(watcher.phases) == {Phase.MOVING}
+
+
+def test_an_item_larger_than_the_view_is_no_arm(watcher: Watcher) -> None:
+    board = Box(0, 50, WIDTH, 70)
+    for left in (200, 120, 60):
+        watcher.see(with_item(ground(), Box(left, 50, WIDTH - left, 70)), 1 / RATE_HZ)
+    watcher.see(with_item(ground(), board), 0.5)
+    assert watcher.phases[-1] is Phase.SETTLED, "a rest of a quarter of a second is enough"
+
+
 def test_an_item_that_comes_over_one_rim_and_lies_across_another_is_no_arm(watcher: Watcher) -> None:
     for x in (0, 50, 100):
         watcher.see(with_item(ground(), Box(x, 0, 36, 110), (200, 150, 120)), 1 / RATE_HZ)
