@@ -21,6 +21,15 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=32, le=1024)]
 
+# What augmentation may do at most, so that something of the picture is left, and each takes milliseconds: the border
+# of one drawn a million times too small is mirrored a million times for every pixel.
+Margin = Annotated[float, Field(ge=-0.4, le=4)]
+Zoom = Annotated[float, Field(ge=0.1, le=10)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Strength = Annotated[float, Field(ge=0, le=2)]
+Stops = Annotated[float, Field(ge=0, le=8)]
+Levels = Annotated[float, Field(ge=0, le=255)]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -121,22 +130,23 @@ class Phase(_Section):
 
 
 class Augment(_Section):
-    """Ranges of `train.pictures.augment`, all off by default; a `_share` is the part of the pictures that is changed.
+    """Ranges of `train.pictures.augment`, all off by default.
 
+    A `_share` is the part of the pictures that is changed, and 0 switches that change off, whatever its range.
     Half of the pictures are mirrored left to right wherever `flips` is not `none`.
     """
 
     plain_share: Share = 0.0
     square_share: Share = 0.0
-    square_margin_min: float = 0.0
-    square_margin_max: float = 0.0
-    widen_max: Annotated[float, Field(ge=1)] = 1.0
-    zoom_min: Positive = 1.0
-    zoom_max: Positive = 1.0
-    aspect: NotNegative = 0.0
-    shift: NotNegative = 0.0
-    rotation_deg: NotNegative = 0.0
-    shear_deg: NotNegative = 0.0
+    square_margin_min: Margin = 0.0
+    square_margin_max: Margin = 0.0
+    widen_max: Annotated[float, Field(ge=1, le=4)] = 1.0
+    zoom_min: Zoom = 1.0
+    zoom_max: Zoom = 1.0
+    aspect: Strength = 0.0
+    shift: Annotated[float, Field(ge=0, le=2)] = 0.0
+    rotation_deg: Degrees = 0.0
+    shear_deg: Annotated[float, Field(ge=0, le=80)] = 0.0
     flips: Literal["none", "horizontal", "both"] = "horizontal"
     fill: Literal["varied", "nearest"] = "varied"
     background_share: Share = 0.0
@@ -144,21 +154,21 @@ class Augment(_Section):
     translucent_share: Share = 0.0
     clear_labels: tuple[str, ...] = ()
     sheet_labels: tuple[str, ...] = ()
-    white_balance: NotNegative = 0.0
-    exposure_stops: NotNegative = 0.0
+    white_balance: Strength = 0.0
+    exposure_stops: Stops = 0.0
     dim_share: Share = 0.0
-    dim_stops: NotNegative = 0.0
-    channel_shift: NotNegative = 0.0
-    contrast: NotNegative = 0.0
-    gamma: NotNegative = 0.0
-    saturation: NotNegative = 0.0
+    dim_stops: Stops = 0.0
+    channel_shift: Levels = 0.0
+    contrast: Strength = 0.0
+    gamma: Strength = 0.0
+    saturation: Strength = 0.0
     shadow_share: Share = 0.0
     coarse_share: Share = 0.0
-    coarse_min: Annotated[float, Field(gt=0, le=1)] = 1.0
+    coarse_min: Annotated[float, Field(ge=0.05, le=1)] = 1.0
     blur_share: Share = 0.0
-    blur_sigma_px: NotNegative = 0.0
+    blur_sigma_px: Annotated[float, Field(ge=0, le=50)] = 0.0
     noise_share: Share = 0.0
-    noise_sigma: NotNegative = 0.0
+    noise_sigma: Levels = 0.0
     jpeg_share: Share = 0.0
     jpeg_quality_min: Annotated[int, Field(ge=1, le=95)] = 50
     erase_share: Share = 0.0

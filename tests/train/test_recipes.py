@@ -47,6 +47,8 @@ def test_one_phase_or_all_of_them_can_be_overridden() -> None:
         ("cnn", "phases.0.trainable=top 3", "phases.0.trainable"),
         ("cnn", "phases.0.learning_rate=inf", "phases.0.learning_rate: Input should be a finite number"),
         ("cnn", "augment.square_margin_min=nan", "augment.square_margin_min: Input should be a finite number"),
+        ("cnn", "augment.shift=1e6", "augment.shift: Input should be less than or equal to 2, found 1000000.0"),
+        ("cnn", "augment.coarse_min=0.001", "augment.coarse_min: Input should be greater than or equal to 0.05"),
         ("cnn", "augment.zoom_min=2", "zoom_min is above zoom_max: expected a range, found 2 to 1.2"),
     ],
 )

@@ -52,6 +52,16 @@ def test_any_draw_is_a_picture_of_the_networks_size(source: Source, seed: int) -
     assert (image.shape, image.dtype) == ((96, 96, 3), np.uint8)
 
 
+@pytest.mark.parametrize("most", ["minimum", "maximum"])
+def test_every_range_at_its_utmost_at_once_still_draws_pictures(source: Source, most: str) -> None:
+    bounds = Augment.model_json_schema()["properties"]
+    utmost = {name: field[most] for name, field in bounds.items() if most in field}
+    shares = {name: 1 for name in utmost if name.endswith("_share")} | {"plain_share": 0}
+    ranges = Augment.model_validate(utmost | shares)
+    for seed in range(4):
+        assert augment(source, [source], 64, ranges, chance(seed)).shape == (64, 64, 3)
+
+
 def test_ranges_of_zero_squash_the_picture_and_leave_its_colors(source: Source) -> None:
     image = augment(source, [source], 120, STILL, chance(3))
     # Flips apart, the 60x40 box in the middle of 160x120 becomes 45x40 in the middle of 120x120; a pixel for the edge.
