@@ -34,7 +34,7 @@ from train.fitting.progress import NOBODY, Watch
 from train.fitting.run_directory import Origin, write_splits
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
-from train.networks.devices import mixed_precision, share_batches
+from train.networks.devices import memory_errors, mixed_precision, share_batches
 from train.networks.model import build_model, is_pretrained, load_weights, set_trainable
 from train.networks.teacher import identify, load_teacher
 from train.pictures.ahead import Reading
@@ -121,6 +121,7 @@ class Start:
         )
 
 
+@memory_errors()
 def train(
     root: Path,
     out: Path,
@@ -151,6 +152,7 @@ def train(
         DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
+        OutOfMemoryError: the network, or a batch of it, is too large for this computer or its GPU.
     """
     start = Start.of(weights, seed, fold, teachers)
     check_target(out, resume=resume)
@@ -168,7 +170,7 @@ def train(
         write_splits(out, dataset)
         material = load_material(dataset, recipe, seed, out, num_devices, teacher, progress)
         if recipe.head is not None and not has_head and checkpoint is None:
-            _log.info("head fitted: training accuracy %.3f", fit_probe(model, material, recipe))
+            _log.info("head fitted: training accuracy %.3f", fit_probe(model, material, recipe, progress))
         fitter = PhaseFitter(
             model,
             material,

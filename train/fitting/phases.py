@@ -19,6 +19,7 @@ from train.fitting.run_directory import write_history
 from train.fitting.schedule import is_over, plateau_rate
 from train.networks.devices import mixed_precision, should_compile
 from train.networks.model import build_model, set_trainable
+from train.pictures.ahead import Reading
 from train.pictures.material import Material
 from train.recipes import Fit, Phase, Recipe
 
@@ -233,22 +234,21 @@ def predict(model: keras.Model, images: Sequence[Image]) -> NDArray[np.float32]:
     return np.concatenate([np.asarray(part["logits"]) for part in parts])
 
 
-def fit_probe(model: keras.Model, material: Material, recipe: Recipe) -> float:
+def fit_probe(model: keras.Model, material: Material, recipe: Recipe, progress: Reading = iter) -> float:
     """Train the last layer alone on features of augmented pictures, so that fine-tuning starts from a sound head.
 
-    Returns its training accuracy.
+    Returns its training accuracy; `progress` passes on the batches.
     """
     head = recipe.head
     if head is None:
         raise ValueError("expected a recipe with a [head] section")
     features = keras.Model(model.input, model.output["embedding"])
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
-    for number in range(1, head.passes + 1):
-        batches = material.batches(2**31 - number)  # augmentations that no epoch repeats
-        for index in range(len(batches)):
-            images, targets, weights = batches[index]
-            for part, value in zip(parts, (features.predict_on_batch(images), targets, weights), strict=True):
-                part.append(np.asarray(value, np.float32))
+    passes = [material.batches(2**31 - number) for number in range(1, head.passes + 1)]  # that no epoch repeats
+    for batches, index in progress([(one, index) for one in passes for index in range(len(one))]):
+        images, targets, weights = batches[index]
+        for part, value in zip(parts, (features.predict_on_batch(images), targets, weights), strict=True):
+            part.append(np.asarray(value, np.float32))
     embeddings, targets, weights = (np.concatenate(part) for part in parts)
     probe = keras.Sequential([keras.Input(embeddings.shape[1:]), keras.layers.Dense(targets.shape[1])])
     probe.compile(keras.optimizers.Adam(head.learning_rate), make_loss(material.fit), weighted_metrics=["accuracy"])

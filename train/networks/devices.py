@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import keras
 
+from edge.errors import OutOfMemoryError
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +51,21 @@ def mixed_precision() -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """That TensorFlow or JAX found no room, on the GPU or beside it, becomes an OutOfMemoryError."""
+    try:
+        yield
+    except Exception as error:
+        # Told by its name: which class it is depends on the backend, and JAX has one for all that goes wrong.
+        if type(error).__name__ != "ResourceExhaustedError" and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise OutOfMemoryError(
+            "there is no memory left to train this network in: give a smaller --batch-size, or a smaller network"
+            " (--set network.train_px=..., --set network.hidden=..., another --recipe)"
+        ) from error
 
 
 def should_compile() -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
-
-from edge.run import SplitRow
+from typing import Protocol, TypeVar
 
 Thing = TypeVar("Thing")
 Read = TypeVar("Read")
-Reading = Callable[[Sequence[SplitRow]], Iterable[SplitRow]]
-"""Passes on the pictures that are read one by one, and may show how many are left; `iter` shows nothing."""
+
+
+class Reading(Protocol):
+    """Passes on pictures, or batches of them, one by one, and may show how many are left; `iter` shows nothing."""
+
+    def __call__(self, things: Sequence[Thing], /) -> Iterable[Thing]: ...
 
 
 def read_ahead(read: Callable[[Thing], Read], things: Iterable[Thing], num_threads: int) -> Iterator[Read]:

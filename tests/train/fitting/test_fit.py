@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge.data_folder import Dataset, scan
-from edge.errors import ConfigError, DatasetError, MissingInputError, StorageError, UsageError
+from edge.errors import ConfigError, DatasetError, MissingInputError, OutOfMemoryError, StorageError, UsageError
 from edge.run import load_run, load_splits
 from tests.train.shapes import LABELS, draw_shapes
 from train.fitting.fit import Start, train
@@ -99,6 +99,12 @@ def test_a_layer_that_there_is_not_is_said_before_the_pictures_are_looked_at(
     recipe = small_recipe.model_copy(update={"phases": (phase.model_copy(update={"trainable": "from nowhere"}),)})
     with pytest.raises(ConfigError, match="no layer begins with 'nowhere'"):
         train(tmp_path / "data", tmp_path / "out", recipe, recipe_name="lite0", weights="none")
+
+
+def test_a_network_that_memory_does_not_hold_says_what_to_make_smaller(tmp_path: Path, shapes: Path) -> None:
+    beyond_any = ["network.hidden=100000000000", "network.train_px=32", "network.input_px=32"]  # 200 TB of weights
+    with pytest.raises(OutOfMemoryError, match="--batch-size"):
+        train(shapes, tmp_path / "run", load_recipe("cnn", beyond_any), recipe_name="cnn", weights="none")
 
 
 def test_missing_weights_are_named_before_anything_is_written(

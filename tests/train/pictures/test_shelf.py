@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from edge.data_folder import scan
-from edge.run import TRAIN_SPLIT, SplitRow
+from edge.run import TRAIN_SPLIT
 from train.fitting.fit import find_pictures
+from train.fitting.phases import fit_probe
+from train.networks.model import build_model
+from train.pictures.ahead import Thing
 from train.pictures.material import load_material
 from train.pictures.shelf import shelve
-from train.recipes import load_recipe
+from train.recipes import Recipe, load_recipe
 from train.splits import with_splits
 
 
@@ -52,20 +55,23 @@ def test_pictures_that_are_learned_take_no_memory_of_the_process(shapes: Path, t
     assert held_bytes < total / 4
 
 
-def test_every_picture_that_is_read_is_told_of(shapes: Path, tmp_path: Path) -> None:
+def test_every_picture_that_is_read_is_told_of(shapes: Path, small_recipe: Recipe, tmp_path: Path) -> None:
     """Ten thousands of them take most of an hour."""
     told: list[int] = []
 
-    def progress(rows: Sequence[SplitRow]) -> Iterator[SplitRow]:
-        for number, row in enumerate(rows, start=1):
-            yield row
+    def progress(things: Sequence[Thing]) -> Iterator[Thing]:
+        for number, thing in enumerate(things, start=1):
+            yield thing
             told.append(number)
 
-    recipe = load_recipe("efficientnet-lite0")
-    found = find_pictures(shapes, recipe, progress)
+    found = find_pictures(shapes, small_recipe, progress)
     num_pictures = len(found.rows)
     each = list(range(1, num_pictures + 1))
     assert told == [*each, *each]  # whether it is whole, and what it looks like
     told.clear()
-    load_material(with_splits(found, recipe.data, seed=0), recipe, 0, tmp_path, progress=progress)
+    split = with_splits(found, small_recipe.data, seed=0)
+    material = load_material(split, small_recipe, 0, tmp_path, progress=progress)
     assert len(told) == num_pictures
+    told.clear()
+    fit_probe(build_model(small_recipe, 3, small_recipe.network.train_px), material, small_recipe, progress)
+    assert told == list(range(1, len(material.batches(0)) + 1))  # before the first epoch, as long as one
