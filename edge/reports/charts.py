@@ -66,12 +66,14 @@ def line_chart(
     y_range: Range | None = None,
     has_diagonal: bool = False,
     has_marks: bool = False,
+    counts_x: bool = False,
 ) -> str:
-    """Lines over common axes with a legend; `has_diagonal` adds the line y = x."""
+    """Lines over common axes with a legend; `has_diagonal` adds the line y = x, `counts_x` has whole x only."""
     xs = _Scale(x_range or _span([value for line in lines for value in line.x]), _LEFT, _WIDTH - _RIGHT)
     values = [value for line in lines for values in (line.y, line.low, line.high) for value in values]
     ys = _Scale(y_range or _span(values), _HEIGHT - _BOTTOM, _TOP)
-    parts = [*_x_axis(xs, _TOP, _HEIGHT - _BOTTOM, x_label, _HEIGHT), *_y_axis(ys, y_label)]
+    least_step = 1.0 if counts_x else 0.0
+    parts = [*_x_axis(xs, _TOP, _HEIGHT - _BOTTOM, x_label, _HEIGHT, least_step), *_y_axis(ys, y_label)]
     if has_diagonal:
         low, high = max(xs.low, ys.low), min(xs.high, ys.high)
         ends = f'x1="{xs(low):.1f}" y1="{ys(low):.1f}" x2="{xs(high):.1f}" y2="{ys(high):.1f}"'
@@ -182,9 +184,9 @@ class _Scale:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self._start_px + share * (self._end_px - self._start_px)
 
-    def ticks(self) -> list[tuple[float, str]]:
+    def ticks(self, least_step: float = 0.0) -> list[tuple[float, str]]:
         """Round numbers, about `_NUM_TICKS` of them, each with as many digits as tell it from the next."""
-        raw = (self.high - self.low) / _NUM_TICKS
+        raw = max((self.high - self.low) / _NUM_TICKS, least_step)
         power = 10.0 ** math.floor(math.log10(raw))
         step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
         first = math.ceil(self.low / step - 1e-9)
@@ -203,8 +205,10 @@ def _span(values: Sequence[float]) -> Range:
     return (0.0 if 0 <= low < 0.5 * high else low - room), high + room
 
 
-def _x_axis(scale: _Scale, top: float, bottom: float, label: str, height: float) -> Iterator[str]:
-    for tick, said in scale.ticks():
+def _x_axis(
+    scale: _Scale, top: float, bottom: float, label: str, height: float, least_step: float = 0.0
+) -> Iterator[str]:
+    for tick, said in scale.ticks(least_step):
         x = scale(tick)
         yield f'<line class="grid" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'
         yield f'<text class="small" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{said}</text>'

@@ -18,4 +18,5 @@ def curve_chart(histories: Mapping[str, History], key: str, *, factor: float, y_
                 epochs = [line["epoch"] for line in history]
                 values = [factor * line[column] for line in history]
                 lines.append(Line(f"{name if len(histories) > 1 else ''} {kind}".strip(), epochs, values))
-    return line_chart(lines, title=f"{title}: {key}", x_label="epoch", y_label=y_label, has_marks=True)
+    whole = f"{title}: {key}"
+    return line_chart(lines, title=whole, x_label="epoch", y_label=y_label, has_marks=True, counts_x=True)

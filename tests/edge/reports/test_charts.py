@@ -91,6 +91,15 @@ def test_no_two_ticks_of_an_axis_say_the_same(values: list[float]) -> None:
     assert len(set(said)) == len(said)
 
 
+@pytest.mark.parametrize("num_epochs", [1, 2, 3, 60])
+def test_what_is_counted_has_ticks_at_whole_numbers_only(num_epochs: int) -> None:
+    epochs = [float(number) for number in range(1, num_epochs + 1)]
+    drawn = line_chart([Line("loss", epochs, epochs)], title="t", x_label="epoch", y_label="y", counts_x=True)
+    said = [text.text for text in ET.fromstring(drawn).iter(f"{SVG}text") if text.get("text-anchor") == "middle"]  # noqa: S314
+    assert "1" in said or num_epochs == 60
+    assert all(text.isdecimal() for text in said if text not in {"epoch", "y"})
+
+
 def test_a_matrix_of_a_hundred_classes_is_not_shrunk_until_nobody_can_read_it() -> None:
     labels = [f"class {number}" for number in range(100)]
     chart = ET.fromstring(matrix_chart(labels, [[1] * 100] * 100, title="m"))  # noqa: S314
