@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from edge.class_names import class_name
 from edge.errors import DatasetError, MissingInputError, PictureError, UsageError
 from edge.files.picture_headers import examine
-from edge.listing import some_of
+from edge.listing import counted, some_of
 from edge.preprocess import PICTURE_SUFFIXES, Image, load_picture
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 
@@ -232,15 +232,16 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
     label_of = {row.path: row.label for row in dataset.rows}
     if missing := sorted(set(listed) - set(label_of)):
         raise DatasetError(
-            f"{path} lists {len(missing)} pictures that are not there, such as {missing[0]}: put them back, or remove"
-            " their lines"
+            f"{path} lists {counted(len(missing), 'picture')} not there, such as {missing[0]}: put back what it lists,"
+            " or remove the lines"
         )
     unlisted = sorted(set(label_of) - set(listed))
     left_out: list[LeftOut] = []
     for name in unlisted:
         if (problem := why_unreadable(dataset.root / name)) is None:
             raise DatasetError(
-                f"{path} does not list {len(unlisted)} pictures, such as {name}: add them, or remove the file"
+                f"{path} does not list {counted(len(unlisted), 'picture')}, such as {name}: add what is missing, or"
+                " remove the file"
             )
         left_out.append(LeftOut(name, problem))
     _check_groups(listed.values(), path)

@@ -11,6 +11,7 @@ import click
 
 from edge.commands.options import bundle_option, json_option, path_argument, set_option, verbosity, verbosity_options
 from edge.host.native import native_stderr_logged, quiet_tensorflow
+from edge.listing import counted
 from train.terminal import ProgressLine, bar, columns, summary
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def evaluate(
     )
     for line in in_words(outcome.left_out):
         click.echo(f"left out: {line}", err=True)
-    _say(f"{data}: {outcome.evaluation.num_images} pictures, {_describe_part(outcome)}")
+    _say(f"{data}: {counted(outcome.evaluation.num_images, 'picture')}, {_describe_part(outcome)}")
     rows = evaluate_conditions(dataset, classifier, outcome, progress=bar, find=find) if has_rows else []
     if as_json:
         conditions = {"robustness": {row.condition: row.accuracy for row in rows}} if rows else {}

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.errors import DatasetError
-from edge.listing import some_of
+from edge.listing import counted, some_of
 from edge.run import TEST_SPLIT, TRAIN_SPLIT, VAL_SPLIT, SplitRow
 from train.recipes import Data
 
@@ -56,7 +56,7 @@ def check_unseen(rows: Sequence[SplitRow], other: Path, other_rows: Sequence[Spl
     seen = sorted(judged & {row.path for row in other_rows if row.split == TRAIN_SPLIT})
     if seen:
         raise DatasetError(
-            f"{other} was trained on {len(seen)} pictures that are held out here, by their names ({seen[0]}, ...), and"
+            f"{other} was trained on {counted(len(seen), 'picture')} held out here, by name ({seen[0]}, ...), and"
             " what came of it could not be judged: train on the same splits (groups.csv, or the same --seed and shares)"
         )
 

@@ -134,8 +134,8 @@ def test_a_class_with_only_damaged_pictures_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: ["disc/99.png,disc,,", *lines], r"lists 1 pictures that are not there, such as disc/99\.png"),
-        (lambda lines: lines[1:], r"does not list 1 pictures, such as disc/00\.png"),
+        (lambda lines: ["disc/99.png,disc,,", *lines], r"lists 1 picture not there, such as disc/99\.png"),
+        (lambda lines: lines[1:], r"does not list 1 picture, such as disc/00\.png"),
         (lambda lines: ["disc/00.png,square,,", *lines[1:]], "label 'square' contradicts the folder 'disc'"),
         (lambda lines: ["disc/00.png,disc,,exam", *lines[1:]], "expected split train, val or test, found 'exam'"),
         (lambda lines: ["disc/00.png,disc,,val", *lines[1:]], "some lines have a split and some have none"),

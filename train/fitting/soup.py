@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.data_folder import Dataset, scan
 from edge.errors import DatasetError, InvalidDataError, UsageError
-from edge.listing import some_of
+from edge.listing import counted, some_of
 from edge.run import (
     MODEL_FILE,
     RUN_FILE,
@@ -124,7 +124,9 @@ def _dataset(first: Ingredient) -> Dataset:
     there = {row.path for row in scan(root).rows}
     gone = sorted({row.path for row in first.rows} - there)
     if gone:
-        raise DatasetError(f"{root}: {len(gone)} pictures of {first.folder} are gone ({gone[0]}, ...): put them back")
+        raise DatasetError(
+            f"{root} has lost {counted(len(gone), 'picture')} of {first.folder} ({gone[0]}, ...): put back what is gone"
+        )
     return Dataset(root, first.run.labels, first.rows)
 
 

@@ -144,7 +144,7 @@ def test_who_cannot_teach_is_refused_before_anything_is_written(
     draw_shapes(other_classes, num_each=4)
     shutil.move(str(next(path for path in sorted(other_classes.iterdir()) if path.is_dir())), other_classes / "another")
     for root, asked, seed, error, said in (
-        (shapes, teacher, 2, DatasetError, "pictures that are held out here"),
+        (shapes, teacher, 2, DatasetError, "pictures? held out here"),
         (shapes, tmp_path / "nothing", 1, MissingInputError, "nothing"),
         (other_classes, teacher, 1, InvalidDataError, "cannot teach here: expected a run of another"),
     ):
