@@ -37,11 +37,16 @@ _reviewed_option = click.option(
 _yes_option = click.option("-y", "--yes", "is_sure", is_flag=True, help="Ask nothing: keep what is found.")
 
 
-def step_options(command: Command) -> Command:
-    """What every step takes: which bin, which site, whether to ask."""
-    for option in (verbosity_options, json_option, _yes_option, set_option, site_option, bundle_option, config_option):
+def look_options(command: Command) -> Command:
+    """What takes a site that is only looked at: which bin, and which site."""
+    for option in (verbosity_options, json_option, set_option, site_option, bundle_option, config_option):
         command = option(command)
     return command
+
+
+def step_options(command: Command) -> Command:
+    """What every step takes that changes a site: which bin, which site, whether to ask."""
+    return look_options(_yes_option(command))
 
 
 @click.group(invoke_without_command=True, short_help="Make a bin fit its place.")
@@ -168,7 +173,7 @@ def actuators(
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("calibration.html"), show_default=True, help="The page."
 )
-@step_options
+@look_options
 def report(*, out: Path, **chosen: Any) -> None:
     """Write one HTML page with pictures of all that was calibrated. It opens anywhere, and fetches nothing."""
     from calibration.report import write_report
@@ -198,7 +203,7 @@ def undo(**chosen: Any) -> None:
 
 
 @calibrate.command()
-@step_options
+@look_options
 def show(**chosen: Any) -> None:
     """Say what was calibrated, when, and what should be done next."""
     from calibration.overview import show_site
@@ -223,10 +228,10 @@ def desk_of(
     bundle: Path | None,
     site: Path | None,
     overrides: tuple[str, ...],
-    is_sure: bool,
     as_json: bool,
+    is_sure: bool = False,
 ) -> Desk:
-    """What `step_options` collected, opened."""
+    """What `step_options` or `look_options` collected, opened."""
     from calibration.site.site_file import SiteFolder
     from calibration.talk import Desk, Talk, site_path
     from edge.config import find_config, load_config, with_choices

@@ -176,6 +176,13 @@ def test_one_picture_of_the_empty_scene_is_taken_with_a_word(site: Path, tmp_pat
     )
 
 
+@pytest.mark.parametrize("step", ["show", "report"])
+def test_what_only_looks_at_a_site_takes_no_yes(step: str, site: Path) -> None:
+    refused = run(step, "--site", site, "--yes")
+    assert refused.exit_code == 2
+    assert "--yes" in refused.output
+
+
 def test_options_before_the_step_are_not_lost_in_silence(site: Path) -> None:
     refused = run("--site", site, "show").exception
     assert isinstance(refused, UsageError)
