@@ -153,6 +153,7 @@ def train(
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
         OutOfMemoryError: the network, or a batch of it, is too large for this computer or its GPU.
+        ConfigError: a setting does not fit the network, or the loss has become no number.
     """
     start = Start.of(weights, seed, fold, teachers)
     check_target(out, resume=resume)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifiers.temperature import negative_log_likelihood
+from edge.errors import ConfigError
 from edge.preprocess import Image
 from train.fitting.average import WeightAverage
 from train.fitting.checkpoint import Checkpoint, save_checkpoint, values_of
@@ -129,6 +130,12 @@ class PhaseFitter:
         val_loss, val_accuracy = self._validate()
         loss, accuracy = (float(fitted.history[key][-1]) for key in ("loss", "accuracy"))
         epoch_s = time.monotonic() - started_s
+        if not np.isfinite([loss, val_loss]).all():
+            raise ConfigError(
+                f"the loss of epoch {index + 1} is {loss:g}, and {val_loss:g} on validation pictures: the weights have"
+                f" left all bounds, and would never come back; train again with a rate below {learning_rate:.2g}"
+                f" (--set phases.{number - 1}.learning_rate=...) into another --out"
+            )
         self._finish(Epoch(index + 1, number, loss, accuracy, val_loss, val_accuracy, learning_rate, epoch_s))
 
     def _put_into_shipped(self) -> None:

@@ -101,6 +101,15 @@ def test_a_layer_that_there_is_not_is_said_before_the_pictures_are_looked_at(
         train(tmp_path / "data", tmp_path / "out", recipe, recipe_name="lite0", weights="none")
 
 
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered:RuntimeWarning")
+def test_a_loss_that_is_no_number_ends_the_training_in_words(tmp_path: Path, shapes: Path) -> None:
+    """It went on through all epochs, and its network was kept as one that had been trained."""
+    wild = ["phases.*.learning_rate=1e30", "network.train_px=32", "network.input_px=32"]
+    with pytest.raises(ConfigError, match=r"a rate below 1e\+30 \(--set phases\.0\.learning_rate"):
+        train(shapes, tmp_path / "run", load_recipe("cnn", wild), recipe_name="cnn", weights="none")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
 def test_a_network_that_memory_does_not_hold_says_what_to_make_smaller(tmp_path: Path, shapes: Path) -> None:
     beyond_any = ["network.hidden=100000000000", "network.train_px=32", "network.input_px=32"]  # 200 TB of weights
     with pytest.raises(OutOfMemoryError, match="--batch-size"):
