@@ -30,7 +30,7 @@ SCHEMA = 1
 
 DEFAULT_BUNDLE = Path(__file__).parent / "bundles" / "default"
 
-Precision = Literal["int8", "float16", "float32", "dynamic"]
+Precision = Literal["int8", "int16", "float16", "float32", "dynamic"]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Label = Annotated[str, AfterValidator(class_name)]
 

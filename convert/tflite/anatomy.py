@@ -66,8 +66,9 @@ class Anatomy:
         names = {operator.name for operator in self.operators}
         weights = {tensor.dtype for tensor in self.tensors if tensor.num_bytes > 1}
         activations = [self.tensors[index] for operator in self.operators for index in operator.outputs]
-        if any(tensor.scale for tensor in activations) or "QUANTIZE" in names:
-            return "int8"
+        quantized = [tensor.dtype for tensor in activations if tensor.scale]
+        if quantized or "QUANTIZE" in names:
+            return "int16" if 2 * quantized.count("int16") > len(quantized) else "int8"
         if "int8" in weights:
             return "dynamic"
         return "float16" if "float16" in weights else "float32"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,11 +67,12 @@ def tflite_of(model: keras.Model, **options: object) -> bytes:
     return bytes(converter.convert())
 
 
-def quantized(model: keras.Model) -> bytes:
-    def samples() -> object:
-        for picture in golden_pictures(InputSpec(24, 40)).values():
-            yield [(picture[None].astype(np.float32) - 127.5) / 127.5]
+def samples() -> Iterator[list[np.ndarray]]:
+    for picture in golden_pictures(InputSpec(24, 40)).values():
+        yield [(picture[None].astype(np.float32) - 127.5) / 127.5]
 
+
+def quantized(model: keras.Model) -> bytes:
     return tflite_of(
         model,
         optimizations=[tf.lite.Optimize.DEFAULT],
@@ -189,6 +190,21 @@ def test_metadata_that_tell_another_mapping_than_bytes_as_they_are_hold(
     anatomy = replace(read_anatomy(path.read_bytes(), path), normalization=(told.mean, told.std))
 
     assert _normalization(anatomy, path) == expected
+
+
+def test_activations_of_16_bits_are_called_so_and_answer_as_before(
+    foreign_keras: keras.Model, labels: Path, tmp_path: Path
+) -> None:
+    wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    converter = tf.lite.TFLiteConverter.from_keras_model(foreign_keras)
+    converter.optimizations, converter.representative_dataset = [tf.lite.Optimize.DEFAULT], samples
+    converter.target_spec.supported_ops = [wide]
+    (tmp_path / "wide.tflite").write_bytes(converter.convert())
+    draft = draft_foreign(tmp_path / "wide.tflite", ForeignSettings(labels=labels, normalization=HALF))
+    assert draft.manifest.precision == "int16"
+    for name, found in scores(draft, tmp_path / "bundle").items():
+        picture = golden_pictures(InputSpec(24, 40))[name]
+        assert found == pytest.approx(wanted(foreign_keras, picture), abs=0.02)  # weights have 8 bits still
 
 
 def test_labels_and_normalization_inside_the_model_are_found(int8_bundle: Bundle, tmp_path: Path) -> None:
