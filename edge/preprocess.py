@@ -10,6 +10,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from edge.errors import MissingInputError, PictureError
 from edge.messages import Box, Image, InputSpec
@@ -22,6 +24,7 @@ __all__ = [
     "InputSpec",
     "crop",
     "cut_to",
+    "decode_picture",
     "load_picture",
     "resize",
     "square_around",
@@ -42,6 +45,13 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp"}
 # which then refuses a larger one by its header, in words with this in them.
 MAX_PICTURE_PIXELS = 100_000_000
 _BEYOND_OPENCV = "CV_IO_MAX_IMAGE"
+
+_BAND = 256  # rows that are blended at once: weights take eight bytes a pixel, and a picture may have 100 million
+_PNG_COLORS_WITH_ALPHA = (
+    3,
+    4,
+    6,
+)  # a palette may have transparent colors; grayscale and RGB with a channel of their own
 
 
 def resize(image: Image, spec: InputSpec) -> Image:
@@ -109,7 +119,7 @@ def turned(picture: Image, times: int) -> Image:
 def load_picture(path: Path) -> Image:
     """A picture file as (H, W, 3) uint8 RGB, turned upright by its EXIF tag.
 
-    Grayscale, alpha and 16-bit pictures are converted.
+    Grayscale and 16-bit pictures are converted; what is transparent lies on white, as browsers and prints show it.
 
     Raises:
         MissingInputError: there is no such file.
@@ -121,7 +131,7 @@ def load_picture(path: Path) -> Image:
         raise MissingInputError(f"no picture at {path}: expected a file such as photo.jpg")
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+        image = decode_picture(encoded) if encoded.size else None
     except cv2.error as error:
         if _BEYOND_OPENCV in str(error):
             raise PictureError(
@@ -136,4 +146,36 @@ def load_picture(path: Path) -> Image:
         raise PictureError(
             f"{path} has {image.shape[1]}x{image.shape[0]} pixels: scale it below {MAX_PICTURE_PIXELS:,} pixels first"
         )
+    return image
+
+
+def decode_picture(encoded: NDArray[np.uint8]) -> Image | None:
+    """The bytes of a picture as `load_picture` gives its file; None where OpenCV finds no picture in them.
+
+    Raises:
+        cv2.error: what its header says cannot be.
+    """
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if image is None:
+        return None
+    if _may_be_transparent(encoded):
+        _lay_on_white(image, encoded)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _may_be_transparent(encoded: NDArray[np.uint8]) -> bool:
+    """Whether its header has room for it: a PNG with alpha or a palette, or a WebP."""
+    beginning = encoded[:26].tobytes()
+    is_such_png = beginning.startswith(b"\x89PNG") and beginning[25] in _PNG_COLORS_WITH_ALPHA
+    return is_such_png or beginning.startswith(b"RIFF")
+
+
+def _lay_on_white(image: MatLike, encoded: NDArray[np.uint8]) -> None:
+    """Have the decoded picture as its alpha shows it: below it any color may be hidden, black in most."""
+    whole = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if whole is None or whole.shape != (*image.shape[:2], 4):
+        return
+    most = np.float32(np.iinfo(whole.dtype.name).max)
+    for top in range(0, len(image), _BAND):
+        band, alpha = image[top : top + _BAND], whole[top : top + _BAND, :, 3] / most
+        image[top : top + _BAND] = cv2.blendLinear(band, np.full_like(band, 255), alpha, 1 - alpha)

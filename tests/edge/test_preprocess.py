@@ -77,10 +77,24 @@ def test_a_red_picture_loads_red_in_every_format(tmp_path: Path, suffix: str) ->
     assert max(green, blue) < 16  # JPEG and WebP lose a little
 
 
-@pytest.mark.parametrize("picture", [np.full((8, 8), 60000, np.uint16), np.full((8, 8, 4), 234, np.uint8)])
-def test_sixteen_bits_gray_and_alpha_become_plain_rgb(tmp_path: Path, picture: np.ndarray) -> None:
+@pytest.mark.parametrize(("suffix", "dtype"), [(".png", np.uint8), (".png", np.uint16), (".webp", np.uint8)])
+def test_what_is_transparent_lies_on_white(tmp_path: Path, suffix: str, dtype: type[np.generic]) -> None:
+    """A shop's cut-out product had the black ground that nobody sees."""
+    step = np.iinfo(dtype).max // 255
+    picture = np.zeros((8, 12, 4), dtype)
+    picture[..., :3] = 100 * step
+    picture[:, 4:8, 3], picture[:, 8:, 3] = 51 * step, 255 * step
+    path = tmp_path / f"cut-out{suffix}"
+    cv2.imencode(suffix, picture, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tofile(path)  # 101: lossless
+    loaded = load_picture(path)
+    assert loaded[4, 10].tolist() == [100, 100, 100]
+    assert loaded[4, 1].tolist() == [255, 255, 255]
+    assert loaded[4, 6].tolist() == pytest.approx([224, 224, 224], abs=1)  # a fifth of 100, the rest white; rounding
+
+
+def test_sixteen_bits_and_gray_become_plain_rgb(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    cv2.imencode(".png", picture)[1].tofile(path)
+    cv2.imencode(".png", np.full((8, 8), 60000, np.uint16))[1].tofile(path)
     loaded = load_picture(path)
     assert loaded.shape == (8, 8, 3)
     assert loaded.dtype == np.uint8
