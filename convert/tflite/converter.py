@@ -129,16 +129,21 @@ def _reason(error: Exception) -> str:
 def _export(
     network: tf.Module, serve: Callable[[tf.Tensor], dict[str, tf.Tensor]], spec: InputSpec, folder: str
 ) -> None:
-    """Write a SavedModel with a batch of one: what the converter reads without losing weights or names."""
+    """Write a SavedModel with a batch of one: what the converter reads without losing weights or names.
+
+    It holds this one graph and its weights. What Keras would add, each layer with a graph of its own, and the gradients
+    of each activation, is never read here, and is most of the work for a network of some hundred layers.
+    """
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
-    signature = [tf.TensorSpec((1, spec.height_px, spec.width_px, 3), tf.float32, name="image")]
-    archive = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint("serve", serve, input_signature=signature)
+    signature = tf.TensorSpec((1, spec.height_px, spec.width_px, 3), tf.float32, name="image")
+    module = tf.Module()
+    module.held = [weight.value for weight in network.variables] if isinstance(network, keras.Model) else network
+    served = tf.function(serve, input_signature=[signature])
+    without_gradients = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     try:
-        archive.write_out(folder, verbose=False)
+        tf.saved_model.save(module, folder, signatures=served, options=without_gradients)
     except (OSError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0].split("; ")[-1].removesuffix(" [Op:SaveV2]")
         raise StorageError(f"{folder} cannot be written ({reason}): is the disk full? TMPDIR names another") from error
