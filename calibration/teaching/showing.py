@@ -14,7 +14,7 @@ from edge.cameras.base import Camera
 from edge.classifiers.base import Classifier
 from edge.classifiers.light import Light
 from edge.classifiers.litert import LiteRTClassifier
-from edge.data_folder import picture_names
+from edge.data_folder import in_words, picture_names, unused_in
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
 from edge.messages import Image, Prediction
 from edge.preprocess import crop, load_picture, square_around, to_input, turned
@@ -86,7 +86,8 @@ def pictures_in(folder: Path) -> list[Path]:
         return [folder]
     found = [folder / name for name in picture_names(folder)] if folder.is_dir() else []
     if not found:
-        there = "no picture in it" if folder.is_dir() else "nothing there"
+        unused = ", ".join(in_words(unused_in(folder), most=1)) or "no picture in it"
+        there = unused if folder.is_dir() else "nothing there"
         raise MissingInputError(f"{folder}: expected a folder of pictures of the class (.jpg, .png …), found {there}")
     return found
 

@@ -294,6 +294,16 @@ def test_mistakes_are_told_in_words(
     assert not (tmp_path / "site" / SITE).exists()
 
 
+@pytest.mark.parametrize(("name", "words"), [("phone.heic", "save it as JPEG"), ("more/can.png", "a folder within")])
+def test_a_folder_that_holds_other_things_than_pictures_says_which(tmp_path: Path, name: str, words: str) -> None:
+    found = tmp_path / "spray" / name
+    found.parent.mkdir(parents=True)
+    found.write_bytes(b"a picture")
+    refused = run("spray", "--images", tmp_path / "spray", "--site", tmp_path / "site", "--yes").exception
+    assert isinstance(refused, MissingInputError)
+    assert words in str(refused)
+
+
 def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> None:
     folder = write(tmp_path / "spray", variants(CAN, 1))
     (folder / "broken.jpg").write_bytes(b"no picture")
