@@ -25,7 +25,7 @@ _MARKS = {
 @config_option
 @set_option
 @click.option(
-    "--bundle",
+    "--pack",
     "archive",
     type=click.Path(path_type=Path),
     metavar="FILE.tar.gz",

@@ -223,7 +223,7 @@ def test_questions_without_answers_are_a_usage_error(tmp_path: Path) -> None:
     assert "use --yes" in complaint(shell(f'cd {tmp_path}; "$0" init </dev/null >/dev/null'), 2)
 
 
-WRITING = ["init --yes --out it.toml", "model keygen it.pem", "record it --seconds 0.1", "doctor --bundle it.tar.gz"]
+WRITING = ["init --yes --out it.toml", "model keygen it.pem", "record it --seconds 0.1", "doctor --pack it.tar.gz"]
 
 
 @pytest.mark.parametrize("line", WRITING)

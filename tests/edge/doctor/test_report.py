@@ -186,7 +186,7 @@ def test_the_archive_holds_no_password(tmp_path: Path) -> None:
         "mqtt.port=9",
         "--set",
         "mqtt.password=hunter2",
-        "--bundle",
+        "--pack",
         str(target),
     )
     with tarfile.open(target) as archive:
