@@ -54,16 +54,14 @@ def run(
     from edge.host.native import native_stderr_told_once
 
     share_one_arena()
+    from edge.assembly.misfits import misfits
     from edge.clock import SystemClock
     from edge.config import find_config, load_config, with_site
     from edge.running.bin import RunningBin
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
     def read() -> Config:
-        from edge.assembly.misfits import misfits
-
-        choices = {"model.bundle": bundle, "site": site}
-        chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
+        chosen = [f"{key}={path}" for key, path in (("model.bundle", bundle), ("site", site)) if path is not None]
         return with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
 
     settings = read()
