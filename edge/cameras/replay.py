@@ -73,6 +73,8 @@ class VideoFile:
                 if image is not None:
                     num_shown += 1
                     yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), image
+                # Not beside the next one, which is as large.
+                del image
             self._check_end(num_shown, times)
         finally:
             capture.release()
