@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,8 @@ from edge.messages import Actuation
 _log = logging.getLogger(__name__)
 
 _STOP_POLL_S = 0.05
+# The unit's TimeoutStopSec is 5 s, and what ends after the actuators gives up at once when these took so long.
+_SAFE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,12 @@ class ActuationThread:
         self._commands.put_nowait(None)
         deadline_s = self._clock.now_s() + timeout_s
         # Again and again: a movement that was just beginning is then cut short as well.
-        make_all_safe(self._actuators)
-        while self._thread.is_alive() and self._clock.now_s() < deadline_s:
+        are_safe = make_all_safe(self._actuators, _SAFE_S)
+        while are_safe and self._thread.is_alive() and self._clock.now_s() < deadline_s:
             self._thread.join(_STOP_POLL_S)
-            make_all_safe(self._actuators)
+            are_safe = make_all_safe(self._actuators, _SAFE_S)
+        if not are_safe:
+            return  # to close one that hangs would hang as well
         if self._thread.is_alive():
             _log.error("an actuator did not come back within %.1f s; it was made safe and left behind", timeout_s)
             return
@@ -177,16 +182,25 @@ def not_done(command: Command, now_s: float, why: str) -> ActuationReport:
     return ActuationReport(command.seq, actuation, f"bin {command.bin}: not moved for decision {command.seq}: {why}")
 
 
-def make_all_safe(actuators: Mapping[str, Actuator]) -> None:
+def make_all_safe(actuators: Mapping[str, Actuator], timeout_s: float | None = None) -> bool:
     """Every actuator to its safe position; one that fails, or is slow, does not keep the others from theirs.
 
-    All at once: one moves at a time, so that only one can be away from there, and nobody knows which.
+    All at once: one moves at a time, so that only one can be away from there, and nobody knows which. Returns whether
+    none hung for longer than `timeout_s`; without it all are waited for.
     """
-    threads = [threading.Thread(target=_make_safe, args=one, name="safe", daemon=True) for one in actuators.items()]
-    for thread in threads:
+    threads = {
+        name: threading.Thread(target=_make_safe, args=(name, actuator), name=f"safe-{name}", daemon=True)
+        for name, actuator in actuators.items()
+    }
+    for thread in threads.values():
         thread.start()
-    for thread in threads:
-        thread.join()
+    until_s = None if timeout_s is None else time.monotonic() + timeout_s
+    for thread in threads.values():
+        thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
+    hanging = [name for name, thread in threads.items() if thread.is_alive()]
+    for name in hanging:
+        _log.error("bin %s: the actuator hangs on its way to its safe position; cut its power", name)
+    return not hanging
 
 
 def close_all(actuators: Mapping[str, Actuator]) -> None:

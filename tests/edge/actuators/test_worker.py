@@ -259,6 +259,33 @@ def test_stop_gives_up_an_actuator_that_hangs_after_making_it_safe(caplog: pytes
     hanging.may_end.set()
 
 
+class JammedActuator(HeldActuator):
+    """Hangs wherever it is told to go."""
+
+    def make_safe(self) -> None:
+        self.actuate()
+
+    def close(self) -> None:
+        self.actuate()
+
+
+def test_stop_gives_up_an_actuator_that_hangs_on_its_way_to_safety_and_names_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.actuators.worker._SAFE_S", 0.1)
+    jammed, whole = JammedActuator(), HeldActuator()
+    jammed.may_end.set()
+    thread = ActuationThread({"paper": jammed, "metal": whole}, SystemClock(), lambda _report: None)
+    thread.start()
+    jammed.may_end.clear()
+
+    thread.stop()
+
+    assert whole.num_safe >= 2
+    assert "bin paper: the actuator hangs on its way to its safe position" in caplog.text
+    jammed.may_end.set()
+
+
 class SlowActuator(HeldActuator):
     """Is not safe before the others have begun to be."""
 
