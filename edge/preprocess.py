@@ -47,11 +47,8 @@ MAX_PICTURE_PIXELS = 100_000_000
 _BEYOND_OPENCV = "CV_IO_MAX_IMAGE"
 
 _BAND = 256  # rows that are blended at once: weights take eight bytes a pixel, and a picture may have 100 million
-_PNG_COLORS_WITH_ALPHA = (
-    3,
-    4,
-    6,
-)  # a palette may have transparent colors; grayscale and RGB with a channel of their own
+# A palette, which may have transparent colors; grayscale, and RGB, with a channel of its own. PNG 1.2, section 4.1.1.
+_PNG_COLORS_WITH_ALPHA = (3, 4, 6)
 
 
 def resize(image: Image, spec: InputSpec) -> Image:

@@ -56,7 +56,7 @@ class Digest(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 DIGEST = Digest()
 
 
-@click.group(short_help="Install, check, sign and roll back models.")
+@click.group()
 def model() -> None:
     """Install, check, sign and roll back models."""
 

@@ -54,16 +54,12 @@ def run(
     from edge.host.native import native_stderr_told_once
 
     share_one_arena()
-    from edge.assembly.misfits import misfits
     from edge.clock import SystemClock
-    from edge.config import find_config, load_config, with_site
+    from edge.config import find_config
     from edge.running.bin import RunningBin
     from edge.service import Ending, Requests, open_bin, open_rehearsal, serve
 
-    def read() -> Config:
-        chosen = [f"{key}={path}" for key, path in (("model.bundle", bundle), ("site", site)) if path is not None]
-        return with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
-
+    read = partial(_read, config_path, overrides, bundle, site)
     settings = read()
     if settings.camera.backend == "simulated" and not overrides and find_config(config_path) is None:
         log.warning("no configuration: rendered items instead of a camera; `sorter init` asks for yours")
@@ -96,6 +92,15 @@ def run(
             gc.collect()
     if ending is Ending.SOURCE_ENDED and not was_asked:
         click.echo(f"the camera ({settings.camera.backend}) has shown all it has: the bin ends", err=True)
+
+
+def _read(config_path: Path | None, overrides: tuple[str, ...], bundle: Path | None, site: Path | None) -> Config:
+    from edge.assembly.misfits import misfits
+    from edge.config import find_config, load_config, with_site
+
+    choices = {"model.bundle": bundle, "site": site}
+    chosen = [f"{key}={path}" for key, path in choices.items() if path is not None]
+    return with_site(load_config(find_config(config_path), [*overrides, *chosen], checks=[misfits]))
 
 
 def _tell_begin(settings: Config, *, is_rehearsal: bool) -> None:

@@ -143,10 +143,10 @@ def train(
     runs whose answers are learned beside the labels. A CPU run with the same seed, data, recipe and versions gives the
     same weights on as many threads of a processor of the same kind (see `train.fitting.threads`), `resume`d after a
     kill or not. With a `fold` that part of the data is held out. `pictures` are those of `root` as `find_pictures`
-    gives them, where they were looked at before; `progress` passes on those that are read.
+    gives them, where they were looked at before; `progress` passes on those that are read. Blocks until it is done.
 
     Raises:
-        UsageError, TryAgainError: `out` holds a run that is finished, to be resumed, or at work in another process.
+        UsageError, TryAgainError: `out` holds a finished run, one to `resume`, or one that is under way.
         DatasetError, MissingInputError: the data cannot be trained on (see `edge.data_folder`).
         MissingLibraryError, UnavailableError, InvalidDataError: the weights or teachers cannot be had, or do not fit.
         AccessDeniedError, StorageError: the run directory cannot be written.
