@@ -7,6 +7,7 @@ room above it. Every module that defines commands is light: `sorter --help` load
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -49,6 +50,7 @@ _EXTRA_OF_MODULE: dict[str, Extra] = {
 }
 
 
+_WITHOUT_VALUE = re.compile("--[a-z-]+=")
 _MOST = 60  # signs, so that each command has one line of a terminal
 # What the overview shows together, in the order in which a newcomer wants it.
 SECTIONS = {
@@ -172,6 +174,9 @@ def _is_opencv_without_memory(error: Exception) -> bool:
 def _invoke(arguments: list[str]) -> None:
     """As click's own main() does, but without its turning every broken pipe into exit code 1."""
     gather()
+    # A path that is empty would be the current folder, and `train ""` would learn what lies there.
+    if any(argument == "" or _WITHOUT_VALUE.fullmatch(argument) for argument in arguments):
+        raise UsageError("an argument is empty: leave it out, or give the shell variable that it stands for a value")
     if instruction := os.environ.get(VARIABLE):
         raise click.exceptions.Exit(shell_complete(sorter, {}, "sorter", VARIABLE, instruction))
     try:

@@ -33,6 +33,11 @@ def test_no_such_command(sorter: Sorter) -> None:
     assert "No such command 'srot'" in complaint(sorter("srot"), 2)
 
 
+@pytest.mark.parametrize("arguments", [["config", "validate", "--config", ""], ["train", ""], ["run", "--site="]])
+def test_an_empty_argument_is_not_the_current_folder(sorter: Sorter, arguments: list[str]) -> None:
+    assert "an argument is empty" in complaint(sorter(*arguments), 2)
+
+
 @pytest.mark.parametrize("command", ["run", "replay", "config"])
 def test_a_configuration_with_several_mistakes_names_them_all(sorter: Sorter, tmp_path: Path, command: str) -> None:
     path = tmp_path / "sorter.toml"
