@@ -18,8 +18,8 @@ from edge.messages import Actuation
 _log = logging.getLogger(__name__)
 
 _STOP_POLL_S = 0.05
-# The unit's TimeoutStopSec is 5 s, and what ends after the actuators gives up at once when these took so long.
-_SAFE_S = 4.0
+# Twice, to make safe and to close, within the unit's TimeoutStopSec of 5 s.
+_SAFE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class ActuationThread:
             self._thread.join(_STOP_POLL_S)
             are_safe = make_all_safe(self._actuators, _SAFE_S)
         if not are_safe:
-            return  # to close one that hangs would hang as well
+            return
         if self._thread.is_alive():
             _log.error("an actuator did not come back within %.1f s; it was made safe and left behind", timeout_s)
             return
@@ -188,8 +188,19 @@ def make_all_safe(actuators: Mapping[str, Actuator], timeout_s: float | None = N
     All at once: one moves at a time, so that only one can be away from there, and nobody knows which. Returns whether
     none hung for longer than `timeout_s`; without it all are waited for.
     """
+    return _at_once(_make_safe, actuators, timeout_s)
+
+
+def close_all(actuators: Mapping[str, Actuator]) -> None:
+    """Make all safe and free their hardware, whatever single ones raise; one that hangs is left behind."""
+    _at_once(_close, actuators, _SAFE_S)
+
+
+def _at_once(
+    do: Callable[[str, Actuator], None], actuators: Mapping[str, Actuator], timeout_s: float | None = None
+) -> bool:
     threads = {
-        name: threading.Thread(target=_make_safe, args=(name, actuator), name=f"safe-{name}", daemon=True)
+        name: threading.Thread(target=do, args=(name, actuator), name=f"safe-{name}", daemon=True)
         for name, actuator in actuators.items()
     }
     for thread in threads.values():
@@ -199,18 +210,16 @@ def make_all_safe(actuators: Mapping[str, Actuator], timeout_s: float | None = N
         thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
     hanging = [name for name, thread in threads.items() if thread.is_alive()]
     for name in hanging:
-        _log.error("bin %s: the actuator hangs on its way to its safe position; cut its power", name)
+        _log.error("bin %s: not safe within %.1f s; if its actuator does not move, cut its power", name, timeout_s)
     return not hanging
 
 
-def close_all(actuators: Mapping[str, Actuator]) -> None:
-    """Make all safe and free their hardware, whatever single ones raise."""
-    for bin_name, actuator in actuators.items():
-        _make_safe(bin_name, actuator)
-        try:
-            actuator.close()
-        except Exception:  # noqa: BLE001 - the others must still be closed
-            _log.exception("bin %s: the actuator could not be closed", bin_name)
+def _close(bin_name: str, actuator: Actuator) -> None:
+    _make_safe(bin_name, actuator)
+    try:
+        actuator.close()
+    except Exception:  # noqa: BLE001 - the others must still be closed
+        _log.exception("bin %s: the actuator could not be closed", bin_name)
 
 
 def _make_safe(bin_name: str, actuator: Actuator) -> None:

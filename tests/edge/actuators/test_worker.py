@@ -17,6 +17,7 @@ from edge.actuators.worker import (
     ActuationThread,
     Command,
     WorkerSettings,
+    close_all,
     make_all_safe,
     obey,
 )
@@ -272,17 +273,21 @@ class JammedActuator(HeldActuator):
 def test_stop_gives_up_an_actuator_that_hangs_on_its_way_to_safety_and_names_it(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.actuators.worker._SAFE_S", 0.1)
+    monkeypatch.setattr("edge.actuators.worker._SAFE_S", 0.5)
     jammed, whole = JammedActuator(), HeldActuator()
     jammed.may_end.set()
-    thread = ActuationThread({"paper": jammed, "metal": whole}, SystemClock(), lambda _report: None)
+    actuators = {"metal": whole, "paper": jammed}
+    thread = ActuationThread(actuators, SystemClock(), lambda _report: None)
     thread.start()
     jammed.may_end.clear()
 
     thread.stop()
 
     assert whole.num_safe >= 2
-    assert "bin paper: the actuator hangs on its way to its safe position" in caplog.text
+    assert "bin paper: not safe within 0.5 s" in caplog.text
+    assert "bin metal" not in caplog.text
+    close_all(actuators)
+    assert whole.is_closed
     jammed.may_end.set()
 
 
