@@ -48,27 +48,32 @@ _DAMPING = 0.01  # share of the mean variance, where inputs hardly vary; GPTQ's 
 class _Statistics:
     """Mean and covariance of a layer's inputs, for G groups of n inputs each, gathered bit by bit.
 
-    Of more than `_MOST_INPUTS` only the mean is kept.
+    Sums are of what differs from the first picture's mean, or the squares of inputs that hardly vary would drown
+    in the rounding of what they have in common. Of more than `_MOST_INPUTS` only the mean is kept.
     """
 
     count: int = 0
+    origin: Floats | float = 0.0
     total: Floats | float = 0.0
     products: Floats | float = 0.0
 
     def add(self, inputs: NDArray[np.float32]) -> None:
-        """Take in (G, N, n) inputs; sums of one picture's few places lose nothing in single precision."""
+        """Take in (G, N, n) inputs."""
+        if not self.count:
+            self.origin = inputs.mean(axis=1, dtype=np.float64)
+        shifted = inputs - np.asarray(self.origin)[:, None]
         self.count += inputs.shape[1]
-        self.total += inputs.sum(axis=1).astype(np.float64)
+        self.total += shifted.sum(axis=1)
         if inputs.shape[-1] <= _MOST_INPUTS:
-            self.products += (np.swapaxes(inputs, 1, 2) @ inputs).astype(np.float64)
+            self.products += np.swapaxes(shifted, 1, 2) @ shifted
 
     def mean(self) -> Floats:
         """(G, n)."""
-        return np.asarray(self.total) / self.count
+        return np.asarray(self.origin + self.total / self.count)
 
     def covariance(self) -> Floats:
         """(G, n, n)."""
-        mean = self.mean()
+        mean = np.asarray(self.total) / self.count
         return np.asarray(self.products) / self.count - mean[:, :, None] * mean[:, None, :]
 
 

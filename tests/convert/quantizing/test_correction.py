@@ -135,9 +135,12 @@ def test_activations_that_hardly_vary_are_corrected(finished_run: Path, pictures
     kernel, bias = last.get_weights()
     last.set_weights([1e-6 * kernel, np.linspace(0.1, 5.9, len(bias), dtype=np.float32)])
     plain, rough = (to_tflite(network, SPEC, name, pictures["train"]).model for name in ("float32", "int8"))
-    better = open_correction(plain, rough, pictures["train"]).of(rough)
+    correction = open_correction(plain, rough, pictures["train"])
 
-    assert ends(better) == ends(rough)
+    assert ends(correction.of(rough)) == ends(rough)
+    for seen in correction.seen.values():
+        variances = np.linalg.eigvalsh(seen.covariance())
+        assert variances.min() > -1e-6 * variances.max()  # none is negative, but for the last digits
 
 
 def test_a_layer_behind_flattened_maps_is_rounded_to_the_nearest_and_its_bias_corrected() -> None:
