@@ -61,7 +61,7 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     if settings.precision == "int8":
         inner = inside_rescaling(network)
         twin = to_tflite(inner.network, source.spec, "float32", ()).model
-        correction = open_correction(twin, chosen.model, representative, inner.expects)
+        correction = open_correction(twin, chosen.model, representative, inner.expects, progress)
         chosen = replace(chosen, model=correction.of(chosen.model))
     gate = _Gate(source, settings, progress, _score_references(source, network, plain, progress))
     measured, costs = gate.measure(chosen), tuple[LayerCost, ...]()
@@ -73,7 +73,7 @@ def draft_bundle(folder: Path, settings: ConvertSettings, progress: Progress = s
     draft = replace(gate.draft(measured), costs=costs)
     if not settings.has_plain_classifier or (draft.losses and not settings.accepts_loss):
         return draft
-    return replace(draft, plain_classifier=_plain_classifier(source, network, settings, representative, draft))
+    return replace(draft, plain_classifier=_plain_classifier(gate, network, representative, draft))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,14 +184,9 @@ def _rescued(gate: _Gate, refused: _Measured, plain: bytes, costs: Sequence[Laye
     return refused
 
 
-def _plain_classifier(
-    source: Source,
-    network: keras.Model,
-    settings: ConvertSettings,
-    representative: Sequence[Image],
-    draft: Draft,
-) -> bytes:
+def _plain_classifier(gate: _Gate, network: keras.Model, representative: Sequence[Image], draft: Draft) -> bytes:
     """The same network with scores as its only output, and with the same care."""
+    source, settings = gate.source, gate.settings
 
     def convert(network: keras.Model, precision: Precision) -> bytes:
         temperature = draft.manifest.temperature
@@ -200,7 +195,8 @@ def _plain_classifier(
     model = convert(network, settings.precision)
     if settings.precision == "int8":
         inner = inside_rescaling(network)
-        correction = open_correction(convert(inner.network, "float32"), model, representative, inner.expects)
+        twin = convert(inner.network, "float32")
+        correction = open_correction(twin, model, representative, inner.expects, gate.progress)
         model = correction.of(model)
         if draft.kept_in is not None:
             keep = open_keeper(draft.kept_in, correction, model, representative, has_byte_output=True)

@@ -9,13 +9,14 @@ change: the model runs as fast as before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from convert.proof.held_out import Progress, silently
 from convert.quantizing.ranges import Ranges, find_ranges, set_ranges
 from convert.quantizing.twins import (
     DENSE,
@@ -149,7 +150,11 @@ class Correction:
 
 
 def open_correction(
-    plain: bytes, quantized: bytes, pictures: Sequence[Image], expects: Normalization = BYTES
+    plain: bytes,
+    quantized: bytes,
+    pictures: Sequence[Image],
+    expects: Normalization = BYTES,
+    progress: Progress = silently,
 ) -> Correction:
     """What `plain` shows on some representative pictures; `quantized` is it in int8, as the converter made it.
 
@@ -161,7 +166,8 @@ def open_correction(
     """
     twins = open_twins(plain, quantized)
     chosen = [expects.of(picture) for picture in pictures[:: max(1, len(pictures) // NUM_PICTURES)]]
-    return Correction(plain, expects, find_ranges(twins, chosen), _gather(twins, chosen))
+    ranges = find_ranges(twins, progress(chosen, "ranges of the layers"))
+    return Correction(plain, expects, ranges, _gather(twins, progress(chosen, "inputs of the layers")))
 
 
 def _has_int8_weights(twins: Twins, layer: Step) -> bool:
@@ -223,7 +229,7 @@ def _nearest(weights: Floats, steps: Floats) -> Floats:
     return np.rint(weights / steps).clip(-_LARGEST, _LARGEST)
 
 
-def _gather(twins: Twins, pictures: Sequence[NDArray[np.float32]]) -> dict[int, _Statistics]:
+def _gather(twins: Twins, pictures: Iterable[NDArray[np.float32]]) -> dict[int, _Statistics]:
     """What goes into each layer of the float model, over the pictures."""
     statistics = {place: _Statistics() for place, step in enumerate(twins.steps) if step.kind in LAYERS}
     chance = np.random.default_rng(0)

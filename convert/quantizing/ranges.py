@@ -6,7 +6,7 @@ with the least mean squared error over the representative pictures, after roundi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -26,7 +26,7 @@ Ranges = Mapping[int, tuple[float, int]]
 """Scale and zero point, by tensor of the float model."""
 
 
-def find_ranges(twins: Twins, pictures: Sequence[NDArray[np.float32]]) -> Ranges:
+def find_ranges(twins: Twins, pictures: Iterable[NDArray[np.float32]]) -> Ranges:
     """The scale and zero point with the least error, for activations that may have any.
 
     None reaches further than the one of the int8 model, which the converter found on more pictures.

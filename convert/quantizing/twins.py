@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ class Twins:
     quantized: schema.ModelT
     steps: tuple[Step, ...]
 
-    def activations(self, pictures: Sequence[NDArray[np.float32]]) -> Iterator[Activation]:
+    def activations(self, pictures: Iterable[NDArray[np.float32]]) -> Iterator[Activation]:
         """Run the float model on each picture, as it expects it.
 
         What is yielded tells what the steps take and give, until the next.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -20,6 +22,8 @@ from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import load_run, load_splits
 
 SPEC = InputSpec(32, 32)
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +117,22 @@ def test_the_same_model_and_pictures_give_the_same_bytes(
     corrections = [open_correction(twins["float32"].model, rough, pictures["train"]) for _ in range(2)]
 
     assert corrections[0].of(rough) == corrections[0].of(rough) == corrections[1].of(rough) != rough
+
+
+def test_looking_at_the_layers_tells_how_far_it_got(
+    twins: dict[str, Converted], pictures: dict[str, list[Image]]
+) -> None:
+    told = []
+
+    def progress(things: Sequence[T], title: str, /) -> Iterator[T]:
+        for thing in things:
+            told.append(title)
+            yield thing
+
+    shown = pictures["train"][:3]
+    open_correction(twins["float32"].model, twins["int8"].model, shown, progress=progress)
+
+    assert told == ["ranges of the layers"] * 3 + ["inputs of the layers"] * 3
 
 
 def test_ends_and_operators_stay_as_they_were(twins: dict[str, Converted], pictures: dict[str, list[Image]]) -> None:
