@@ -138,6 +138,7 @@ def _load_run_weights(model: keras.Model, path: Path) -> None:
     try:
         values = {layer.name: layer.get_weights() for layer in keras.models.load_model(path, compile=False).layers}
         for layer in model.layers:
-            layer.set_weights(values[layer.name])
+            if layer.weights:  # Keras names some without any, poolings of resnet50v2, by how many it made before
+                layer.set_weights(values[layer.name])
     except (ValueError, KeyError, OSError) as error:
         raise InvalidDataError(f"{path} does not fit {model.name} with these labels: {error}") from error

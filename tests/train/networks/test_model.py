@@ -126,6 +126,16 @@ def test_a_run_brings_its_head_along(small_recipe: Recipe, tmp_path: Path) -> No
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_run_fills_a_network_whose_poolings_keras_has_numbered_anew(tmp_path: Path) -> None:
+    recipe = load_recipe("resnet50v2")
+    earlier, model = (build_model(recipe, 3, 32) for _ in range(2))
+    assert [layer.name for layer in earlier.layers] != [layer.name for layer in model.layers]
+    earlier.save(tmp_path / "model.keras")
+
+    assert load_weights(model, recipe, str(tmp_path / "model.keras")) is True
+    assert all(map(np.array_equal, model.get_weights(), earlier.get_weights()))
+
+
 def test_a_run_with_other_labels_does_not_fit(small_recipe: Recipe, tmp_path: Path) -> None:
     build_model(small_recipe, 4, 32).save(tmp_path / "model.keras")
     with pytest.raises(InvalidDataError, match="does not fit efficientnet_lite0 with these labels"):
