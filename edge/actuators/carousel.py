@@ -111,12 +111,11 @@ class Carousel:
                 self._let_go()
 
     def close(self) -> None:
-        """Halt and free the lines; harmless to call again, as each of its bins does."""
+        """Halt and free the lines; harmless to call again."""
         self.halt()
-        with self._moving:
-            for line in (self._step, self._direction, self._home, self._enable):
-                if line is not None:
-                    line.close()
+        for line in (self._step, self._direction, self._home, self._enable):
+            if line is not None:
+                line.close()
 
     def _find_home(self) -> None:
         self._direction.off()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,8 +17,6 @@ from edge.messages import Actuation
 _log = logging.getLogger(__name__)
 
 _STOP_POLL_S = 0.05
-# Twice, to make safe and to close, within the unit's TimeoutStopSec of 5 s.
-_SAFE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +123,10 @@ class ActuationThread:
         self._commands.put_nowait(None)
         deadline_s = self._clock.now_s() + timeout_s
         # Again and again: a movement that was just beginning is then cut short as well.
-        are_safe = make_all_safe(self._actuators, _SAFE_S)
-        while are_safe and self._thread.is_alive() and self._clock.now_s() < deadline_s:
+        make_all_safe(self._actuators)
+        while self._thread.is_alive() and self._clock.now_s() < deadline_s:
             self._thread.join(_STOP_POLL_S)
-            are_safe = make_all_safe(self._actuators, _SAFE_S)
-        if not are_safe:
-            return
+            make_all_safe(self._actuators)
         if self._thread.is_alive():
             _log.error("an actuator did not come back within %.1f s; it was made safe and left behind", timeout_s)
             return
@@ -182,44 +177,20 @@ def not_done(command: Command, now_s: float, why: str) -> ActuationReport:
     return ActuationReport(command.seq, actuation, f"bin {command.bin}: not moved for decision {command.seq}: {why}")
 
 
-def make_all_safe(actuators: Mapping[str, Actuator], timeout_s: float | None = None) -> bool:
-    """Every actuator to its safe position; one that fails, or is slow, does not keep the others from theirs.
-
-    All at once: one moves at a time, so that only one can be away from there, and nobody knows which. Returns whether
-    none hung for longer than `timeout_s`; without it all are waited for.
-    """
-    return _at_once(_make_safe, actuators, timeout_s)
+def make_all_safe(actuators: Mapping[str, Actuator]) -> None:
+    """Every actuator to its safe position; one that fails does not keep the others from theirs."""
+    for bin_name, actuator in actuators.items():
+        _make_safe(bin_name, actuator)
 
 
 def close_all(actuators: Mapping[str, Actuator]) -> None:
-    """Make all safe and free their hardware, whatever single ones raise; one that hangs is left behind."""
-    _at_once(_close, actuators, _SAFE_S)
-
-
-def _at_once(
-    do: Callable[[str, Actuator], None], actuators: Mapping[str, Actuator], timeout_s: float | None = None
-) -> bool:
-    threads = {
-        name: threading.Thread(target=do, args=(name, actuator), name=f"safe-{name}", daemon=True)
-        for name, actuator in actuators.items()
-    }
-    for thread in threads.values():
-        thread.start()
-    until_s = None if timeout_s is None else time.monotonic() + timeout_s
-    for thread in threads.values():
-        thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
-    hanging = [name for name, thread in threads.items() if thread.is_alive()]
-    for name in hanging:
-        _log.error("bin %s: not safe within %.1f s; if its actuator does not move, cut its power", name, timeout_s)
-    return not hanging
-
-
-def _close(bin_name: str, actuator: Actuator) -> None:
-    _make_safe(bin_name, actuator)
-    try:
-        actuator.close()
-    except Exception:  # noqa: BLE001 - the others must still be closed
-        _log.exception("bin %s: the actuator could not be closed", bin_name)
+    """Make all safe and free their hardware, whatever single ones raise."""
+    for bin_name, actuator in actuators.items():
+        _make_safe(bin_name, actuator)
+        try:
+            actuator.close()
+        except Exception:  # noqa: BLE001 - the others must still be closed
+            _log.exception("bin %s: the actuator could not be closed", bin_name)
 
 
 def _make_safe(bin_name: str, actuator: Actuator) -> None:

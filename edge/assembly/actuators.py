@@ -13,7 +13,7 @@ from edge.actuators.gpio import PulseActuator, PulseSettings, open_pin_factory
 from edge.actuators.log import LogActuator
 from edge.actuators.look import LookedAtActuator, LookSettings, SceneWatch
 from edge.actuators.servo import ServoFlap, ServoSettings
-from edge.actuators.worker import WorkerSettings, close_all
+from edge.actuators.worker import WorkerSettings
 from edge.config.actuators import (
     CarouselActuatorSection,
     GpioActuatorSection,
@@ -52,11 +52,11 @@ def open_actuators(
     stack.callback(factory.close)
     stops = _carousel_stops(config, sections, factory)
     opened: dict[str, Actuator] = {}
-    # Before there is one: where a later bin fails, the earlier ones must not be left as they are.
-    stack.callback(close_all, opened)
     for name, section in sections.items():
-        opened[name] = stops[name] if name in stops else _actuator(name, section, factory)
-        opened[name] = _confirmed(opened[name], section, factory, scene)
+        actuator = stops[name] if name in stops else _actuator(name, section, factory)
+        # At once: where a later bin fails, the earlier ones must not be left as they are.
+        stack.callback(actuator.close)
+        opened[name] = _confirmed(actuator, section, factory, scene)
     return opened
 
 

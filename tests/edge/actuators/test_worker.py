@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 
 from edge.actuators.gpio import PulseActuator, PulseSettings
 from edge.actuators.log import LogActuator
-from edge.actuators.worker import (
-    ActuationReport,
-    ActuationThread,
-    Command,
-    WorkerSettings,
-    close_all,
-    make_all_safe,
-    obey,
-)
+from edge.actuators.worker import ActuationReport, ActuationThread, Command, WorkerSettings, obey
 from edge.clock import ReplayClock, SystemClock
 from edge.errors import ConfigError, StorageError
 
@@ -258,56 +250,6 @@ def test_stop_gives_up_an_actuator_that_hangs_after_making_it_safe(caplog: pytes
     assert hanging.num_safe >= 2
     assert "did not come back within 0.1 s" in caplog.text
     hanging.may_end.set()
-
-
-class JammedActuator(HeldActuator):
-    """Hangs wherever it is told to go."""
-
-    def make_safe(self) -> None:
-        self.actuate()
-
-    def close(self) -> None:
-        self.actuate()
-
-
-def test_stop_gives_up_an_actuator_that_hangs_on_its_way_to_safety_and_names_it(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge.actuators.worker._SAFE_S", 0.5)
-    jammed, whole = JammedActuator(), HeldActuator()
-    jammed.may_end.set()
-    actuators = {"metal": whole, "paper": jammed}
-    thread = ActuationThread(actuators, SystemClock(), lambda _report: None)
-    thread.start()
-    jammed.may_end.clear()
-
-    thread.stop()
-
-    assert whole.num_safe >= 2
-    assert "bin paper: not safe within 0.5 s" in caplog.text
-    assert "bin metal" not in caplog.text
-    close_all(actuators)
-    assert whole.is_closed
-    jammed.may_end.set()
-
-
-class SlowActuator(HeldActuator):
-    """Is not safe before the others have begun to be."""
-
-    def __init__(self, all_together: threading.Barrier) -> None:
-        super().__init__()
-        self._all_together = all_together
-
-    def make_safe(self) -> None:
-        self._all_together.wait(_PATIENCE_S)
-        super().make_safe()
-
-
-def test_all_are_made_safe_at_once_however_long_each_takes() -> None:
-    all_together = threading.Barrier(8)
-    flaps = {f"flap {number}": SlowActuator(all_together) for number in range(8)}
-    make_all_safe(flaps)
-    assert [flap.num_safe for flap in flaps.values()] == [1] * 8
 
 
 def test_a_report_that_cannot_be_written_ends_the_thread_with_every_actuator_safe(
