@@ -186,6 +186,7 @@ function write(button, decision) {
 
 /** Shows a decision at once, then as the journal has it by now: moved, confirmed, corrected elsewhere. */
 async function open(button, decision) {
+  find("detail-error").textContent = "";
   showDetail(button, decision);
   find("detail").showModal();
   const { said } = button.dataset;
@@ -229,11 +230,11 @@ function showDetail(button, decision) {
   const facts = { when: new Date(decision.ts).toLocaleString(), decided: took, frames: `${decision.frames.used} used, ${decision.frames.rejected} left out`, movement: moved, model: decision.model, site: decision.site ?? "none", id: `${decision.seq} · ${decision.id}` };
   find("detail-facts").replaceChildren(...Object.entries(facts).flatMap(([name, fact]) => [make("dt", { textContent: name }), make("dd", { textContent: fact })]));
   find("detail-correct").hidden = !about.parts.review;
-  find("detail-error").textContent = "";
   labelButtons(find("detail-labels"), about.labels, (label) => correct(button, decision, label), decision.corrected);
 }
 
 async function correct(button, decision, label) {
+  find("detail-error").textContent = "";
   try {
     await send("/api/review/label", { ids: [decision.id], label });
   } catch (error) {

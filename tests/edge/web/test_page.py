@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,6 +131,26 @@ def test_a_correction_stays_on_the_screen_when_the_answer_of_before_comes_late(
         route.fulfill(response=answer)
     page.wait_for_timeout(200)  # in which nothing may change
     expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+
+
+def test_what_went_wrong_stays_told_when_the_answer_of_before_comes_late(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/decisions*", lambda route: late.append((route, route.fetch())))
+    page.route("**/api/review/label", lambda route: route.abort())
+    page.goto(visitor.address)
+    page.locator("#decisions button").first.press("Enter")
+    while not late:
+        page.wait_for_timeout(20)
+    page.keyboard.press("1")
+    expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
+    ((route, answer),) = late
+    with page.expect_response("**/api/decisions*"):
+        route.fulfill(response=answer)
+    page.wait_for_timeout(200)  # in which nothing may change
+    expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
 
 
 def test_one_key_labels_one_item_and_the_labelled_ones_go_home(
@@ -530,9 +551,17 @@ def test_a_bin_that_is_silent_is_not_said_to_be_at_work(standing: StandingBin, v
     expect(page.locator("#live-scores")).to_be_hidden()
     page.unroute_all(behavior="ignoreErrors")
     standing.see(a_sight(5001, item_id=9))
-    page.clock.run_for(20_000)
+    ask_until_shown(page, "#live-tag")
     expect(page.locator("#problems")).to_be_hidden()
-    expect(page.locator("#live-tag")).to_be_visible()
+
+
+def ask_until_shown(page: Page, selector: str) -> None:
+    """Let the page's time pass second by second: between its questions the answers need time of this machine."""
+    deadline_s = time.monotonic() + 30.0
+    while not page.locator(selector).is_visible() and time.monotonic() < deadline_s:
+        page.clock.run_for(1000)
+        time.sleep(0.05)
+    expect(page.locator(selector)).to_be_visible()
 
 
 def test_a_page_that_is_opened_too_early_waits_for_its_bin(visitor: Visitor, page: Page) -> None:
