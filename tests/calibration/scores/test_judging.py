@@ -27,7 +27,8 @@ NUM_EACH = 11
 
 def run(step: str, *arguments: str | Path) -> Result:
     command, names = (teach, arguments) if step == "teach" else (calibrate, (step, *arguments))
-    result = CliRunner().invoke(command, [*map(str, names), "--yes"])
+    agreed = [] if step == "report" else ["--yes"]
+    result = CliRunner().invoke(command, [*map(str, names), *agreed])
     assert result.exit_code == 0, result.output
     return result
 
