@@ -114,22 +114,35 @@ def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, 
     assert standing.journal.decisions()[0].corrected == "glass"
 
 
-def test_a_correction_stays_on_the_screen_when_the_answer_of_before_comes_late(
-    standing: StandingBin, visitor: Visitor, page: Page
-) -> None:
-    see_and_decide(standing, Outcome.ACCEPTED)
-    late: list[tuple[Route, APIResponse]] = []
+Late = tuple[Route, APIResponse]
+
+
+def correct_before_the_answer(page: Page, visitor: Visitor) -> Late:
+    """Open the first decision and correct it while the bin's answer to what it is is still on its way."""
+    late: list[Late] = []
     page.route("**/api/decisions*", lambda route: late.append((route, route.fetch())))
     page.goto(visitor.address)
     page.locator("#decisions button").first.press("Enter")
     while not late:
         page.wait_for_timeout(20)
     page.keyboard.press("1")
-    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
-    ((route, answer),) = late
+    return late[0]
+
+
+def let_it_arrive(page: Page, late: Late) -> None:
+    route, answer = late
     with page.expect_response("**/api/decisions*"):
         route.fulfill(response=answer)
     page.wait_for_timeout(200)  # in which nothing may change
+
+
+def test_a_correction_stays_on_the_screen_when_the_answer_of_before_comes_late(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    late = correct_before_the_answer(page, visitor)
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    let_it_arrive(page, late)
     expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
 
 
@@ -137,19 +150,10 @@ def test_what_went_wrong_stays_told_when_the_answer_of_before_comes_late(
     standing: StandingBin, visitor: Visitor, page: Page
 ) -> None:
     see_and_decide(standing, Outcome.ACCEPTED)
-    late: list[tuple[Route, APIResponse]] = []
-    page.route("**/api/decisions*", lambda route: late.append((route, route.fetch())))
     page.route("**/api/review/label", lambda route: route.abort())
-    page.goto(visitor.address)
-    page.locator("#decisions button").first.press("Enter")
-    while not late:
-        page.wait_for_timeout(20)
-    page.keyboard.press("1")
+    late = correct_before_the_answer(page, visitor)
     expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
-    ((route, answer),) = late
-    with page.expect_response("**/api/decisions*"):
-        route.fulfill(response=answer)
-    page.wait_for_timeout(200)  # in which nothing may change
+    let_it_arrive(page, late)
     expect(page.locator("#detail-error")).to_contain_text("The bin does not answer")
 
 
