@@ -26,8 +26,9 @@ _WIDTH_PX = 640
 # does not; but at least this often.
 _PICTURE_SHARE = 0.04
 _SLOWEST_S = 2.0
-# How long a request waits for a picture that it has not seen yet, and how many may wait.
-_PATIENCE_S = 10.0
+# How long a request waits for a picture that it has not seen yet, and how many may wait. Longer than the slowest
+# picture takes; shorter than anybody takes an old one for the present.
+_PATIENCE_S = 4.0
 _MAX_WATCHERS = 8
 # How soon a request notices that all is over: within the second that the server gives at its end.
 _NOTICE_S = 0.25
@@ -71,7 +72,7 @@ class LiveFeed:
         self.num_made = 0
 
     async def newer_than(self, sequence: int) -> _LivePicture | None:
-        """The newest picture once it is another than `sequence`; None when none came in time."""
+        """The newest picture once it is another than `sequence`, and not of the past; None when none came in time."""
         if self.num_watchers >= _MAX_WATCHERS:
             raise HTTPException(503, f"{_MAX_WATCHERS} are watching already", {"Retry-After": "5"})
         self.num_watchers += 1
@@ -79,7 +80,7 @@ class LiveFeed:
             deadline_s = self._now_s() + _PATIENCE_S
             while self._now_s() < deadline_s and not self._is_over():
                 picture = await self._newest()
-                if picture is not None and picture.sequence != sequence:
+                if picture is not None and picture.sequence != sequence and not self._sights.is_past:
                     return picture
                 # Asking is cheaper than being told: the loop shall not have to wake anybody.
                 pause_s = max(0.5 / LIVE_RATE_HZ, self._next_at_s - self._now_s())
@@ -116,7 +117,6 @@ def tell(sight: Sight, classified: Sight | None, labels: tuple[str, ...]) -> dic
         "phase": sight.presence.phase.value,
         "boxes": [_shares(box, width, height) for box in sight.presence.things or _boxes(sight.presence.box)],
         "box": None if sight.presence.box is None else _shares(sight.presence.box, width, height),
-        "is_fresh": sight.prediction is not None,
         "scores": scores,
     }
 

@@ -54,6 +54,8 @@ class TeachPart:
     async def _look(self, _request: Request) -> Response:
         """Keep what lies under the lid now; gives its picture, and the name to teach it by."""
         sight = self._sights.newest
+        if self._sights.is_past:
+            raise HTTPException(409, "the camera gives no picture now: look again when it does")
         if sight is None or sight.presence.box is None:
             raise HTTPException(409, "nothing lies there: put the thing in and look again")
         height, width = sight.frame.image.shape[:2]

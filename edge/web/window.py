@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,9 @@ from edge.journal import Entry, Filter
 from edge.messages import Image, Sight
 from edge.publishers.commands import RemoteCommand
 from edge.running.telemetry import Telemetry
+
+# A loop that ticks puts several a second; a camera that is away puts none.
+_PAST_AFTER_S = 3.0
 
 
 class Decisions(Protocol):
@@ -67,12 +71,15 @@ class Controls(Protocol):
 class SightSlot:
     """The newest sight, for whoever watches. The loop puts, and never waits; any thread takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._put_at_s = now_s()
         self._newest: Sight | None = None
         self._classified: Sight | None = None
 
     def put(self, sight: Sight) -> None:
-        """Replace what was seen before. From the loop's thread: two assignments, no lock."""
+        """Replace what was seen before. From the loop's thread: a few assignments, no lock."""
+        self._put_at_s = self._now_s()
         self._newest = sight
         if sight.prediction is not None:
             self._classified = sight
@@ -81,6 +88,11 @@ class SightSlot:
     def newest(self) -> Sight | None:
         """The last tick; None before the first."""
         return self._newest
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the newest one is no more what lies there now."""
+        return self._now_s() - self._put_at_s > _PAST_AFTER_S
 
     @property
     def classified(self) -> Sight | None:

@@ -2,8 +2,8 @@
 import { ask, find, patience, pause, percent, phaseWord, ranked, showLabel, trouble } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-// The bin answers within ten seconds, if only that there is no new picture.
-const PATIENCE_MS = 15000;
+// The bin answers within four seconds, if only that there is no new picture.
+const PATIENCE_MS = 8000;
 const RETRY_MS = 2000;
 
 export class LiveStream {

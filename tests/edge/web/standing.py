@@ -60,7 +60,7 @@ class AttentiveTeacher:
 
 
 class StandingBin:
-    """A bin that stands still: `see` and `decide` are its loop."""
+    """A bin that stands still: `see` and `decide` are its loop, and its time passes only where a test lets it."""
 
     def __init__(
         self, teacher: Teacher | None = None, *, is_steered: bool = False, labels: tuple[str, str] = LABELS
@@ -69,7 +69,8 @@ class StandingBin:
         self.journal = Journal(IN_MEMORY, ReplayClock())
         self.inbox = Inbox(labels)
         self.controls = Controls(self.inbox, self.journal, lambda task: task(), 0.55, lambda _: None)
-        self.sights = SightSlot()
+        self.now_s = 0.0
+        self.sights = SightSlot(lambda: self.now_s)
         self.telemetry = Telemetry()
         self.pictures = RecentPictures(self.sights)
         self.tally = Tally()

@@ -104,7 +104,7 @@ def test_boxes_are_told_as_shares_of_the_picture_and_scores_best_first() -> None
     told = tell(a_sight(3, item_id=1), a_sight(2, item_id=1), LABELS)
     assert told["box"] == [0.25, 0.25, 0.5, 0.5]
     assert told["scores"] == {"metal": 0.8, "glass": 0.2}
-    assert (told["sequence"], told["phase"], told["is_fresh"]) == (3, "settled", True)
+    assert (told["sequence"], told["phase"]) == (3, "settled")
 
 
 def test_an_empty_scene_tells_no_scores_of_the_item_that_left() -> None:
@@ -132,6 +132,16 @@ def test_the_picture_comes_with_what_is_in_it(standing: StandingBin, visitor: Vi
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
     assert '"sequence":7' in answer.headers["sorter-sight"]
     assert answer.body.startswith(b"\xff\xd8")
+
+
+def test_a_picture_of_before_the_camera_was_taken_away_is_not_shown_as_the_present(
+    standing: StandingBin, visitor: Visitor
+) -> None:
+    standing.see(a_sight(7, item_id=1))
+    standing.now_s += 60.0
+    assert visitor.ask("/api/live.jpg").status == 204
+    standing.see(a_sight(8))
+    assert '"sequence":8' in visitor.ask("/api/live.jpg").headers["sorter-sight"]
 
 
 def test_decisions_are_told_from_the_newest_back_and_only_once(standing: StandingBin, visitor: Visitor) -> None:

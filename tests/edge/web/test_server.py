@@ -124,6 +124,16 @@ def test_looks_become_a_lesson() -> None:
     standing.close()
 
 
+def test_what_lay_there_before_the_camera_was_taken_away_is_not_taught() -> None:
+    standing = StandingBin(AttentiveTeacher())
+    with standing.served() as someone:
+        look_at(someone, standing, 1)
+        standing.now_s += 60.0
+        assert "the camera gives no picture now" in someone.ask("/api/teach/look", b"").told["error"]
+        look_at(someone, standing, 2)
+    standing.close()
+
+
 def look_at(someone: Visitor, standing: StandingBin, sequence: int) -> str:
     """The name of one more look."""
     standing.see(a_sight(sequence, item_id=1))
