@@ -128,6 +128,7 @@ def window_of(parts: Parts, work: Work | None) -> Window:
         name=device.name or device.id,
         model=parts.bundle.short_name,
         labels=parts.classifier.labels,
+        input_spec=parts.classifier.input_spec,
         open_classifier=partial(second_classifier, parts),
         site=parts.site.site_id,
         work=work,

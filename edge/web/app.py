@@ -65,7 +65,7 @@ def build_app(
         if work.controls is not None:
             routes += ControlPart(work.controls).routes()
         if work.teacher is not None:
-            routes += TeachPart(work.sights, work.teacher, workers).routes()
+            routes += TeachPart(work.sights, window.input_spec, work.teacher, workers).routes()
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, access=access, now_s=now_s)],

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from edge.bundle import Label
 from edge.errors import SorterError
-from edge.messages import Image
-from edge.preprocess import crop, square_around
+from edge.messages import Image, InputSpec
+from edge.preprocess import to_input
 from edge.web.bodies import read_form
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
 from edge.web.window import SightSlot, Teacher
@@ -38,8 +38,9 @@ class TeachForm(BaseModel):
 class TeachPart:
     """The addresses of the teach part; the looks are kept until they are taught, or newer ones need their place."""
 
-    def __init__(self, sights: SightSlot, teacher: Teacher, workers: Workers) -> None:
+    def __init__(self, sights: SightSlot, spec: InputSpec, teacher: Teacher, workers: Workers) -> None:
         self._sights = sights
+        self._spec = spec
         self._teacher = teacher
         self._workers = workers
         self._looks: dict[str, Image] = {}
@@ -58,8 +59,8 @@ class TeachPart:
             raise HTTPException(409, "the camera gives no picture now: look again when it does")
         if sight is None or sight.presence.box is None:
             raise HTTPException(409, "nothing lies there: put the thing in and look again")
-        height, width = sight.frame.image.shape[:2]
-        image = crop(sight.frame.image, square_around(sight.presence.box, width, height)).copy()
+        # At the network's size, as the lesson takes it: a few hundred kilobytes, and not the frame's megabytes.
+        image = to_input(sight.frame.image, self._spec, sight.presence.box)
         name = self._keep(image)
         jpeg = await self._workers.do(small_jpeg, image, _THUMBNAIL_PX)
         return Response(jpeg, media_type=JPEG_TYPE, headers={"Sorter-Look": name})

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.classifiers.base import Classifier
 from edge.journal import Entry, Filter
-from edge.messages import Image, Sight
+from edge.messages import Image, InputSpec, Sight
 from edge.publishers.commands import RemoteCommand
 from edge.running.telemetry import Telemetry
 
@@ -117,12 +117,14 @@ class Work:
 class Window:
     """Everything that the page shows; without `work` it is a page to try a model on.
 
-    `open_classifier` makes a classifier of the page's own: the loop's serves one thread only.
+    `input_spec` is what the network takes. `open_classifier` makes a classifier of the page's own: the loop's serves
+    one thread only.
     """
 
     name: str
     model: str
     labels: tuple[str, ...]
+    input_spec: InputSpec
     open_classifier: Callable[[], Classifier]
     site: str | None = None
     work: Work | None = None

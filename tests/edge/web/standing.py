@@ -27,6 +27,7 @@ from edge.web.window import SightSlot, Teacher, Window, Work
 from tests.edge.records import a_decision
 
 LABELS = ("glass", "metal")
+INPUT = InputSpec(28, 28)
 TOKEN = "correct-horse-battery-staple"  # noqa: S105 - of tests only
 
 
@@ -53,9 +54,11 @@ class AttentiveTeacher:
 
     def __init__(self) -> None:
         self.lessons: list[tuple[str, int]] = []
+        self.looks: list[Image] = []
 
     def teach(self, label: str, images: Any) -> str:
         self.lessons.append((label, len(images)))
+        self.looks += images
         return f"{label} is known now"
 
 
@@ -82,7 +85,8 @@ class StandingBin:
             name="test bin",
             model="test@0",
             labels=labels,
-            open_classifier=lambda: ScriptedClassifier(labels, [labels[1]], input_spec=InputSpec(28, 28)),
+            input_spec=INPUT,
+            open_classifier=lambda: ScriptedClassifier(labels, [labels[1]], input_spec=INPUT),
             work=work,
         )
 

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import threading
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from edge.web.occlusion import NUM_CELLS
 from edge.web.server import PageServer
 from edge.web.settings import PageSettings
 from edge.web.teaching import MAX_LOOKS
-from tests.edge.web.standing import LABELS, TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
+from tests.edge.web.standing import INPUT, LABELS, TOKEN, AttentiveTeacher, StandingBin, Visitor, a_sight, an_image
 
 PICTURE = cv2.imencode(".jpg", an_image())[1].tobytes()
 
@@ -101,7 +102,7 @@ def test_a_journal_that_cannot_be_read_is_told_and_fills_no_log(
 
 
 def test_a_page_without_a_bin_only_tries(standing: StandingBin) -> None:
-    standing.window = type(standing.window)("model", "test@0", LABELS, standing.window.open_classifier)
+    standing.window = replace(standing.window, work=None)
     with standing.served() as someone:
         assert someone.ask("/api/about").told["parts"] == {"live": False, "review": False, "try": True, "teach": False}
         assert someone.ask("/api/now").status == 404
@@ -121,6 +122,7 @@ def test_looks_become_a_lesson() -> None:
         again = someone.send("/api/teach", {"label": "cup", "looks": looks})
         assert (again.status, "look again" in again.told["error"]) == (409, True), "the looks are used up"
     assert teacher.lessons == [("cup", 2)]
+    assert {look.shape for look in teacher.looks} == {(INPUT.height_px, INPUT.width_px, 3)}, "not the frame's size"
     standing.close()
 
 
