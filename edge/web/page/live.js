@@ -99,7 +99,7 @@ function showDecisions(decisions) {
   const list = find("decisions");
   for (const decision of decisions.filter(({ seq }) => seq <= newest)) {
     const known = list.querySelector(`[data-seq="${decision.seq}"]`);
-    if (known && known.dataset.said !== verdict(decision)) write(known, decision);
+    if (known && known.dataset.said !== verdict(decision)) rewrite(known, decision);
   }
   const fresh = decisions.filter(({ seq }) => seq > newest);
   // Numbers have no gaps: where some are missing, more fell than one answer tells, while nobody looked.
@@ -184,6 +184,12 @@ function write(button, decision) {
   button.onclick = () => open(button, decision);
 }
 
+/** Writes one anew that a person spoke of, here or elsewhere: in its line, and where it is shown large. */
+function rewrite(button, decision) {
+  write(button, decision);
+  if (find("detail").dataset.id === decision.id) showDetail(button, decision);
+}
+
 /** Shows a decision at once, then as the journal has it by now: moved, confirmed, corrected elsewhere. */
 async function open(button, decision) {
   find("detail-error").textContent = "";
@@ -191,10 +197,9 @@ async function open(button, decision) {
   find("detail").showModal();
   const { said } = button.dataset;
   const { decisions: [known] } = await askJson(`/api/decisions?before=${decision.seq + 1}&limit=1`).catch(() => ({ decisions: [] }));
-  if (known?.id !== decision.id || find("detail").dataset.id !== known.id) return;
+  if (known?.id !== decision.id) return;
   if (button.dataset.said !== said) return;  // corrected meanwhile, here: the answer is of before
-  write(button, known);
-  showDetail(button, known);
+  rewrite(button, known);
 }
 
 /** The button is off while it asks: pressed twice it would bring the same ones twice. */
@@ -241,7 +246,5 @@ async function correct(button, decision, label) {
     find("detail-error").textContent = trouble(error);
     return;
   }
-  const changed = { ...decision, corrected: label, is_wrong: label !== decision.label };
-  write(button, changed);
-  if (find("detail").dataset.id === decision.id) showDetail(button, changed);
+  rewrite(button, { ...decision, corrected: label, is_wrong: label !== decision.label });
 }

@@ -461,6 +461,10 @@ def test_what_is_said_elsewhere_shows_while_one_watches(standing: StandingBin, v
     standing.journal.correct("1", None)
     expect(page.locator("#decisions li").last).not_to_contain_text("glass")
     expect(page.locator("#decisions s")).to_have_text("metal")
+    page.locator("#decisions button").last.click()
+    expect(page.locator("#detail-title")).to_be_visible()
+    standing.journal.correct("1", "glass")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
 
 
 def test_more_decisions_than_one_answer_tells_leave_no_gap_in_the_list(
