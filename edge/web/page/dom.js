@@ -104,11 +104,14 @@ export function thumbnail(id) {
   return image;
 }
 
-/** Buttons for labels, with the keys 1 to 9 for the first nine. */
+/** Buttons for labels, with the keys 1 to 9 for the first nine. They stay what they are: one that has the focus keeps it. */
 export function labelButtons(group, labels, onPick, pressed = null) {
-  group.replaceChildren(...labels.map((label, index) => {
-    const button = make("button", { type: "button", "aria-pressed": String(label === pressed) }, make("span", { textContent: label, title: label }), index < 9 ? make("kbd", { textContent: String(index + 1) }) : null);
+  while (group.children.length > labels.length) group.lastChild.remove();
+  labels.forEach((label, index) => {
+    if (!group.children[index]) group.append(make("button", { type: "button" }, make("span"), index < 9 ? make("kbd", { textContent: String(index + 1) }) : null));
+    const button = group.children[index];
+    button.firstChild.textContent = button.firstChild.title = label;
+    button.setAttribute("aria-pressed", String(label === pressed));
     button.onclick = () => onPick(label);
-    return button;
-  }));
+  });
 }

@@ -118,13 +118,15 @@ function draw() {
   else find("review-guess").textContent = outcomeWord(one.outcome);
   find("review-reason").textContent = one.reason;
   labelButtons(find("review-labels"), labels, say, one.label ?? null);
-  find("review-strip").replaceChildren(...list.map((other, position) => {
+  const strip = find("review-strip");
+  const hadFocus = strip.contains(document.activeElement);
+  strip.replaceChildren(...list.map((other, position) => {
     const button = make("button", { type: "button", "aria-label": `Item ${position + 1}` }, thumbnail(other.ids[0]), other.ids.length > 1 ? make("span", { className: "many", textContent: `×${other.ids.length}` }) : null, other.label ? make("span", { className: "said", textContent: other.label }) : null);
     if (position === index) button.setAttribute("aria-current", "true");
     button.onclick = () => { index = position; draw(); };
     return make("li", {}, button);
   }));
-  const strip = find("review-strip");
   const current = strip.children[index];
   strip.scrollLeft = current.offsetLeft - strip.clientWidth / 2 + current.clientWidth / 2;
+  if (hadFocus) current.firstChild.focus();
 }

@@ -11,7 +11,7 @@ let looks = [];
 
 export function begin() {
   find("look").onclick = look;
-  find("drop-looks").onclick = () => startOver("");
+  find("drop-looks").onclick = () => { startOver(""); find("look").focus(); };
   find("teach-form").onsubmit = teach;
 }
 
@@ -58,6 +58,8 @@ async function teach(event) {
     say(trouble(error));
     follow();
   }
+  // The button that was pressed was off meanwhile, and lost the focus.
+  if (document.activeElement === document.body) find(looks.length ? "teach-go" : "look").focus();
 }
 
 function follow() {

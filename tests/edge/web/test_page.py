@@ -106,8 +106,9 @@ def test_a_wrong_decision_is_corrected_where_it_is_shown(standing: StandingBin, 
     page.goto(visitor.address)
     page.locator("#decisions button").first.press("Enter")
     expect(page.locator("#detail-reason")).to_have_text("confident: 6 of 6 frames say metal")
-    page.keyboard.press("1")
+    page.locator("#detail-labels button").first.press("Enter")
     expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator("#decisions li").first).to_contain_text("metalglass")
     expect(page.locator("#decisions button").first).to_be_focused()
@@ -194,6 +195,23 @@ def test_a_key_that_is_pressed_before_the_last_label_has_arrived_is_for_the_next
     assert corrected == {newer.id: "glass", older.id: "metal"}
 
 
+def test_who_reviews_without_a_mouse_stays_on_the_button_that_was_pressed(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    for seed in range(4):
+        standing.decide(Outcome.UNKNOWN, seed)
+    page.goto(f"{visitor.address}#review")
+    glass = page.locator("#review-labels button").first
+    glass.focus()
+    for num_left in (3, 2):
+        page.keyboard.press("Enter")
+        expect(page.locator("#review-count")).to_have_text(re.compile(f"^1 of {num_left}"))
+        expect(glass).to_be_focused()
+    page.locator("#review-strip button").last.press("Enter")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^2 of 2"))
+    expect(page.locator("#review-strip button").last).to_be_focused()
+
+
 def test_the_last_label_can_be_changed(standing: StandingBin, visitor: Visitor, page: Page) -> None:
     see_and_decide(standing, Outcome.UNKNOWN)
     page.goto(f"{visitor.address}#review")
@@ -278,8 +296,13 @@ def test_a_thing_is_taught_by_looking_at_it(page: Page) -> None:
             page.locator("#look").click()
             expect(page.locator("#looks li")).to_have_count(num_looks)
         page.locator("#teach-name").fill("cup")
-        page.locator("#teach-name").press("Enter")
+        page.locator("#teach-go").press("Enter")
         expect(page.locator("#teach-said")).to_have_text("cup is known now")
+        expect(page.locator("#look")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.locator("#drop-looks").press("Enter")
+        expect(page.locator("#looks li")).to_have_count(0)
+        expect(page.locator("#look")).to_be_focused()
     assert teacher.lessons == [("cup", 2)]
     standing.close()
 
