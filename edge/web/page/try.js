@@ -22,7 +22,6 @@ export function begin() {
     drop.classList.toggle("over", name === "dragover");
     if (name === "drop") take(event.dataTransfer.files[0]);
   });
-  drop.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); find("file").click(); } });
   document.addEventListener("paste", (event) => { if (!find("try").hidden && event.clipboardData?.files.length) take(event.clipboardData.files[0]); });
   find("try-fade").oninput = paint;
 }
