@@ -688,6 +688,24 @@ def test_on_paper_the_bars_keep_their_color_and_nothing_lies_over_the_decisions(
     assert last["y"] + last["height"] <= health["y"]
 
 
+@pytest.mark.parametrize("size", [(844, 390), (640, 400)], ids=["a phone that lies", "twice the size"])
+def test_on_a_low_screen_what_is_pressed_is_seen_together_with_the_picture(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    standing = StandingBin(AttentiveTeacher())
+    see_and_decide(standing, Outcome.UNKNOWN)
+    with standing.served() as visitor:
+        for part, picture, button in (
+            ("teach", "#teach-image", "#look"),
+            ("review", "#review-picture img", "#review-labels button >> nth=0"),
+        ):
+            page.goto("about:blank")
+            page.goto(f"{visitor.address}#{part}")
+            expect(page.locator(button)).to_be_in_viewport(ratio=1)
+            expect(page.locator(picture)).to_be_in_viewport(ratio=0.7)  # one of four to three is higher than the rest
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= size[0]
+    standing.close()
+
+
 def test_at_four_times_the_size_nothing_stays_over_the_picture(visitor: Visitor, page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 180})
     page.goto(visitor.address)
