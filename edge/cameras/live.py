@@ -93,19 +93,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the reader did with the pictures since the camera was opened.
-
-    `skipped` were never asked for; `withheld` repeat the one before, or show nothing.
-    """
-
-    captured: int = 0
-    skipped: int = 0
-    withheld: int = 0
-    damaged: int = 0
-
-
 class LiveCamera:
     """A device that `open_source` opens, read without pause so that the frame given is the newest.
 
@@ -134,11 +121,6 @@ class LiveCamera:
     def report(self) -> SettingsReport | None:
         """The settings of the open device; None while closed."""
         return None if self._reader is None else self._reader.report
-
-    @property
-    def counts(self) -> Counts:
-        """What became of the pictures since the camera was opened."""
-        return Counts() if self._reader is None else self._reader.counts
 
     def open(self) -> None:
         self.close()
@@ -178,7 +160,6 @@ class _Reader:
         self._darkness: DarkPictureError | None = None
         self._should_stop = Event()
         self.report = source.report
-        self.counts = Counts()
         # A daemon: a read that hangs in its driver must not keep the process from ending.
         self._thread = Thread(target=self._run, name="camera-reader", daemon=True)
         self._thread.start()
@@ -224,20 +205,16 @@ class _Reader:
     def _read_one(self) -> None:
         captured = self._source.read()
         if captured is None:
-            self._count(damaged=1)
             return
         at_s = self._clock.now_s() - captured.age_s
         try:
-            is_usable = self._watch.is_usable(captured.image, at_s)
+            if not self._watch.is_usable(captured.image, at_s):
+                return
         except DarkPictureError as darkness:
-            is_usable = False
             self._turn_dark(darkness)
-        if not is_usable:
-            self._count(captured=1, withheld=1)
             return
         frame = Frame(next(self._sequence), at_s, captured.image)
         with self._changed:
-            self._count(captured=1, skipped=int(self._slot is not None))
             self._slot, self._darkness = frame, None
             self._changed.notify_all()
 
@@ -246,16 +223,6 @@ class _Reader:
         with self._changed:
             self._slot, self._darkness = None, darkness
             self._changed.notify_all()
-
-    def _count(self, captured: int = 0, skipped: int = 0, withheld: int = 0, damaged: int = 0) -> None:
-        """Only the reader writes, and a whole record at a time: others may read without a lock."""
-        so_far = self.counts
-        self.counts = Counts(
-            so_far.captured + captured,
-            so_far.skipped + skipped,
-            so_far.withheld + withheld,
-            so_far.damaged + damaged,
-        )
 
 
 def _again(problem: BaseException) -> BaseException:
