@@ -16,11 +16,6 @@ Still = tuple[float, Image]
 class Film(Protocol):
     """Pictures with times; the same ones at each showing."""
 
-    @property
-    def num_frames(self) -> int | None:
-        """How many there will be, as far as that is known beforehand."""
-        ...
-
     def play(self) -> Generator[Still, None, None]:
         """Show it from the beginning; closing the generator frees what is open."""
         ...
@@ -43,11 +38,6 @@ class FilmCamera:
         self._first: Still | None = None
         self._began_s = 0.0
         self._sequence = 0
-
-    @property
-    def num_frames(self) -> int | None:
-        """How many frames there will be, as far as that is known beforehand."""
-        return self._film.num_frames
 
     def open(self) -> None:
         """Start the film.

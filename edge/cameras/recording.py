@@ -217,11 +217,6 @@ class Recording:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._frames: tuple[_RecordedFrame, ...] | None = None
-
-    @property
-    def num_frames(self) -> int | None:
-        return None if self._frames is None else len(self._frames)
 
     def header(self) -> RecordingHeader:
         """Which camera, when, and with what settings.
@@ -246,10 +241,10 @@ class Recording:
             InvalidDataError: it is of another schema, or a line or a picture is damaged.
         """
         self.header()
-        self._frames = tuple(self._on_disk())
-        if not self._frames:
+        frames = self._on_disk()
+        if not frames:
             raise PictureError(f"the recording {self._folder} holds no frame: record it again")
-        for recorded in self._frames:
+        for recorded in frames:
             path = self._folder / recorded.file
             if not path.is_file():
                 raise MissingInputError(f"no picture at {path}: copy the recording again, all of it")

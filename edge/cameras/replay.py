@@ -50,11 +50,6 @@ class VideoFile:
     def __init__(self, path: Path, open_capture: Callable[[Path], Capture | None] = open_file) -> None:
         self._path = path
         self._open_capture = open_capture
-        self._num_frames: int | None = None
-
-    @property
-    def num_frames(self) -> int | None:
-        return self._num_frames
 
     def play(self) -> Generator[Still, None, None]:
         """Show the file.
@@ -65,7 +60,7 @@ class VideoFile:
         """
         capture = self._open()
         try:
-            self._num_frames = _announced(capture)
+            num_announced = _announced(capture)
             times = _Times(capture.get(cv2.CAP_PROP_FPS))
             num_shown = 0
             while capture.grab():
@@ -75,7 +70,7 @@ class VideoFile:
                     yield times.after(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000), image
                 # Not beside the next one, which is as large.
                 del image
-            self._check_end(num_shown, times)
+            self._check_end(num_shown, num_announced, times)
         finally:
             capture.release()
 
@@ -88,14 +83,12 @@ class VideoFile:
             raise VideoError(f"{self._path} cannot be read as a video ({size} bytes): expected MP4, AVI, MKV or GIF")
         return capture
 
-    def _check_end(self, num_shown: int, times: _Times) -> None:
+    def _check_end(self, num_shown: int, num_announced: int, times: _Times) -> None:
         if num_shown == 0:
             raise VideoError(f"{self._path} holds no frame that can be decoded: record it again")
-        complete = _COMPLETE_SHARE * (self._num_frames or 0)
+        complete = _COMPLETE_SHARE * num_announced
         if num_shown < complete and times.num_periods < complete:
-            log.warning(
-                "%s announces %d frames and ends after %d: is it whole?", self._path, self._num_frames, num_shown
-            )
+            log.warning("%s announces %d frames and ends after %d: is it whole?", self._path, num_announced, num_shown)
 
 
 class PictureFolder:
@@ -108,11 +101,6 @@ class PictureFolder:
     def __init__(self, folder: Path, rate_hz: float = FALLBACK_RATE_HZ) -> None:
         self._folder = folder
         self._rate_hz = rate_hz
-        self._num_frames: int | None = None
-
-    @property
-    def num_frames(self) -> int | None:
-        return self._num_frames
 
     def play(self) -> Generator[Still, None, None]:
         """Show the folder.
@@ -122,7 +110,6 @@ class PictureFolder:
             PictureError: it holds no picture, one that cannot be decoded, or one of another size.
         """
         paths = pictures_below(self._folder)
-        self._num_frames = len(paths)
         first_shape: tuple[int, ...] | None = None
         for index, path in enumerate(paths):
             image = load_picture(path)
@@ -183,9 +170,10 @@ def _decode(capture: Capture) -> Image | None:
     return to_rgb(image) if is_decoded else None
 
 
-def _announced(capture: Capture) -> int | None:
+def _announced(capture: Capture) -> int:
+    """How many frames the file says it has; 0 where it does not say."""
     count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return round(count) if math.isfinite(count) and count > 0 else None
+    return round(count) if math.isfinite(count) and count > 0 else 0
 
 
 def _size(shape: tuple[int, ...]) -> str:

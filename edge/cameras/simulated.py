@@ -110,10 +110,6 @@ class SimulatedFilm:
         """All items, made at each call: those of a bin that runs for years are not to be held."""
         return tuple(_visit(self._scenes.reel, index) for index in range(self._num_items))
 
-    @property
-    def num_frames(self) -> int:
-        return int(self.duration_s * self._rate_hz + _ROUNDING)
-
     def truth(self) -> Truth:
         """What there is to decide."""
         return Truth(events=self.visits, seconds=self.duration_s)
@@ -127,7 +123,7 @@ class SimulatedFilm:
         lens = Lens(self._conditions, np.random.default_rng([self._seed, 1]), shift_at_s=0.0)
         looped = self._looped()
         num_read, picture = 0, np.empty((0, 0, 3), np.uint8)
-        for frame_index in range(self.num_frames):
+        for frame_index in range(int(self.duration_s * self._rate_hz + _ROUNDING)):
             at_s = frame_index / self._rate_hz
             while num_read <= int(max(0.0, at_s - LEAD_S) * self._scenes.reel.rate_hz + _ROUNDING):
                 picture, num_read = next(looped), num_read + 1

@@ -26,11 +26,11 @@ class EndlessFilm:
     """One short film again and again, its pictures held in memory, its times going on."""
 
     def __init__(self, num_frames: int) -> None:
-        self.num_frames = num_frames
+        self._num_frames = num_frames
         self._pictures = [image for _, image in SimulatedFilm(load_scenes(), 8).play()]
 
     def play(self) -> Generator[tuple[float, Image], None, None]:
-        for index in range(self.num_frames):
+        for index in range(self._num_frames):
             yield index / RATE_HZ, self._pictures[index % len(self._pictures)]
 
 

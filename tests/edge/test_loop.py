@@ -40,12 +40,12 @@ class DrawnFilm:
     """A gray scene with a noisy sensor; `visits` are (first, last) frames of a block that lies there."""
 
     def __init__(self, num_frames: int, visits: list[tuple[int, int]]) -> None:
-        self.num_frames = num_frames
+        self._num_frames = num_frames
         self._visits = visits
 
     def play(self) -> Generator[tuple[float, Image]]:
         chance = np.random.default_rng(7)
-        for index in range(self.num_frames):
+        for index in range(self._num_frames):
             image = np.full((120, 160, 3), 120, np.uint8)
             if any(first <= index <= last for first, last in self._visits):
                 image[40:85, 60:105] = (200, 60, 40)
