@@ -17,7 +17,7 @@ from edge.bundle import MANIFEST, Bundle
 from edge.errors import BundleError, MissingInputError, StorageError, UsageError
 from edge.files.whole_file import whole_file
 from edge.models.download import Download
-from edge.models.signatures import SIGNATURE
+from edge.models.signatures import files_of
 
 # The largest network that a Raspberry Pi runs in time has 25 MB; more is a mistake, or an attack on the card.
 MAX_BYTES = 200_000_000
@@ -69,11 +69,8 @@ def pack(bundle: Bundle, target: Path) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    names = [MANIFEST, *sorted(bundle.manifest.files)]
-    if (bundle.path / SIGNATURE).is_file():
-        names.append(SIGNATURE)
     with whole_file(target) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in names:
+        for name in files_of(bundle):
             entry = zipfile.ZipInfo(name, _ZIP_TIME)
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED

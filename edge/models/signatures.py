@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.bundle import Bundle, load_bundle
+from edge.bundle import MANIFEST, Bundle, load_bundle
 from edge.errors import (
     ConfigError,
     InvalidDataError,
@@ -143,6 +143,12 @@ def claimed_key(bundle: Bundle) -> str | None:
         SignatureError: there is a file, and it is no signature.
     """
     return _read_signature(bundle).public_key if (bundle.path / SIGNATURE).exists() else None
+
+
+def files_of(bundle: Bundle) -> tuple[str, ...]:
+    """All that goes where the bundle goes, by path inside of it: what the manifest lists, it, and its signature."""
+    signature = (SIGNATURE,) if (bundle.path / SIGNATURE).is_file() else ()
+    return (MANIFEST, *sorted(bundle.manifest.files), *signature)
 
 
 def load_trusted_bundle(path: Path, public_key: str | None) -> Bundle:

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from edge.bundle import MANIFEST, Bundle
+from edge.bundle import Bundle
 from edge.classifiers.litert import LiteRTClassifier
 from edge.errors import BundleError, CheckFailedError, MissingInputError, SorterError, StorageError, TryAgainError
 from edge.files.whole_file import replacing, sync
-from edge.models.signatures import SIGNATURE, load_trusted_bundle
+from edge.models.signatures import files_of, load_trusted_bundle
 from edge.models.verification import check_golden
 
 log = logging.getLogger(__name__)
@@ -236,10 +236,7 @@ def _is_special(path: Path) -> bool:
 
 def _copy(bundle: Bundle, target: Path) -> None:
     """What belongs to the bundle and nothing else that lies beside it."""
-    names = [MANIFEST, *bundle.manifest.files]
-    if (bundle.path / SIGNATURE).is_file():
-        names.append(SIGNATURE)
-    for name in names:
+    for name in files_of(bundle):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle.path / name, target / name)
 
