@@ -11,7 +11,7 @@ from edge.assembly.chosen import model_store
 from edge.assembly.parts import Parts, classifier_at
 from edge.config.sections import Config
 from edge.errors import MissingInputError, SorterError
-from edge.journal import Entry, Journal, JournalView
+from edge.journal import Entry, Journal, JournalReader, JournalView
 from edge.messages import Sight
 from edge.models.remote_install import InstallReport, RemoteInstaller, Terms
 from edge.models.shadow import ShadowWatch, promote, read_shadow
@@ -24,7 +24,7 @@ from edge.running.farewell import Farewell
 log = logging.getLogger(__name__)
 
 # The decisions that tell how the bin did before a new model came.
-NUM_BEFORE = 300
+_NUM_BEFORE = 300
 
 
 def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> Parts:
@@ -123,6 +123,6 @@ class ModelWatch:
         self.listeners.append(watch.tell)
 
 
-def before_now(journal: Journal | JournalView) -> list[Entry]:
-    """The latest decisions."""
-    return journal.decisions(limit=NUM_BEFORE, newest_first=True)
+def before_now(journal: Journal | JournalView | JournalReader) -> list[Entry]:
+    """The latest decisions, against which a new model is on trial."""
+    return journal.decisions(limit=_NUM_BEFORE, newest_first=True)

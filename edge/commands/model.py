@@ -286,7 +286,7 @@ def _disagreements(disagreements: list[Disagreement], who: str) -> str:
 def _activate(settings: Config, name: str, num_trial: int) -> None:
     """With what the journal says of the bin so far, where there is one."""
     from edge.assembly.chosen import model_store
-    from edge.assembly.models import NUM_BEFORE
+    from edge.assembly.models import before_now
     from edge.assembly.places import journal_path
     from edge.journal import JournalReader
     from edge.models.trial import begin_trial
@@ -295,7 +295,7 @@ def _activate(settings: Config, name: str, num_trial: int) -> None:
     before = []
     if path.is_file():
         with closing(JournalReader(path)) as journal:
-            before = journal.decisions(limit=NUM_BEFORE, newest_first=True)
+            before = before_now(journal)
     begin_trial(model_store(settings), name, num_trial, before)
 
 
