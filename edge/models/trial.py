@@ -128,28 +128,30 @@ def read_trial(store: ModelStore) -> Trial | None:
     return trial if active is not None and active.name == trial.model else None
 
 
-def survive_start(store: ModelStore) -> str | None:
-    """Count a start of the model on trial; one that never gets to a picture is rolled back. Returns why it was."""
+def survive_start(store: ModelStore) -> None:
+    """Count a start of the model on trial; one that never gets to a picture is rolled back.
+
+    Raises:
+        TryAgainError, StorageError: as `end_badly`.
+    """
     trial = read_trial(store)
     if trial is None:
-        return None
+        return
     if trial.num_starts >= MAX_STARTS:
-        return end_badly(store, f"{trial.model} did not come to a first picture in {trial.num_starts} starts")
-    _write(store.folder, trial.model_copy(update={"num_starts": trial.num_starts + 1}))
-    return None
+        end_badly(store, f"{trial.model} did not come to a first picture in {trial.num_starts} starts")
+    else:
+        _write(store.folder, trial.model_copy(update={"num_starts": trial.num_starts + 1}))
 
 
-def end_badly(store: ModelStore, why: str) -> str:
-    """Back to the model before; returns the sentence that tells it.
+def end_badly(store: ModelStore, why: str) -> None:
+    """Back to the model before, which the log is told.
 
     Raises:
         TryAgainError: another command is changing the models; the trial goes on.
         StorageError: it cannot be written; the trial goes on.
     """
     # Only after the rollback: a trial whose model is not active counts for nothing, a bad model without its would stay.
-    sentence = f"{why}: rolled back to {store.roll_back(partial(_forget, store.folder))}"
-    log.error("%s", sentence)
-    return sentence
+    log.error("%s: rolled back to %s", why, store.roll_back(partial(_forget, store.folder)))
 
 
 class TrialWatch:
