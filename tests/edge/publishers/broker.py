@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
+from typing import Self
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
@@ -167,6 +168,12 @@ class Listener:
         assert self._is_cut_off.wait(PATIENCE_S)
         self.close()
         return [self.messages.get() for _ in range(self.messages.qsize())]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._client.disconnect()

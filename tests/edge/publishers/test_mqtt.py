@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from logging.handlers import QueueHandler
 from pathlib import Path
@@ -38,6 +39,16 @@ def _publisher(journal: Journal, port: int, **settings: str) -> MqttPublisher:
     )
 
 
+@contextmanager
+def telling(publisher: MqttPublisher) -> Iterator[MqttPublisher]:
+    """It is started, and stopped at the end of the block."""
+    publisher.start()
+    try:
+        yield publisher
+    finally:
+        publisher.stop()
+
+
 def _decide(journal: Journal, publisher: MqttPublisher, num_decisions: int) -> list[DecisionRecord]:
     records = []
     for _ in range(num_decisions):
@@ -64,45 +75,31 @@ def _arrived(listener: Listener, num_decisions: int) -> list[int]:
 
 def test_a_decision_arrives_as_its_record_and_is_crossed_off(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/#", qos=1)
     publisher = _publisher(journal, broker.port)
-    publisher.start()
-
-    (record,) = _decide(journal, publisher, 1)
-    message = listener.next("/decision")
-
+    with Listener(broker.port, "sorter/bin-7/#", qos=1) as listener, telling(publisher):
+        (record,) = _decide(journal, publisher, 1)
+        message = listener.next("/decision")
     assert message.payload.decode() == record.to_json()
     assert (message.qos, message.retain) == (1, False)
-    publisher.stop()
     assert journal.outbox("mqtt").pending(1) == []
-    listener.close()
 
 
 def test_the_count_of_a_bin_with_signs_that_no_topic_may_hold_arrives(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/bin/+/count")
     publisher = _publisher(journal, broker.port)
-    publisher.start()
-
-    publisher.retain(count_topic("glass #1/+"), "1")
-    message = listener.next()
-
-    assert (message.topic, message.payload) == ("sorter/bin-7/bin/glass %231%2F%2B/count", b"1")
-    publisher.stop()
-    listener.close()
+    with Listener(broker.port, "sorter/bin-7/bin/+/count") as listener, telling(publisher):
+        publisher.retain(count_topic("glass #1/+"), "1")
+        message = listener.next()
+        assert (message.topic, message.payload) == ("sorter/bin-7/bin/glass %231%2F%2B/count", b"1")
 
 
 def test_what_a_topic_says_already_is_not_said_again(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/#")
-    publisher = _publisher(journal, broker.port)
-    publisher.start()
-    listener.next("/availability")
-    for said in ("empty", "empty", "moving"):
-        publisher.retain("state", said)
-    assert [listener.next("/state").payload for _ in range(2)] == [b"empty", b"moving"]
-    publisher.stop()
-    listener.close()
+    with Listener(broker.port, "sorter/bin-7/#") as listener, telling(_publisher(journal, broker.port)) as publisher:
+        listener.next("/availability")
+        for said in ("empty", "empty", "moving"):
+            publisher.retain("state", said)
+        assert [listener.next("/state").payload for _ in range(2)] == [b"empty", b"moving"]
 
 
 def test_what_was_acknowledged_before_is_no_receipt_of_a_decision(broker: Broker, journal: Journal) -> None:
@@ -141,17 +138,13 @@ def test_a_broker_that_hangs_is_left_behind_in_time(broker: Broker, journal: Jou
 def test_decisions_made_without_a_broker_arrive_in_order_when_it_comes(
     broker: Broker, gate: Gate, journal: Journal
 ) -> None:
-    publisher = _publisher(journal, gate.port)
-    publisher.start()
-    _decide(journal, publisher, 30)
+    with telling(_publisher(journal, gate.port)) as publisher:
+        _decide(journal, publisher, 30)
 
-    broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/decision")
-    gate.open()
-
-    assert _arrived(listener, 30) == list(range(1, 31))
-    publisher.stop()
-    listener.close()
+        broker.start()
+        with Listener(broker.port, "sorter/bin-7/decision") as listener:
+            gate.open()
+            assert _arrived(listener, 30) == list(range(1, 31))
 
 
 def test_every_decision_arrives_in_order_though_the_broker_is_killed_again_and_again(
@@ -187,42 +180,29 @@ def _without_repeats(seqs: list[int]) -> list[int]:
 
 def test_what_a_stopped_process_left_is_told_by_the_next(broker: Broker, gate: Gate, journal: Journal) -> None:
     broker.start()
-    first = _publisher(journal, gate.port)
-    first.start()
-    _decide(journal, first, 3)
-    first.stop()
-
-    listener = Listener(broker.port, "sorter/bin-7/decision")
-    gate.open()
-    second = _publisher(journal, gate.port)
-    second.start()
-    _decide(journal, second, 2)
-
-    assert _arrived(listener, 5) == [1, 2, 3, 4, 5]
-    second.stop()
-    listener.close()
+    with telling(_publisher(journal, gate.port)) as first:
+        _decide(journal, first, 3)
+    with Listener(broker.port, "sorter/bin-7/decision") as listener:
+        gate.open()
+        with telling(_publisher(journal, gate.port)) as second:
+            _decide(journal, second, 2)
+            assert _arrived(listener, 5) == [1, 2, 3, 4, 5]
 
 
 def test_availability_speaks_of_arrival_farewell_and_sudden_death(broker: Broker, gate: Gate, journal: Journal) -> None:
     broker.start()
     gate.open()
-    listener = Listener(broker.port, "sorter/bin-7/availability")
-    publisher = _publisher(journal, gate.port)
-    publisher.start()
-    assert listener.next().payload == b"online"
-
-    gate.cut()
-    assert listener.next().payload == b"offline"
-    gate.open()
-    assert listener.next().payload == b"online"
-    publisher.stop()
-    assert listener.next().payload == b"offline"
-
-    listener.close()
-    late = Listener(broker.port, "sorter/bin-7/availability")
-    message = late.next()
+    with Listener(broker.port, "sorter/bin-7/availability") as listener:
+        with telling(_publisher(journal, gate.port)):
+            assert listener.next().payload == b"online"
+            gate.cut()
+            assert listener.next().payload == b"offline"
+            gate.open()
+            assert listener.next().payload == b"online"
+        assert listener.next().payload == b"offline"
+    with Listener(broker.port, "sorter/bin-7/availability") as late:
+        message = late.next()
     assert (message.payload, message.retain) == (b"offline", True)
-    late.close()
 
 
 def test_a_broker_that_forgot_everything_is_told_the_retained_topics_again(
@@ -269,17 +249,16 @@ def test_commands_are_heard_but_not_retained_ones_nor_huge_ones(broker: Broker, 
         journal.outbox("mqtt"),
         on_command=lambda topic, payload: heard.put((topic, payload)),
     )
-    publisher.start()
-    assert listener.next().payload == b"online"
+    with telling(publisher):
+        assert listener.next().payload == b"online"
 
-    listener.say("sorter/bin-7/unknown_threshold/set", b"x" * 1024 * 1024)
-    listener.say("sorter/bin-8/cmd/restart", b"another bin's")
-    listener.say("sorter/bin-7/unknown_threshold/set", b"0.7")
+        listener.say("sorter/bin-7/unknown_threshold/set", b"x" * 1024 * 1024)
+        listener.say("sorter/bin-8/cmd/restart", b"another bin's")
+        listener.say("sorter/bin-7/unknown_threshold/set", b"0.7")
 
-    assert heard.get(timeout=PATIENCE_S) == ("unknown_threshold/set", b"0.7")
-    assert heard.empty()
-    assert publisher.problem is None
-    publisher.stop()
+        assert heard.get(timeout=PATIENCE_S) == ("unknown_threshold/set", b"0.7")
+        assert heard.empty()
+        assert publisher.problem is None
     listener.close()
 
 
@@ -288,38 +267,32 @@ def test_an_announcement_is_made_on_connecting_and_again_when_it_is_asked_for(
 ) -> None:
     broker.start()
     gate.open()
-    listener = Listener(broker.port, "#")
     announcement = Announcement("homeassistant/device/sorter_bin-7/config", "{}", "homeassistant/status", "online")
     settings = MqttSettings("bin-7", host="127.0.0.1", port=gate.port, retry_min_s=0.05)
     publisher = MqttPublisher(settings, journal.outbox("mqtt"), announcement=announcement)
-    publisher.start()
-    assert listener.next("/config").payload == b"{}"
-    assert listener.next("/availability").payload == b"online"
+    with Listener(broker.port, "#") as listener, telling(publisher):
+        assert listener.next("/config").payload == b"{}"
+        assert listener.next("/availability").payload == b"online"
 
-    listener.say("homeassistant/status", b"offline")
-    listener.say("homeassistant/status", b"online")
-    assert listener.next("/config").payload == b"{}"
-    assert listener.next("/availability").payload == b"online"
+        listener.say("homeassistant/status", b"offline")
+        listener.say("homeassistant/status", b"online")
+        assert listener.next("/config").payload == b"{}"
+        assert listener.next("/availability").payload == b"online"
 
-    gate.cut()
-    assert listener.next("/availability").payload == b"offline"
-    gate.open()
-    assert listener.next("/config").payload == b"{}"
-    publisher.stop()
-    listener.close()
+        gate.cut()
+        assert listener.next("/availability").payload == b"offline"
+        gate.open()
+        assert listener.next("/config").payload == b"{}"
 
 
 def test_a_broker_of_the_old_protocol_is_served_as_well(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/decision")
     settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.port, speaks_5=False)
     publisher = MqttPublisher(settings, journal.outbox("mqtt"))
-    publisher.start()
-    _decide(journal, publisher, 3)
+    with Listener(broker.port, "sorter/bin-7/decision") as listener, telling(publisher):
+        _decide(journal, publisher, 3)
 
-    assert _arrived(listener, 3) == [1, 2, 3]
-    publisher.stop()
-    listener.close()
+        assert _arrived(listener, 3) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("speaks_5", "level"), [(True, 5), (False, 4)])
@@ -329,11 +302,8 @@ def test_a_bin_gives_its_own_name_and_speaks_the_protocol_that_it_is_told(
     """Brokers throw out the older of two clients of one name. MQTT 5.0, section 3.1: CONNECT."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = MqttSettings("bin-7", "127.0.0.1", server.getsockname()[1], speaks_5=speaks_5)
-        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
-        publisher.start()
-        with server.accept()[0] as connection:
+        with telling(MqttPublisher(settings, journal.outbox("mqtt"))), server.accept()[0] as connection:
             heard = connection.recv(4096)
-        publisher.stop()
     assert heard[heard.index(b"MQTT") + 4] == level
     assert b"\x0csorter-bin-7" in heard
 
@@ -373,14 +343,12 @@ def test_a_server_that_hears_the_bin_and_hangs_up_is_a_problem_that_says_what_to
     journal: Journal, warnings: queue.Queue[logging.LogRecord]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        publisher = _publisher(journal, server.getsockname()[1])
-        publisher.start()
-        with server.accept()[0] as connection:
-            assert connection.recv(4096)
-        warned = warnings.get(timeout=PATIENCE_S).message
-        assert "hung up before it let the bin in" in warned
-        assert "check port, use_tls, certificate_file and key_file" in warned
-        publisher.stop()
+        with telling(_publisher(journal, server.getsockname()[1])):
+            with server.accept()[0] as connection:
+                assert connection.recv(4096)
+            warned = warnings.get(timeout=PATIENCE_S).message
+    assert "hung up before it let the bin in" in warned
+    assert "check port, use_tls, certificate_file and key_file" in warned
 
 
 def test_a_server_that_takes_the_connection_and_keeps_silent_has_not_hung_up(
@@ -388,11 +356,8 @@ def test_a_server_that_takes_the_connection_and_keeps_silent_has_not_hung_up(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = MqttSettings("bin-7", "127.0.0.1", server.getsockname()[1], keepalive_s=1)
-        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
-        publisher.start()
-        with server.accept()[0]:
+        with telling(MqttPublisher(settings, journal.outbox("mqtt"))), server.accept()[0]:
             warned = warnings.get(timeout=PATIENCE_S).message
-        publisher.stop()
         assert "gives no answer; check that it is well, and that it speaks MQTT on this port" in warned
         with pytest.raises(UnavailableError, match="gives no answer"):
             greet(settings, timeout_s=0.1)
@@ -405,17 +370,14 @@ def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right
     listener = Listener(locked_broker.port, "sorter/bin-7/decision", login=("bin", "right"))
 
     wrong = _publisher(journal, locked_broker.port, username="bin", password="wrong")  # noqa: S106 - of this test's broker
-    wrong.start()
-    _decide(journal, wrong, 1)
-    assert "refused: Not authorized; check user" in warnings.get(timeout=PATIENCE_S).message
-    wrong.stop()
+    with telling(wrong):
+        _decide(journal, wrong, 1)
+        assert "refused: Not authorized; check user" in warnings.get(timeout=PATIENCE_S).message
     right = _publisher(journal, locked_broker.port, username="bin", password="right")  # noqa: S106
-    right.start()
-
-    assert _arrived(listener, 1) == [1]
-    assert right.problem is None
+    with telling(right):
+        assert _arrived(listener, 1) == [1]
+        assert right.problem is None
     assert warnings.empty()
-    right.stop()
     listener.close()
 
 
@@ -433,20 +395,18 @@ def test_a_decision_that_the_access_list_refuses_waits_until_it_is_taken(
     refusing_broker: Broker, journal: Journal, tmp_path: Path
 ) -> None:
     refusing_broker.start()
-    publisher = _publisher(journal, refusing_broker.port)
-    publisher.start()
-    _decide(journal, publisher, 2)
+    with telling(_publisher(journal, refusing_broker.port)) as publisher:
+        _decide(journal, publisher, 2)
 
-    assert not publisher.flush(0.5)
-    assert "refuses what the bin tells (Not authorized); let this user write to sorter/bin-7/#" in (
-        publisher.problem or ""
-    )
+        assert not publisher.flush(0.5)
+        assert "refuses what the bin tells (Not authorized); let this user write to sorter/bin-7/#" in (
+            publisher.problem or ""
+        )
 
-    (tmp_path / "acl").write_text("topic readwrite sorter/#\n")
-    refusing_broker.read_again()
-    assert publisher.flush(PATIENCE_S)
-    assert publisher.problem is None
-    publisher.stop()
+        (tmp_path / "acl").write_text("topic readwrite sorter/#\n")
+        refusing_broker.read_again()
+        assert publisher.flush(PATIENCE_S)
+        assert publisher.problem is None
 
 
 @pytest.fixture
@@ -488,18 +448,15 @@ def test_what_the_broker_does_not_take_is_not_sent_and_holds_up_nothing(
 def test_what_is_about_as_long_as_the_broker_takes_does_not_end_the_connection(
     narrow_broker: Broker, journal: Journal
 ) -> None:
-    listener = Listener(narrow_broker.port, "sorter/bin-7/#")
     publisher = _publisher(journal, narrow_broker.port)
-    publisher.start()
-    listener.next("/availability")
-    for num_bytes in range(1950, 2001):
-        publisher.send("snapshot", bytes(num_bytes))
-    publisher.send("snapshot", b"small")
-    while listener.next().payload != b"small":
-        pass
-    assert publisher.problem is None
-    publisher.stop()
-    listener.close()
+    with Listener(narrow_broker.port, "sorter/bin-7/#") as listener, telling(publisher):
+        listener.next("/availability")
+        for num_bytes in range(1950, 2001):
+            publisher.send("snapshot", bytes(num_bytes))
+        publisher.send("snapshot", b"small")
+        while listener.next().payload != b"small":
+            pass
+        assert publisher.problem is None
 
 
 def test_a_broker_without_what_the_bin_needs_says_so(mosquitto: str, tmp_path: Path) -> None:
@@ -517,20 +474,16 @@ def test_a_broker_that_lets_nobody_listen_is_a_problem(mosquitto: str, tmp_path:
     broker = Broker(mosquitto, tmp_path, options)
     broker.start()
     settings = MqttSettings("bin-7", host="127.0.0.1", port=broker.port)
-    publisher = MqttPublisher(settings, journal.outbox("mqtt"), on_command=lambda _topic, _payload: None)
-    publisher.start()
-    _decide(journal, publisher, 1)
-
-    assert publisher.flush(PATIENCE_S), "the answer to the subscription comes before that to the decision"
-    assert "hear no command (Not authorized); let this user read sorter/bin-7/#" in (publisher.problem or "")
-    publisher.stop()
+    with telling(MqttPublisher(settings, journal.outbox("mqtt"), on_command=lambda *_: None)) as publisher:
+        _decide(journal, publisher, 1)
+        assert publisher.flush(PATIENCE_S), "the answer to the subscription comes before that to the decision"
+        assert "hear no command (Not authorized); let this user read sorter/bin-7/#" in (publisher.problem or "")
     broker.kill()
 
 
-def test_two_bins_of_one_name_say_so_once_each(broker: Broker, journal: Journal) -> None:
-    log: queue.Queue[logging.LogRecord] = queue.Queue()
-    (handler := QueueHandler(log)).setLevel(logging.WARNING)
-    logging.getLogger("edge.publishers.mqtt").addHandler(handler)
+def test_two_bins_of_one_name_say_so_once_each(
+    broker: Broker, journal: Journal, warnings: queue.Queue[logging.LogRecord]
+) -> None:
     broker.start()
     listener = Listener(broker.port, "sorter/bin-7/availability")
     twins = [_publisher(journal, broker.port) for _ in range(2)]
@@ -542,10 +495,9 @@ def test_two_bins_of_one_name_say_so_once_each(broker: Broker, journal: Journal)
     for twin in twins:
         twin.stop(0.5)
 
-    logging.getLogger("edge.publishers.mqtt").removeHandler(handler)
-    warnings = {record.message for record in log.queue}
-    assert any("whether another bin has the device.id bin-7, too" in text for text in warnings)
-    assert log.qsize() <= 2 * len(warnings)
+    sentences = {record.message for record in warnings.queue}
+    assert any("whether another bin has the device.id bin-7, too" in sentence for sentence in sentences)
+    assert warnings.qsize() <= 2 * len(sentences)
     listener.close()
 
 
@@ -630,16 +582,12 @@ def test_a_greeting_says_whether_the_broker_lets_the_bin_in(locked_broker: Broke
 
 def test_a_greeting_does_not_throw_out_the_bin_that_runs(broker: Broker, journal: Journal) -> None:
     broker.start()
-    listener = Listener(broker.port, "sorter/bin-7/#")
-    publisher = _publisher(journal, broker.port)
-    publisher.start()
-    listener.next("/availability")
-    greet(MqttSettings("bin-7", "127.0.0.1", broker.port))
-    publisher.send("snapshot", b"still there")
-    assert listener.next("/snapshot").payload == b"still there"
-    assert publisher.problem is None
-    publisher.stop()
-    listener.close()
+    with Listener(broker.port, "sorter/bin-7/#") as listener, telling(_publisher(journal, broker.port)) as publisher:
+        listener.next("/availability")
+        greet(MqttSettings("bin-7", "127.0.0.1", broker.port))
+        publisher.send("snapshot", b"still there")
+        assert listener.next("/snapshot").payload == b"still there"
+        assert publisher.problem is None
 
 
 def test_a_greeting_says_that_the_access_list_refuses_what_the_bin_tells(refusing_broker: Broker) -> None:
