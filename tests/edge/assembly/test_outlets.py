@@ -43,7 +43,7 @@ def live_with(bin_name: str, broker: Broker, journal: Journal, *overrides: str) 
 def hanging(broker: Broker) -> dict[str, str]:
     """What the broker retains."""
     end = f"end-of-{broker.port}"
-    with closing(Listener(broker.port, "#")) as listener:
+    with Listener(broker.port, "#") as listener:
         listener.say(end, b"")
         messages = iter(listener.next, None)
         found = {}

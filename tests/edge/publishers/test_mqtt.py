@@ -342,11 +342,10 @@ def warnings() -> Iterator[queue.Queue[logging.LogRecord]]:
 def test_a_server_that_hears_the_bin_and_hangs_up_is_a_problem_that_says_what_to_check(
     journal: Journal, warnings: queue.Queue[logging.LogRecord]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with telling(_publisher(journal, server.getsockname()[1])):
-            with server.accept()[0] as connection:
-                assert connection.recv(4096)
-            warned = warnings.get(timeout=PATIENCE_S).message
+    with socket.create_server(("127.0.0.1", 0)) as server, telling(_publisher(journal, server.getsockname()[1])):
+        with server.accept()[0] as connection:
+            assert connection.recv(4096)
+        warned = warnings.get(timeout=PATIENCE_S).message
     assert "hung up before it let the bin in" in warned
     assert "check port, use_tls, certificate_file and key_file" in warned
 
