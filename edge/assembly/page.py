@@ -71,13 +71,14 @@ def open_page(
     work = Work(
         telemetry=telemetry,
         sights=sights,
+        tally=tally,
         journal=journal,
         pictures=pictures,
         problems=problems,
         teacher=teacher,
         controls=controls,
     )
-    server = new_server(page_settings(section), window_of(parts, work), tally)
+    server = new_server(page_settings(section), window_of(parts, work))
     server.start()
     stack.stopping(server.stop)
     announce(server.address)
@@ -108,7 +109,7 @@ def find_teacher(parts: Parts, on_taught: Callable[[], None]) -> Teacher | None:
     return None
 
 
-def new_server(settings: PageSettings, window: Window, tally: Tally | None = None) -> PageServer:
+def new_server(settings: PageSettings, window: Window) -> PageServer:
     """A server that is not answering yet.
 
     Raises:
@@ -118,7 +119,7 @@ def new_server(settings: PageSettings, window: Window, tally: Tally | None = Non
         from edge.web.server import PageServer  # noqa: PLC0415 - only where a page is wanted
     except ModuleNotFoundError as error:
         raise MissingLibraryError.of_extra("the page", str(error.name), "web") from error
-    return PageServer(settings, window, tally)
+    return PageServer(settings, window)
 
 
 def window_of(parts: Parts, work: Work | None) -> Window:

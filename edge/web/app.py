@@ -24,7 +24,6 @@ from edge.web.guard import Guard, check_token, peer_of
 from edge.web.live import LiveFeed, LivePart
 from edge.web.metrics import MetricsPart
 from edge.web.review import ReviewPart
-from edge.web.tally import Tally
 from edge.web.teaching import TeachPart
 from edge.web.trying import TryPart
 from edge.web.window import Window
@@ -47,19 +46,17 @@ class TokenForm(BaseModel):
     token: str = Field(max_length=256, repr=False)
 
 
-def build_app(
-    window: Window, access: Access, workers: Workers, tally: Tally, is_over: Callable[[], bool] = lambda: False
-) -> Starlette:
-    """The page over what `window` shows; `tally` has heard of every decision. For one event loop.
+def build_app(window: Window, access: Access, workers: Workers, is_over: Callable[[], bool]) -> Starlette:
+    """The page over what `window` shows. For one event loop.
 
     Once `is_over`, no request waits for news any longer.
     """
     now_s = time.monotonic
-    routes = [*_own_routes(window, access, tally), *TryPart(window.open_classifier, workers).routes()]
+    routes = [*_own_routes(window, access), *TryPart(window.open_classifier, workers).routes()]
     if (work := window.work) is not None:
         feed = LiveFeed(work.sights, window.labels, workers, now_s, is_over)
-        routes += LivePart(work, feed, tally, workers).routes()
-        routes += MetricsPart(window, work, tally, lambda: feed.num_watchers, workers).routes()
+        routes += LivePart(work, feed, workers).routes()
+        routes += MetricsPart(window, work, lambda: feed.num_watchers, workers).routes()
         if work.pictures is not None:
             routes += ReviewPart(work.journal, work.pictures, workers).routes()
         if work.controls is not None:
@@ -73,7 +70,7 @@ def build_app(
     )
 
 
-def _own_routes(window: Window, access: Access, tally: Tally) -> list[Route]:
+def _own_routes(window: Window, access: Access) -> list[Route]:
     """The page's files, who it is about, and how a token becomes a cookie."""
     shown = _files()
 
@@ -109,12 +106,12 @@ def _own_routes(window: Window, access: Access, tally: Tally) -> list[Route]:
         Route("/", page),
         Route("/page/{name:str}", page),
         Route("/api/session", session, methods=["POST", "DELETE"]),
-        Route("/api/about", partial(_about, window, access, tally)),
+        Route("/api/about", partial(_about, window, access)),
         Route("/favicon.ico", lambda _: RedirectResponse("/page/icon.svg", 308)),
     ]
 
 
-async def _about(window: Window, access: Access, tally: Tally, _request: Request) -> Response:
+async def _about(window: Window, access: Access, _request: Request) -> Response:
     """Who this is about; with another `began_s` all of it may be another."""
     work = window.work
     parts = {
@@ -132,7 +129,7 @@ async def _about(window: Window, access: Access, tally: Tally, _request: Request
             "parts": parts,
             "version": version("edge-sorter"),
             "is_locked": access.needs_token,
-            "began_s": tally.began_s,
+            "began_s": None if work is None else work.tally.began_s,
         }
     )
 

@@ -15,7 +15,6 @@ from starlette.routing import Route
 from edge.journal import Entry, Filter
 from edge.messages import Box, Phase, Sight
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
-from edge.web.tally import Tally
 from edge.web.window import Controls, SightSlot, Work
 from edge.web.workers import Workers
 
@@ -133,10 +132,9 @@ def _shares(box: Box, width_px: int, height_px: int) -> list[float]:
 class LivePart:
     """The addresses of the live part."""
 
-    def __init__(self, work: Work, feed: LiveFeed, tally: Tally, workers: Workers) -> None:
+    def __init__(self, work: Work, feed: LiveFeed, workers: Workers) -> None:
         self._work = work
         self._feed = feed
-        self._tally = tally
         self._workers = workers
 
     def routes(self) -> list[Route]:
@@ -176,7 +174,7 @@ class LivePart:
         # What a person said of one that the page shows already may have been said elsewhere.
         told = [entry for entry in newest if entry.seq > after_seq or entry.is_wrong or entry.corrected is not None]
         return {
-            "began_s": self._tally.began_s,
+            "began_s": self._work.tally.began_s,
             "phase": telemetry.phase.value,
             "num_frames": telemetry.num_frames,
             "counts": dict(self._work.journal.counts()),

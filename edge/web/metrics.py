@@ -16,7 +16,6 @@ from edge.host.kernel import hottest_c
 from edge.messages import Phase
 from edge.running.telemetry import Stage
 from edge.web.exposition import CONTENT_TYPE, Exposition
-from edge.web.tally import Tally
 from edge.web.window import Window, Work
 from edge.web.workers import Workers
 
@@ -28,14 +27,12 @@ class MetricsPart:
         self,
         window: Window,
         work: Work,
-        tally: Tally,
         num_watchers: Callable[[], int],
         workers: Workers,
         temperature_c: Callable[[], float | None] = hottest_c,
     ) -> None:
         self._window = window
         self._work = work
-        self._tally = tally
         self._num_watchers = num_watchers
         self._workers = workers
         self._temperature_c = temperature_c
@@ -74,11 +71,12 @@ class MetricsPart:
         page.gauge("sorter_page_watchers", "Pages that wait for a picture now.", [((), self._num_watchers())])
 
     def _decisions(self, page: Exposition) -> None:
+        tally = self._work.tally
         outcomes = [
-            ((("outcome", outcome), ("bin", name)), float(count)) for (outcome, name), count in self._tally.by_outcome()
+            ((("outcome", outcome), ("bin", name)), float(count)) for (outcome, name), count in tally.by_outcome()
         ]
         page.counter("sorter_decisions_total", "Decisions since the process began.", outcomes)
-        latency = [((), self._tally.latency)]
+        latency = [((), tally.latency)]
         page.histogram("sorter_decision_latency_seconds", "From coming to rest to the decision.", latency)
         # A gauge: the owner can reset it.
         counts = [((("bin", name),), float(count)) for name, count in self._work.journal.counts().items()]
@@ -87,7 +85,7 @@ class MetricsPart:
     def _process(self, page: Exposition) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         page.counter("process_cpu_seconds_total", "Processor time used.", [((), usage.ru_utime + usage.ru_stime)])
-        page.gauge("process_start_time_seconds", "Unix time at which the page began.", [((), self._tally.began_s)])
+        page.gauge("process_start_time_seconds", "Unix time at which the page began.", [((), self._work.tally.began_s)])
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         resident = pages * os.sysconf("SC_PAGE_SIZE")
         page.gauge("process_resident_memory_bytes", "Memory in use.", [((), resident)])

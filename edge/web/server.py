@@ -15,7 +15,6 @@ from edge.web.app import build_app
 from edge.web.connections import BoundedConnection
 from edge.web.listening import listen_at
 from edge.web.settings import PageSettings
-from edge.web.tally import Tally
 from edge.web.window import Window
 from edge.web.workers import Workers
 
@@ -33,7 +32,7 @@ class PageServer:
         AccessDeniedError: the port is one that this user may not take.
     """
 
-    def __init__(self, settings: PageSettings, window: Window, tally: Tally | None = None) -> None:
+    def __init__(self, settings: PageSettings, window: Window) -> None:
         self._socket = listen_at(settings.host, settings.port)
         self._workers = Workers()
         self._is_over = threading.Event()
@@ -41,7 +40,7 @@ class PageServer:
         connection = partial(BoundedConnection, patience_s=settings.patience_s, answer_s=settings.answer_s)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                build_app(window, access, self._workers, tally or Tally(), self._is_over.is_set),
+                build_app(window, access, self._workers, self._is_over.is_set),
                 loop="asyncio",
                 http=cast("type[asyncio.Protocol]", connection),
                 ws="none",

@@ -12,6 +12,7 @@ from edge.journal import Entry, Filter
 from edge.messages import Image, InputSpec, Sight
 from edge.publishers.commands import RemoteCommand
 from edge.running.telemetry import Telemetry
+from edge.web.tally import Tally
 
 # A loop that ticks puts several a second; a camera that is away puts none.
 _PAST_AFTER_S = 3.0
@@ -102,10 +103,14 @@ class SightSlot:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A bin at work: its loop's timings, what it sees, what it decided, and what is wrong now."""
+    """A bin at work: its loop's timings, what it sees, what it decided, and what is wrong now.
+
+    `tally` has heard of every decision since the page began.
+    """
 
     telemetry: Telemetry
     sights: SightSlot
+    tally: Tally
     journal: Decisions
     pictures: ItemPictures | None = None
     problems: Callable[[], Sequence[str]] = list

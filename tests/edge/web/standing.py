@@ -79,8 +79,16 @@ class StandingBin:
         self.tally = Tally()
         self.problems: list[str] = []
         self._recorder = Recorder(ReplayClock(), ReplayedIds(), "test@0")
-        controls = self.controls if is_steered else None
-        work = Work(self.telemetry, self.sights, self.journal, self.pictures, lambda: self.problems, teacher, controls)
+        work = Work(
+            telemetry=self.telemetry,
+            sights=self.sights,
+            tally=self.tally,
+            journal=self.journal,
+            pictures=self.pictures,
+            problems=lambda: self.problems,
+            teacher=teacher,
+            controls=self.controls if is_steered else None,
+        )
         self.window = Window(
             name="test bin",
             model="test@0",
@@ -111,7 +119,7 @@ class StandingBin:
     @contextmanager
     def served(self, settings: PageSettings | None = None) -> Iterator[Visitor]:
         """The bin's page on a free port of loopback, and a visitor."""
-        server = PageServer(settings or PageSettings(port=0), self.window, self.tally)
+        server = PageServer(settings or PageSettings(port=0), self.window)
         server.start()
         try:
             yield Visitor(server.address)

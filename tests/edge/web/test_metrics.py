@@ -10,7 +10,6 @@ import pytest
 
 from edge.host.kernel import hottest_c
 from edge.web.metrics import MetricsPart
-from edge.web.tally import Tally
 from edge.web.workers import Workers
 from tests.edge.web.standing import StandingBin
 
@@ -32,8 +31,6 @@ def test_the_temperature_is_that_of_the_hottest_zone(
         (zone / "temp").write_text(f"{millidegrees}\n", encoding="ascii")
     assert standing.window.work is not None
     with closing(Workers()) as workers:
-        part = MetricsPart(
-            standing.window, standing.window.work, Tally(), lambda: 0, workers, partial(hottest_c, tmp_path)
-        )
+        part = MetricsPart(standing.window, standing.window.work, lambda: 0, workers, partial(hottest_c, tmp_path))
         lines = part.text().splitlines()
     assert [line for line in lines if line.startswith("sorter_temperature")] == said
