@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def calibrate_background(desk: Desk, images: Path | None, *, is_empty: bool) -> 
         CameraError: there are no pictures to be had.
     """
     parts = desk.parts()
-    settings = replace(parts.config.presence, region=parts.site.region or parts.config.presence.region)
+    settings = parts.presence_settings
     if images is None:
         desk.talk.wait("Take everything out of the picture, close the lid, and keep your hands away")
     section = parts.camera() if images is None else ReplayCameraSection(backend="replay", source=images)

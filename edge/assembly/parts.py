@@ -52,15 +52,23 @@ class Parts:
             case Mode.PASSING:
                 return PassingTracker(self.config.items, self.config.smoothing)
 
+    @property
+    def presence_settings(self) -> PresenceSettings:
+        """How items are noticed here: as configured, in the site's own region."""
+        settings = self.config.presence
+        settings = replace(settings, region=self.site.region) if self.site.region else settings
+        # A belt may never lie still: without a reference its first frame must do.
+        return replace(settings, learn_s=0.0) if self.config.items.mode is Mode.PASSING else settings
+
     def presence(self) -> PresenceDetector:
         """What notices items, before the site's own background."""
-        return PresenceDetector(_presence_settings(self.config, self.site), self.site.background, self.site.variation)
+        return PresenceDetector(self.presence_settings, self.site.background, self.site.variation)
 
     def finder(self) -> StillFinder | None:
         """What finds the item in a picture of the scene; None while the empty scene is not known."""
         if self.site.background is None:
             return None
-        return StillFinder(_presence_settings(self.config, self.site), self.site.background)
+        return StillFinder(self.presence_settings, self.site.background)
 
     def camera(self) -> CameraSection:
         """The camera with the controls that calibration locked; those that the configuration names hold."""
@@ -145,9 +153,3 @@ def _classifier(bundle: Bundle, site: Site, head: SiteHead | None, threads: int,
     network = LiteRTClassifier(bundle, threads, delegate=delegate)
     sharpening = own_temperature / (site.temperature or own_temperature)
     return TaughtClassifier(network, head, labels_at(site, bundle), sharpening)
-
-
-def _presence_settings(config: Config, site: Site) -> PresenceSettings:
-    settings = replace(config.presence, region=site.region) if site.region else config.presence
-    # A belt may never lie still: without a reference its first frame must do.
-    return replace(settings, learn_s=0.0) if config.items.mode is Mode.PASSING else settings
