@@ -6,21 +6,20 @@ No pictures fit a bin better, and no sample is less fair: what a person looks at
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from calibration.scores.pictures import Picture
-from edge.errors import MissingInputError, PictureError
+from edge.errors import MissingInputError
 from edge.files.pictures import PictureReader, is_sure
 from edge.journal import Entry, Filter, JournalReader
 from edge.messages import Outcome
+from edge.preprocess import decode_picture
 from edge.web.folding import fingerprint, fold
 
 # The reviewed items are held against so many of the latest; and so many are read at most, far beyond any ring.
@@ -125,18 +124,14 @@ def pictures_of(
     """The items' pictures, cropped as the bin saw them; one that made room meanwhile is left out."""
     for item in progress(review.items):
         jpeg = pictures.find(item.record_id)
-        decoded = None if jpeg is None else cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if decoded is not None:
-            image = np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+        image = None if jpeg is None else decode_picture(np.frombuffer(jpeg, np.uint8))
+        if image is not None:
             yield Picture(f"{item.label}/{item.record_id}.jpg", item.label, item.group, image)
 
 
 def _fingerprint(pictures: PictureReader, record_id: str) -> int | None:
     jpeg = pictures.find(record_id)
-    try:
-        return None if jpeg is None else fingerprint(jpeg)
-    except PictureError:
-        return None
+    return None if jpeg is None else fingerprint(jpeg)
 
 
 def _unsure(entries: Sequence[Entry]) -> float:
@@ -144,5 +139,4 @@ def _unsure(entries: Sequence[Entry]) -> float:
 
 
 def _is_sure(entry: Entry) -> bool:
-    margin = float(json.loads(entry.record)["margin"])
-    return entry.outcome == Outcome.ACCEPTED and is_sure(entry.confidence, margin)
+    return entry.outcome == Outcome.ACCEPTED and is_sure(entry.confidence, entry.margin)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge.errors import InvalidDataError
 from edge.messages import Image
+from edge.preprocess import decode_picture
 
 Floats = NDArray[np.float32]
 
@@ -41,10 +42,10 @@ def to_jpeg(image: Image) -> bytes:
 
 def from_jpeg(encoded: bytes) -> Image:
     """The picture (H, W, 3) uint8 RGB that `to_jpeg` compressed."""
-    decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    if decoded is None:
+    image = decode_picture(np.frombuffer(encoded, np.uint8))
+    if image is None:
         raise InvalidDataError("the picture of a taught example cannot be read: forget its class and teach it again")
-    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+    return image
 
 
 def count(examples: Iterable[Example]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +42,11 @@ class Entry:
     problem: str | None
     corrected: str | None
     is_wrong: bool
+
+    @property
+    def margin(self) -> float:
+        """By how much the label led before the next one, 0..1."""
+        return float(json.loads(self.record)["margin"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from edge.errors import PictureError
-
 # Brightness gradients of a 9 x 9 thumbnail, 72 across and 72 down.
 _SIDE = 9
 NUM_BITS = 2 * _SIDE * (_SIDE - 1)
@@ -16,21 +14,18 @@ NUM_BITS = 2 * _SIDE * (_SIDE - 1)
 MAX_DISTANCE = 24
 
 
-def fingerprint(jpeg: bytes) -> int:
-    """NUM_BITS bits that stay nearly the same under noise, light and small shifts.
+def fingerprint(jpeg: bytes) -> int | None:
+    """NUM_BITS bits that stay nearly the same under noise, light and small shifts; None where it is no picture.
 
     A difference hash (Krawetz 2013, "Kind of Like That"), in both directions.
-
-    Raises:
-        PictureError: it is not a picture.
     """
     try:
         # A quarter of the size is decoded much faster and still far above the thumbnail's.
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
     except cv2.error:
-        image = None
+        return None
     if image is None:
-        raise PictureError("an item's picture is damaged: expected a JPEG")
+        return None
     small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     across = small[:, 1:] > small[:, :-1]
     down = small[1:, :] > small[:-1, :]

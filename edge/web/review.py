@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edge.bundle import Label
-from edge.errors import PictureError
 from edge.files.pictures import is_sure
 from edge.journal import Entry, Filter
 from edge.messages import Outcome
@@ -80,8 +79,7 @@ def why(entry: Entry) -> Why:
         return Why.WRONG
     if entry.outcome in (Outcome.UNKNOWN, Outcome.TIMEOUT):
         return Why.UNKNOWN
-    margin = float(json.loads(entry.record)["margin"])
-    return Why.SURE if is_sure(entry.confidence, margin) else Why.UNSURE
+    return Why.SURE if is_sure(entry.confidence, entry.margin) else Why.UNSURE
 
 
 class Folding:
@@ -135,10 +133,7 @@ class Folding:
         if record_id in self._fingerprints:
             return self._fingerprints[record_id]
         jpeg = self._pictures.find(record_id)
-        try:
-            return None if jpeg is None else fingerprint(jpeg)
-        except PictureError:
-            return None
+        return None if jpeg is None else fingerprint(jpeg)
 
 
 class ReviewPart:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import PictureError
 from edge.messages import Image
 from edge.preprocess import crop, square_around
 from edge.web.folding import MAX_DISTANCE, NUM_BITS, fingerprint, fold
@@ -30,8 +29,14 @@ def seen_again(image: Image, seed: int) -> bytes:
     return small_jpeg(lit.clip(0, 255).astype(np.uint8), 320)
 
 
+def bits_of(jpeg: bytes) -> int:
+    bits = fingerprint(jpeg)
+    assert bits is not None
+    return bits
+
+
 def distance(first: bytes, second: bytes) -> int:
-    return (fingerprint(first) ^ fingerprint(second)).bit_count()
+    return (bits_of(first) ^ bits_of(second)).bit_count()
 
 
 @pytest.mark.parametrize("index", range(len(ITEMS)))
@@ -40,13 +45,12 @@ def test_an_item_seen_again_is_folded(index: int) -> None:
 
 
 def test_different_items_are_kept_apart() -> None:
-    prints = {str(index): fingerprint(seen_again(image, 1)) for index, image in enumerate(ITEMS)}
+    prints = {str(index): bits_of(seen_again(image, 1)) for index, image in enumerate(ITEMS)}
     assert len(fold(prints)) >= len(ITEMS) - 1, "two of a kind may look alike"
 
 
 def test_a_picture_that_is_none_has_no_fingerprint() -> None:
-    with pytest.raises(PictureError):
-        fingerprint(b"no picture")
+    assert fingerprint(b"no picture") is None
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 2**NUM_BITS - 1), max_size=12))
