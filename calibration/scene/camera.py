@@ -18,7 +18,9 @@ from edge.config.cameras import CameraSection
 from edge.drift import sharpness
 from edge.errors import UsageError
 from edge.messages import Frame, Image
-from edge.presence.settings import Region
+from edge.preprocess import crop
+from edge.presence.settings import PresenceSettings, Region
+from edge.presence.view import View
 from edge.site import CameraStep, RegionStep, SiteDescription
 
 # An automatic that has not come to rest by then never does: the light flickers, or something moves.
@@ -100,7 +102,7 @@ def _aid_focus(desk: Desk, eyepiece: Eyepiece, region: Region | None) -> None:
     desk.talk.say("Then take it out and press Enter.")
     best = 0.0
     for image in _until_enter(eyepiece):
-        value = sharpness(_inside(image, region))
+        value = sharpness(_inside(image, region or Region()))
         best = max(best, value)
         sys.stderr.write(f"\r{meter(value, best)}")
         sys.stderr.flush()
@@ -181,10 +183,5 @@ def _region_step(desk: Desk, old: SiteDescription, region: Region | None) -> Reg
     return RegionStep(made_at=desk.now(), left=region.left, top=region.top, right=region.right, bottom=region.bottom)
 
 
-def _inside(image: Image, region: Region | None) -> Image:
-    if region is None:
-        return image
-    height, width = image.shape[:2]
-    rows = slice(int(region.top * height), max(int(region.top * height) + 1, int(region.bottom * height)))
-    columns = slice(int(region.left * width), max(int(region.left * width) + 1, int(region.right * width)))
-    return image[rows, columns]
+def _inside(image: Image, region: Region) -> Image:
+    return crop(image, View.of(image, PresenceSettings(region=region)).region)
