@@ -69,9 +69,14 @@ class Loop:
         self._last_frame_s = 0.0
 
     @property
+    def began_s(self) -> float:
+        """When the first frame was taken, on the loop's clock; 0 before there is one."""
+        return self._first_frame_s or 0.0
+
+    @property
     def duration_s(self) -> float:
         """Seconds from the first frame to the newest one."""
-        return 0.0 if self._first_frame_s is None else self._last_frame_s - self._first_frame_s
+        return self._last_frame_s - self.began_s
 
     @property
     def frame_s(self) -> float:

@@ -52,7 +52,7 @@ def demo(
         observers = [] if view is None else [view.saw]
         loop = stack.enter_context(open_rehearsal(settings, clock, listeners, announce=show_page, observers=observers))
         loop.run_to_end()
-    shown.score(score(decisions, film.truth()))
+    shown.score(score(decisions, film.truth(), loop.began_s))
 
 
 def _live_view(stack: ExitStack, bundle: Path | None, title: str) -> LiveView | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,8 +146,12 @@ def check_fits(truth: Truth, duration_s: float) -> None:
         )
 
 
-def score(decisions: Sequence[Decision], truth: Truth) -> Score:
-    """Hold `decisions`, in any order, against `truth`; both count seconds from the start of the source."""
+def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> Score:
+    """Hold `decisions`, in any order, against `truth`, which counts seconds from the start of the source.
+
+    `began_s` is that start on the clock of the decisions.
+    """
+    decisions = [_since(began_s, decision) for decision in decisions]
     of_event: list[list[Decision]] = [[] for _ in truth.events]
     invented: list[Decision] = []
     for decision in sorted(decisions, key=lambda decision: decision.decided_s):
@@ -182,6 +186,16 @@ def score(decisions: Sequence[Decision], truth: Truth) -> Score:
         settled_to_decided_p50_s=float(np.percentile(waits_s, 50)) if waits_s else None,
         settled_to_decided_p95_s=float(np.percentile(waits_s, 95)) if waits_s else None,
         mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.at_s)),
+    )
+
+
+def _since(began_s: float, decision: Decision) -> Decision:
+    """The decision by a clock that began then."""
+    return replace(
+        decision,
+        first_seen_s=decision.first_seen_s - began_s,
+        settled_s=None if decision.settled_s is None else decision.settled_s - began_s,
+        decided_s=decision.decided_s - began_s,
     )
 
 

@@ -44,6 +44,12 @@ def test_one_right_decision_for_each_event_is_flawless() -> None:
     assert result.to_json()["num_right"] == 2
 
 
+def test_what_was_loaded_before_the_clip_began_is_no_delay_of_its_decisions() -> None:
+    result = score([decided(102.9), decided(108.1, "glass")], CLIP, began_s=100.0)
+    assert result.num_right == 2
+    assert result.settled_to_decided_p50_s == pytest.approx(0.5)
+
+
 def test_a_wrong_label_is_found_but_wrong() -> None:
     result = score([decided(2.9, "paper"), decided(8.0, "glass")], CLIP)
     assert (result.num_found, result.num_wrong, result.num_right) == (2, 1, 1)
