@@ -16,12 +16,6 @@ class Outbox:
         self._database = database
         self.sink = sink
 
-    def acknowledged(self) -> int:
-        """The seq up to which the sink has everything."""
-        with self._database.reading() as connection:
-            (seq,) = connection.execute("SELECT acknowledged FROM outbox WHERE sink = ?", (self.sink,)).fetchone()
-        return int(seq)
-
     def pending(self, limit: int) -> list[Entry]:
         """At most `limit` decisions that the sink has not acknowledged, in order."""
         with self._database.reading() as connection:

@@ -144,7 +144,7 @@ def test_a_sink_that_refuses_all_loses_none_and_is_left_alone_for_a_while(
     assert sink.has_paused.wait(PATIENCE_S)
     sink.courier.stop(PATIENCE_S)
     assert sink.offered == [1, 2, 3]
-    assert journal.outbox("sink").acknowledged() == 0
+    assert len(journal.outbox("sink").pending(10)) == 6
     assert caplog.messages == []
 
 
@@ -153,4 +153,4 @@ def test_the_newest_one_that_is_refused_waits_until_another_comes(journal: Journ
     sink.courier.start()
     assert sink.has_paused.wait(PATIENCE_S)
     sink.courier.stop(PATIENCE_S)
-    assert journal.outbox("sink").acknowledged() == 5
+    assert [entry.seq for entry in journal.outbox("sink").pending(10)] == [6]
