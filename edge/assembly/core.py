@@ -39,7 +39,7 @@ Observer = Callable[[Sight], None]
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """All of it, started. `inbox` takes commands from anywhere; `view` is the journal for other threads to read.
+    """All of it, started. `view` is the journal for other threads to read.
 
     `observers` look on with the loop, `listeners` are told of each decision, `attendants` are called
     after each tick.
@@ -52,7 +52,6 @@ class Core:
     view: JournalView
     scribe: Scribe
     outcomes: Outcomes
-    inbox: Inbox
     controls: Controls
     tracer: Tracer
     budget: DayBudget
@@ -112,7 +111,6 @@ def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callabl
         view=view,
         scribe=scribe,
         outcomes=outcomes,
-        inbox=inbox,
         controls=controls,
         tracer=tracer,
         budget=budget,
