@@ -32,8 +32,8 @@ class Controls:
         later: Callable[[Callable[[], object]], None],
         configured_threshold: float,
         on_threshold: Callable[[float], None],
-        on_install: Callable[[], None] | None = None,
-        on_install_from: Callable[[InstallFrom], None] | None = None,
+        on_install: Callable[[], None] = lambda: None,
+        on_install_from: Callable[[InstallFrom], None] = lambda _: None,
     ) -> None:
         self._inbox = inbox
         self._journal = journal
@@ -96,9 +96,9 @@ class Controls:
             case Verb.RESET_COUNTS:
                 self._later(self._journal.reset_counts)
             case Verb.INSTALL:
-                self._install()
+                self._later(self._on_install)
             case InstallFrom():
-                self._install_from(command)
+                self._on_install_from(command)
             case _:
                 assert_never(command)
 
@@ -107,15 +107,3 @@ class Controls:
             _log.info("items below a confidence of %.2f are unknown from now on", threshold)
         self._threshold = threshold
         self._on_threshold(threshold)
-
-    def _install(self) -> None:
-        if self._on_install is None:
-            _log.warning("asked to install a model, but there is none to install")
-        else:
-            self._later(self._on_install)
-
-    def _install_from(self, wanted: InstallFrom) -> None:
-        if self._on_install_from is None:
-            _log.warning("asked to install a model from the web, but this bin cannot")
-        else:
-            self._on_install_from(wanted)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -100,17 +99,6 @@ def test_the_verbs_restart_count_anew_and_install(journal: Journal) -> None:
     assert bench.controls.wants_restart
     assert journal.counts() == {}
     assert bench.num_installs == 1
-
-
-def test_without_a_newer_model_an_installation_is_only_a_word_in_the_log(
-    journal: Journal, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    inbox = Inbox(())
-    controls = Controls(inbox, journal, lambda task: task(), 0.5, lambda _: None)
-    inbox.put(Verb.INSTALL)
-    controls.attend()
-    assert "there is none to install" in caplog.text
 
 
 def test_more_commands_than_the_inbox_holds_are_refused(journal: Journal) -> None:

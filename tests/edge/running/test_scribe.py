@@ -29,7 +29,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-def obeyed(journal: Journal, topic: str, payload: bytes, on_install: Callable[[], None] | None = None) -> None:
+def obeyed(journal: Journal, topic: str, payload: bytes, on_install: Callable[[], None] = lambda: None) -> None:
     """A message from outside is taken, and all that follows from it is done."""
     with closing(Scribe(journal, Problems())) as scribe:
         inbox = Inbox(("paper/cardboard", "glass"))
