@@ -457,6 +457,9 @@ def test_when_the_bin_is_gone_the_page_says_so(standing: StandingBin, page: Page
         page.goto(visitor.address)
         expect(page.locator("#no-decisions")).to_be_visible()
     expect(page.locator("#problems")).to_contain_text("The bin does not answer")
+    page.get_by_role("link", name="Review").click()
+    expect(page.locator("#review-empty")).to_contain_text("The items cannot be shown")
+    expect(page.locator("#export")).to_be_hidden()
 
 
 def test_the_counts_of_forty_bins_leave_room_for_the_decisions(
