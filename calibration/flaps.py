@@ -69,7 +69,7 @@ def has_flaps(config: Config) -> bool:
     return any(isinstance(section.actuator, ServoActuatorSection) for section in config.bins.values())
 
 
-def step_angle(desk: Desk, what: str, start: float, move: Callable[[float], float]) -> float:
+def _step_angle(desk: Desk, what: str, start: float, move: Callable[[float], float]) -> float:
     """The angle at which a person is content; `move` swings there after each step, and says how far it came."""
     angle = start
     desk.talk.say(f"{what}: + and - move by 2 degrees, ++ and -- by 10, a number goes there, Enter keeps it.")
@@ -123,8 +123,8 @@ def _find(desk: Desk, start: ServoSettings, given: Given, factory: Factory) -> S
             flap.hold(held)
             return held
 
-        rest = start.rest_angle if given.rest_angle is not None else step_angle(desk, "Shut", start.rest_angle, move)
-        opened = start.open_angle if given.open_angle is not None else step_angle(desk, "Open", start.open_angle, move)
+        rest = start.rest_angle if given.rest_angle is not None else _step_angle(desk, "Shut", start.rest_angle, move)
+        opened = start.open_angle if given.open_angle is not None else _step_angle(desk, "Open", start.open_angle, move)
     settings = replace(start, rest_angle=rest, open_angle=opened)
     while True:
         with closing(ServoFlap(settings, factory)) as flap:

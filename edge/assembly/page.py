@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # The room that teaches announces itself here, since edge imports no room above it.
 TEACHERS = "sorter.teachers"
 
-TOKEN_FILE = "web-token"  # noqa: S105 - where it is, not what it is
+_TOKEN_FILE = "web-token"  # noqa: S105 - where it is, not what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def open_page(
         teacher=teacher,
         controls=controls,
     )
-    server = new_server(page_settings(section), window_of(parts, work))
+    server = new_server(_page_settings(section), window_of(parts, work))
     server.start()
     stack.stopping(server.stop)
     announce(server.address)
@@ -136,9 +136,9 @@ def window_of(parts: Parts, work: Work | None) -> Window:
     )
 
 
-def page_settings(section: WebSection) -> PageSettings:
+def _page_settings(section: WebSection) -> PageSettings:
     """Where the page is; one that others can reach gets a token."""
     token = None if section.token is None else section.token.get_secret_value()
     if token is None and not is_loopback(section.host):
-        token = keep_token(state_folder() / TOKEN_FILE)
+        token = keep_token(state_folder() / _TOKEN_FILE)
     return PageSettings(section.host, section.port, token, section.hosts)

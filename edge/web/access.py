@@ -16,7 +16,7 @@ from edge.errors import AccessDeniedError, ConfigError, StorageError
 from edge.files.whole_file import replacing
 
 # Shorter ones can be guessed, even by a patient guesser who is slowed down.
-MIN_TOKEN_LENGTH = 16
+_MIN_TOKEN_LENGTH = 16
 _NAME_DIGITS = 8  # enough to tell the bins of one host apart
 _TOKEN_BYTES = 24
 
@@ -49,7 +49,9 @@ def keep_token(path: Path) -> str:
             # An empty one is what a power cut can leave.
             if token := path.read_text(encoding="ascii", errors="replace").strip():
                 path.chmod(0o600)
-                return checked_token(token, str(path))
+                if len(token) < _MIN_TOKEN_LENGTH:
+                    raise ConfigError(f"{path}: expected at least {_MIN_TOKEN_LENGTH} characters, found {len(token)}")
+                return token
             path.unlink()
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         with replacing(path) as unfinished:
@@ -61,17 +63,6 @@ def keep_token(path: Path) -> str:
         ) from error
     except OSError as error:
         raise StorageError(f"{path}: the page's token cannot be kept: {error.strerror}") from error
-    return token
-
-
-def checked_token(token: str, origin: str) -> str:
-    """The token, when it is long enough.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if len(token) < MIN_TOKEN_LENGTH:
-        raise ConfigError(f"{origin}: expected at least {MIN_TOKEN_LENGTH} characters, found {len(token)}")
     return token
 
 
