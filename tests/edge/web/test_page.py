@@ -709,6 +709,17 @@ def test_on_a_low_screen_what_is_pressed_is_seen_together_with_the_picture(page:
     standing.close()
 
 
+def test_no_notch_lies_over_the_picture_when_a_phone_lies(visitor: Visitor, page: Page) -> None:
+    page.set_viewport_size({"width": 844, "height": 390})
+    insets = {"left": 47, "right": 47, "bottom": 21}
+    page.context.new_cdp_session(page).send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
+    page.goto(visitor.address)
+    expect(page.locator("#tabs")).to_be_visible()
+    picture = page.locator("#live .picture").bounding_box()
+    assert picture is not None
+    assert picture["x"] >= insets["left"]
+
+
 def test_at_four_times_the_size_nothing_stays_over_the_picture(visitor: Visitor, page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 180})
     page.goto(visitor.address)
