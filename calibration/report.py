@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.overview import STEPS, step_of, step_title
+from calibration.overview import standings
 from calibration.scores.judging import least_now
 from calibration.scores.pictures import Measured
 from calibration.scores.thresholds import Labelled, Tally, accepted, fit_thresholds, folds_of, precision_wish, tally
@@ -24,7 +24,7 @@ from edge.presence.planes import Floats
 from edge.presence.settings import Region
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import escaped, figures, page, picture, pictures, section, table, text, tiles, wide, write_page
-from edge.site import ClassStep, SiteDescription, ThresholdsStep, load_variation, read_part, what_is_stale
+from edge.site import ClassStep, SiteDescription, ThresholdsStep, load_variation, read_part
 
 _PICTURE_WIDTH_PX = 960
 _NUM_SHOWN = 8
@@ -62,12 +62,10 @@ def write_report(parts: Parts, described: SiteDescription, folder: Path, out: Pa
 def _head(parts: Parts, described: SiteDescription) -> Iterator[str]:
     yield f"<h1>{escaped(f'Calibration of {parts.config.device.id}')}</h1>"
     yield text(f"Site {parts.site.site_id or 'none yet'}, model {parts.bundle.short_name}.", is_quiet=True)
-    stale = what_is_stale(described, parts.bundle)
-    rows = []
-    for name, command in STEPS.items():
-        step = step_of(described, name)
-        done = "not done yet" if step is None else f"{step.made_at:%Y-%m-%d %H:%M}"
-        rows.append((step_title(name), done, stale.get(name, "" if step else command)))
+    rows = [
+        (one.title, "not done yet" if one.made_at is None else f"{one.made_at:%Y-%m-%d %H:%M}", one.remedy)
+        for one in standings(described, parts.bundle)
+    ]
     yield table(("step", "done", "what to do"), rows)
 
 
@@ -78,13 +76,14 @@ def _scene(parts: Parts, described: SiteDescription, folder: Path) -> Iterator[s
     read_part(folder, step.picture)  # is it whole?
     image = load_picture(folder / step.picture)
     levels = load_variation(folder, step)
-    region = parts.site.region or parts.config.presence.region
     caption = (
         f"The empty scene, the mean of {counted(step.num_frames, 'picture')}; only what is inside of the frame counts"
     )
     most = max(1.0, float(np.percentile(levels, 99.5)))
     by_itself = f"How much each part varies by itself: black not at all, white by {most:.1f} grey levels or more"
-    shown = pictures([(caption, [_framed(image, region)]), (by_itself, [_grey(levels / most, image.shape)])])
+    shown = pictures(
+        [(caption, [_framed(image, parts.presence_settings.region)]), (by_itself, [_grey(levels / most, image.shape)])]
+    )
     yield section("What it sees", shown, _fingerprint(step.fingerprint))
 
 
