@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,7 +71,7 @@ class Truth(BaseModel, frozen=True):
 class Mistake:
     """An item decided as something else, missed (no `answer`), or decided where nothing was (no `truth`).
 
-    `at_s` is when it was decided or, where it was missed, when it came to rest; seconds since the clip began.
+    `at_s` is when it was decided or, where it was missed, when it came to rest; by the clock of the decisions.
     """
 
     at_s: float
@@ -149,23 +149,23 @@ def check_fits(truth: Truth, duration_s: float) -> None:
 def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> Score:
     """Hold `decisions`, in any order, against `truth`, which counts seconds from the start of the source.
 
-    `began_s` is that start on the clock of the decisions.
+    `began_s` is that start on the clock of the decisions, by which mistakes are told, too.
     """
-    decisions = [_since(began_s, decision) for decision in decisions]
-    of_event: list[list[Decision]] = [[] for _ in truth.events]
+    events = [_later(event, began_s) for event in truth.events]
+    of_event: list[list[Decision]] = [[] for _ in events]
     invented: list[Decision] = []
     for decision in sorted(decisions, key=lambda decision: decision.decided_s):
-        index = _event_of(decision, truth.events, [len(own) for own in of_event])
+        index = _event_of(decision, events, [len(own) for own in of_event])
         if index is None:
             invented.append(decision)
         else:
             of_event[index].append(decision)
-    answered = [(event, own[0]) for event, own in zip(truth.events, of_event, strict=True) if own]
+    answered = [(event, own[0]) for event, own in zip(events, of_event, strict=True) if own]
     verdicts = [_is_right(event, decision) for event, decision in answered]
     waits_s = [decision.decided_s - event.settled for event, decision in answered]
     mistakes = [Mistake(one.decided_s, None, _answer(one)) for one in invented]
     mistakes += [
-        Mistake(event.settled, event.label, None) for event, own in zip(truth.events, of_event, strict=True) if not own
+        Mistake(event.settled, event.label, None) for event, own in zip(events, of_event, strict=True) if not own
     ]
     mistakes += [
         Mistake(decision.decided_s, event.label, _answer(decision))
@@ -174,9 +174,9 @@ def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> 
     ]
     num_accepted = verdicts.count(True) + verdicts.count(False)
     return Score(
-        num_events=len(truth.events),
+        num_events=len(events),
         num_found=len(answered),
-        num_missed=len(truth.events) - len(answered),
+        num_missed=len(events) - len(answered),
         num_invented=len(invented),
         num_doubled=sum(max(0, len(own) - 1) for own in of_event),
         num_right=verdicts.count(True),
@@ -189,14 +189,9 @@ def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> 
     )
 
 
-def _since(began_s: float, decision: Decision) -> Decision:
-    """The decision by a clock that began then."""
-    return replace(
-        decision,
-        first_seen_s=decision.first_seen_s - began_s,
-        settled_s=None if decision.settled_s is None else decision.settled_s - began_s,
-        decided_s=decision.decided_s - began_s,
-    )
+def _later(event: TruthEvent, by_s: float) -> TruthEvent:
+    moments = ("enters", "settled", "leaves", "gone")
+    return event.model_copy(update={moment: getattr(event, moment) + by_s for moment in moments})
 
 
 def _answer(decision: Decision) -> str:

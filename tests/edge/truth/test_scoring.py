@@ -45,9 +45,10 @@ def test_one_right_decision_for_each_event_is_flawless() -> None:
 
 
 def test_what_was_loaded_before_the_clip_began_is_no_delay_of_its_decisions() -> None:
-    result = score([decided(102.9), decided(108.1, "glass")], CLIP, began_s=100.0)
-    assert result.num_right == 2
+    result = score([decided(102.9), decided(108.1, "paper")], CLIP, began_s=100.0)
+    assert (result.num_right, result.num_wrong) == (1, 1)
     assert result.settled_to_decided_p50_s == pytest.approx(0.5)
+    assert [mistake.at_s for mistake in result.mistakes] == [108.1], "as the decision's own line says"
 
 
 def test_a_wrong_label_is_found_but_wrong() -> None:
