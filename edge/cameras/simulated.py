@@ -140,6 +140,4 @@ class SimulatedFilm:
 def _visit(reel: Reel, index: int) -> FilmedItem:
     """The visit of that number, counted on through all the showings."""
     num_shown, event_index = divmod(index, len(reel.events))
-    event, later_s = reel.events[event_index], LEAD_S + num_shown * reel.seconds
-    moments = {name: round(getattr(event, name) + later_s, 3) for name in ("enters", "settled", "leaves", "gone")}
-    return event.model_copy(update=moments)
+    return reel.events[event_index].later(LEAD_S + num_shown * reel.seconds)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -44,6 +44,11 @@ class TruthEvent(BaseModel, frozen=True, strict=True):
         if not self.enters <= self.settled <= self.leaves <= self.gone:
             raise ValueError("expected enters <= settled <= leaves <= gone")
         return self
+
+    def later(self, by_s: float) -> Self:
+        """The same visit so much later, to the millisecond."""
+        moments = ("enters", "settled", "leaves", "gone")
+        return self.model_copy(update={name: round(getattr(self, name) + by_s, 3) for name in moments})
 
 
 class Truth(BaseModel, frozen=True):
@@ -151,7 +156,7 @@ def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> 
 
     `began_s` is that start on the clock of the decisions, by which mistakes are told, too.
     """
-    events = [_later(event, began_s) for event in truth.events]
+    events = [event.later(began_s) for event in truth.events]
     of_event: list[list[Decision]] = [[] for _ in events]
     invented: list[Decision] = []
     for decision in sorted(decisions, key=lambda decision: decision.decided_s):
@@ -187,11 +192,6 @@ def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> 
         settled_to_decided_p95_s=float(np.percentile(waits_s, 95)) if waits_s else None,
         mistakes=tuple(sorted(mistakes, key=lambda mistake: mistake.at_s)),
     )
-
-
-def _later(event: TruthEvent, by_s: float) -> TruthEvent:
-    moments = ("enters", "settled", "leaves", "gone")
-    return event.model_copy(update={moment: getattr(event, moment) + by_s for moment in moments})
 
 
 def _answer(decision: Decision) -> str:
