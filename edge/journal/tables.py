@@ -52,7 +52,8 @@ def prepare(connection: sqlite3.Connection, path: str, max_bytes: int) -> int:
     """
     (num_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     version = check_is_journal(connection, path) if num_tables else 0
-    connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # heeded where the file is new
+    connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # this and the next are heeded where the file is new
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA journal_mode=WAL")
     be_safe(connection)
     steps = (_VERSION_1, _VERSION_2)[version:]

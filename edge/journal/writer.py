@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.clock import Clock, rfc3339
-from edge.errors import InvalidDataError, SorterError, StorageError
+from edge.errors import InvalidDataError, StorageError
 from edge.files.database import Database, claim
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
@@ -26,6 +26,8 @@ _FULL_SHARE = 0.9
 _PRUNED_SHARE = 0.01
 # At once: more would hold up a commit. A journal above a bound that was lowered shrinks a step with each decision.
 _MIN_PRUNED, _MAX_PRUNED = 10, 1000
+# Pages of such a journal that a decision gives back to the disk: all at once would take a slow card minutes.
+_MAX_GIVEN_BACK = 200
 
 
 class Journal:
@@ -57,7 +59,6 @@ class Journal:
                 self._last_seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM decisions").fetchone()[0]
             with self._database.transaction() as connection:
                 self._make_room(connection, num_coming=0)
-            self._give_back()
         except BaseException:
             self._release(is_refused=True)
             raise
@@ -193,20 +194,10 @@ class Journal:
         num_pruned = min(num_pruned, _MAX_PRUNED, num_kept + num_coming - 1)
         if num_pruned > 0:
             connection.execute("DELETE FROM decisions WHERE seq < ?", (oldest_seq + num_pruned,))
-
-    def _give_back(self) -> None:
-        """Make the file as small as what it holds, where a bound that was lowered has left it larger than allowed."""
-        with self._database.reading() as connection:
-            (num_pages,) = connection.execute("PRAGMA page_count").fetchone()
-            if not _pages(connection) <= self._max_pages < num_pages:
-                return
-        try:
-            with self._database.reading() as connection:
-                connection.execute("VACUUM")
-                connection.execute("PRAGMA wal_checkpoint")
-                connection.execute(f"PRAGMA max_page_count={self._max_pages}")
-        except SorterError as error:  # it needs some room itself; the bin can do without
-            _log.warning("the journal stays larger than allowed: %s", error)
+        if (num_excess := _file_pages(connection) - self._max_pages) > 0:
+            for _ in range(min(num_excess, _MAX_GIVEN_BACK)):  # of more than one at a time sqlite3 gives back one
+                connection.execute("PRAGMA incremental_vacuum(1)")
+            connection.execute(f"PRAGMA max_page_count={self._max_pages}")
 
     def _restore_deleted(self) -> None:
         """Write the file again from what is still open, when somebody deleted it.
@@ -265,6 +256,11 @@ def _inode(path: str) -> int | None:
 
 
 def _pages(connection: sqlite3.Connection) -> int:
-    (num_pages,) = connection.execute("PRAGMA page_count").fetchone()
+    """How many hold something."""
     (num_free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    return int(num_pages) - int(num_free)
+    return _file_pages(connection) - int(num_free)
+
+
+def _file_pages(connection: sqlite3.Connection) -> int:
+    (num_pages,) = connection.execute("PRAGMA page_count").fetchone()
+    return int(num_pages)
