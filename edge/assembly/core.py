@@ -101,6 +101,7 @@ def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callabl
         outcomes.listen(partial(outlets.mqtt.send, "actuation"))
         attendants.append(reporter.report)
     problems.report("model", parts.complaint)
+    problems.report("damaged journal", journal.complaint)
     problems.report("site", "; ".join(parts.site.again) or None)
     folder = pictures_folder(config)
     return Core(

@@ -32,6 +32,7 @@ from edge.doctor.finding import Finding, failure, ok, warning
 from edge.drift import compare, sentences, sharpness
 from edge.errors import SorterError
 from edge.journal import JournalReader
+from edge.journal.damage import complaint
 from edge.messages import Frame, Image
 from edge.models.verification import check_golden
 from edge.publishers.connection import greet
@@ -138,6 +139,9 @@ def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
 def kept(config: Config) -> Iterator[Finding]:
     """What the bin keeps on the disk, and the bounds it stays within."""
     journal, pictures = journal_path(config), pictures_folder(config)
+    if (found := complaint(journal)) is not None:
+        sentence, _, advice = found.rpartition(": ")
+        yield warning("kept", sentence, advice)
     size_mb = journal.stat().st_size / _MB if journal.is_file() else 0.0
     told = f"journal {size_mb:.1f} of at most {config.journal.max_bytes / _MB:.0f} MB"
     if pictures is None:

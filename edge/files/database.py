@@ -17,16 +17,16 @@ _BUSY_S = 10.0
 
 
 class Claim:
-    """That this process owns a database, until it is closed."""
+    """That this process owns a database, until it is closed; `is_new` where no process has owned it before."""
 
     def __init__(self, lock_file: IO[bytes], path: Path, *, is_new: bool) -> None:
         self._lock_file = lock_file
         self._path = path
-        self._is_new = is_new
+        self.is_new = is_new
 
     def close(self, *, is_refused: bool = False) -> None:
         """Let others own it. With `is_refused`, a lock that was made for nothing is taken away again."""
-        if is_refused and self._is_new:
+        if is_refused and self.is_new:
             self._path.unlink(missing_ok=True)
         self._lock_file.close()
 
@@ -82,11 +82,13 @@ def _lock_path(path: Path) -> Path:
 class Database:
     """A connection that several threads may share; each block holds its lock.
 
-    Every SQLite error inside a block leaves it as a SorterError that names the file.
+    Every SQLite error inside a block leaves it as a SorterError that names the file. `is_damaged` when one of them
+    said that the file is no database, or a broken one.
     """
 
     def __init__(self, path: str, *, is_read_only: bool = False) -> None:
         self.path = path
+        self.is_damaged = False
         self._is_read_only = is_read_only
         self._lock = threading.RLock()
         with self._errors():
@@ -138,6 +140,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
+            self.is_damaged |= _code(error) in _DAMAGE
             raise _translate(error, self.path) from error
 
 
@@ -162,7 +165,7 @@ _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
     # Also of a disk that has failed to read for a moment.
     sqlite3.SQLITE_CORRUPT: (
         InvalidDataError,
-        "the journal is damaged, or the disk does not give it back; start again, and if it stays so move it away",
+        "the journal is damaged, or the disk does not give it back; start the bin again, which puts it aside",
     ),
     sqlite3.SQLITE_CONSTRAINT: (InvalidDataError, "expected an id and a seq that are new"),
     sqlite3.SQLITE_BUSY: (TryAgainError, "another program is using it; try again when it has finished"),
@@ -173,8 +176,17 @@ _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
 }
 
 
-def _translate(error: sqlite3.Error, path: str) -> SorterError:
+_DAMAGE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+
+
+def _code(error: sqlite3.Error) -> int:
     # The low byte is the primary code, https://www.sqlite.org/rescode.html section 3.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    kind, meaning = _MEANINGS.get(code, (StorageError, "cannot be read or written: is the disk full, or worn out?"))
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
+
+
+def _translate(error: sqlite3.Error, path: str) -> SorterError:
+    kind, meaning = _MEANINGS.get(
+        _code(error), (StorageError, "cannot be read or written: is the disk full, or worn out?")
+    )
     return kind(f"{path}: {meaning} (found: {error})")

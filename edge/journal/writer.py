@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.clock import Clock, rfc3339
 from edge.errors import InvalidDataError, StorageError
 from edge.files.database import Database, claim
+from edge.journal.damage import complaint, put_aside
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
 from edge.journal.reader import JournalReader, JournalView, write_correction
@@ -28,6 +29,8 @@ _PRUNED_SHARE = 0.01
 _MIN_PRUNED, _MAX_PRUNED = 10, 1000
 # Pages of such a journal that a decision gives back to the disk: all at once would take a slow card minutes.
 _MAX_GIVEN_BACK = 200
+# What a sink has was decided, also where a damaged journal gave back no decision.
+_LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM decisions UNION SELECT acknowledged FROM outbox)"
 
 
 class Journal:
@@ -36,9 +39,12 @@ class Journal:
     `path` may be IN_MEMORY. At most `keep` decisions stay and the file stays below `max_bytes`: the
     oldest decisions go first. Each write is on disk when it returns (WAL, synchronous=FULL: one fsync).
 
+    Cards rot, and nobody may come for months: a journal that is found damaged, now or while it is open, is put aside
+    (`edge.journal.damage`) now, or when it is closed.
+
     Raises:
         TryAgainError: another process has it open.
-        InvalidDataError: the file is no journal, is damaged or was written by a newer version.
+        InvalidDataError: the file is no journal, was written by a newer version, or is damaged once too often.
         StorageError, AccessDeniedError: it cannot be created, read or written.
     """
 
@@ -52,20 +58,36 @@ class Journal:
         self._outboxes: list[Database] = []
         self._readers: list[JournalReader] = []
         self._claim = None if self.path == IN_MEMORY else claim(Path(path))
+        self._database = Database(self.path)
         try:
-            self._database = Database(self.path)
-            with self._database.reading() as connection:
-                self._max_pages = prepare(connection, self.path, max_bytes)
-                self._last_seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM decisions").fetchone()[0]
-            with self._database.transaction() as connection:
-                self._make_room(connection, num_coming=0)
+            try:
+                self._open()
+            except InvalidDataError:
+                if not self._is_to_be_put_aside():
+                    raise
+                self._put_aside()
+                self._database = Database(self.path)
+                self._open()
         except BaseException:
+            self._database.close()
             self._release(is_refused=True)
             raise
         self._inode = _inode(self.path)
+        self._counts_lock = threading.Lock()
+
+    def _open(self) -> None:
+        with self._database.reading() as connection:
+            self._max_pages = prepare(connection, self.path, self._max_bytes)
+            self._last_seq: int = connection.execute(_LAST_SEQ).fetchone()[0]
+        with self._database.transaction() as connection:
+            self._make_room(connection, num_coming=0)
         # Read by publishers in the loop's thread, which must not wait for a commit of another thread.
         self._counts = dict(counts(self._database))
-        self._counts_lock = threading.Lock()
+
+    @property
+    def complaint(self) -> str | None:
+        """What an owner must know of damaged journals that lie beside this one; None where there are none."""
+        return None if self.path == IN_MEMORY else complaint(Path(self.path))
 
     @property
     def next_seq(self) -> int:
@@ -176,10 +198,27 @@ class Journal:
             self._counts = {}
 
     def close(self) -> None:
-        """Close the file and its outboxes; stop the publishers first."""
+        """Close the file and its outboxes; stop the publishers first. One that was found damaged is put aside."""
         for database in (*self._outboxes, self._database):
             database.close()
-        self._release()
+        try:
+            if self._is_to_be_put_aside():
+                self._put_aside()
+        finally:
+            self._release()
+
+    def _is_to_be_put_aside(self) -> bool:
+        """Whether it is damaged, and surely a journal: beside another file no lock lies from an earlier run."""
+        is_damaged = any(database.is_damaged for database in (*self._outboxes, self._database))
+        return is_damaged and self._claim is not None and not self._claim.is_new
+
+    def _put_aside(self) -> None:
+        self._database.close()
+        _log.error(
+            "%s is damaged: it lies at %s from now on, and the bin begins a new one with what could be read of it",
+            self.path,
+            put_aside(Path(self.path), self._max_bytes),
+        )
 
     def _make_room(self, connection: sqlite3.Connection, num_coming: int) -> None:
         """Let the oldest decisions go, so that with `num_coming` more the journal stays within both bounds."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge.config import Config
-from edge.doctor.bin import configuration
+from edge.config.outlets import JournalSection
+from edge.doctor.bin import configuration, kept
 from edge.doctor.finding import Level
 from tests.edge.site.test_site import OTHER, measured_with, write
 
@@ -18,3 +19,16 @@ def test_what_must_be_calibrated_again_is_a_warning_with_the_command(tmp_path: P
         "run `sorter calibrate temperature`",
         "run `sorter calibrate thresholds`",
     ]
+
+
+def test_a_journal_that_was_put_aside_is_a_warning_until_it_is_taken_away(tmp_path: Path) -> None:
+    config = Config(journal=JournalSection(path=tmp_path / "journal.sqlite"))
+    aside = tmp_path / "journal.damaged-1.sqlite"
+    aside.touch()
+    found, _ = kept(config)
+    assert found.level is Level.WARNING
+    assert found.found.endswith("what was before lies in journal.damaged-1.sqlite")
+    assert found.advice == "see whether the card is worn out, and move that away"
+    aside.unlink()
+    (well,) = kept(config)
+    assert well.level is Level.OK

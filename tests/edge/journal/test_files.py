@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import sqlite3
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from edge.errors import (
     TryAgainError,
 )
 from edge.journal import JOURNAL_VERSION, Journal, JournalReader
+from edge.messages import Actuation
 from tests.edge.records import a_record, fill
+
+AN_ACTUATION = Actuation("recycling", commanded=True, is_confirmed=None, started_at_s=0.0, finished_at_s=1.0)
 
 
 def test_a_journal_that_is_deleted_while_it_is_open_is_written_again_with_all_it_held(path: Path) -> None:
@@ -147,15 +151,85 @@ def test_a_newer_version_is_refused(path: Path) -> None:
         Journal(path, ReplayClock())
 
 
-def test_a_damaged_journal_is_an_error_of_its_data(path: Path) -> None:
-    journal = Journal(path, ReplayClock())
-    fill(journal, 200)
-    journal.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+def damage(path: Path, table: str = "decisions") -> None:
+    """Overwrite the page at which `table` begins, as a card does that has forgotten it."""
+    with closing(sqlite3.connect(path)) as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(b"\xff" * page_bytes)
 
-    with pytest.raises(InvalidDataError, match="damaged, or the disk does not give it back; start again"):
+
+def test_a_journal_that_is_found_damaged_at_the_start_is_put_aside_and_nothing_of_it_is_lost(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        journal.outbox("mqtt").acknowledge(0)
+        fill(journal, 20)
+        journal.correct("19", "glass")
+        journal.remember("enabled", "off")
+    damage(path, "corrections")
+    damage(path, "sqlite_autoindex_decisions_1")
+    damaged = path.read_bytes()
+
+    with closing(Journal(path, ReplayClock(), keep=15)) as journal:
+        assert journal.remembered("enabled") == "off", (
+            "who reaches into a bin that is switched off must not be surprised"
+        )
+        assert journal.counts() == {"recycling": 20}
+        assert [entry.seq for entry in journal.outbox("mqtt").pending(99)] == list(range(6, 21))
+        fill(journal, 1)
+        assert journal.next_seq == 22
+        assert "journal.damaged-1.sqlite: see whether the card is worn out" in (journal.complaint or "")
+    aside = path.with_name("journal.damaged-1.sqlite").read_bytes()
+    assert aside[1024:] == damaged[1024:], "all but SQLite's own header"
+    assert "the bin begins a new one" in caplog.text
+    assert {file.name for file in path.parent.iterdir()} == {
+        "journal.sqlite", "journal.sqlite.lock", "journal.damaged-1.sqlite",
+    }  # fmt: skip
+
+
+def test_seq_goes_on_from_what_a_sink_has_where_no_decision_can_be_read(path: Path) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        outbox = journal.outbox("mqtt")
+        fill(journal, 20)
+        outbox.acknowledge(18)
+    damage(path, "decisions")
+
+    with closing(Journal(path, ReplayClock())) as journal:
+        fill(journal, 1)
+        assert [entry.seq for entry in journal.outbox("mqtt").pending(9)] == [19]
+
+
+def test_damage_that_an_open_journal_meets_is_put_aside_when_it_is_closed(path: Path) -> None:
+    journal = Journal(path, ReplayClock())
+    fill(journal, 20)
+    journal.close()
+    damage(path, "actuations")
+
+    journal = Journal(path, ReplayClock())
+    with pytest.raises(InvalidDataError, match="start the bin again, which puts it aside"):
+        journal.actuated(20, AN_ACTUATION)
+    journal.close()
+
+    with closing(Journal(path, ReplayClock())) as journal:
+        journal.actuated(20, AN_ACTUATION)
+        assert journal.next_seq == 21
+    assert path.with_name("journal.damaged-1.sqlite").is_file()
+
+
+def test_a_card_that_damages_one_after_the_other_is_not_filled_with_them(path: Path) -> None:
+    for _ in range(3):
+        Journal(path, ReplayClock()).close()
+        damage(path, "decisions")
+    with closing(Journal(path, ReplayClock())) as journal:
+        fill(journal, 1)
+    damage(path, "decisions")
+
+    with pytest.raises(InvalidDataError, match="3 damaged ones lie beside it: replace the card"):
         Journal(path, ReplayClock())
+    assert path.is_file()
 
 
 def test_places_that_cannot_be_written_are_errors_of_storage() -> None:
