@@ -117,7 +117,8 @@ def open_bin(
         # Started last, so that a camera that is not there is an error before anything can move.
         dispatcher.start()
         stack.stopping(dispatcher.stop)
-        yield RunningBin(loop, [consequences.catch_up, *core.attendants], lambda: core.controls.wants_restart)
+        attendants = [consequences.catch_up, *core.attendants]
+        yield RunningBin(loop, attendants, lambda: core.controls.wants_restart, lambda: consequences.is_moving)
 
 
 class Ending(Enum):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
+
+# A carousel's whole turn and back. Who asks for a restart may do so because something hangs on its way.
+_LONGEST_MOVEMENT_S = 30.0
 
 
 class Steps(Protocol):
@@ -26,15 +30,23 @@ class Steps(Protocol):
 class RunningBin:
     """Steps a loop. After each tick, whatever came of it, `attendants` are called; none of them may block.
 
-    It ends as its source does, or when `wants_restart` says so.
+    It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more.
     """
 
     def __init__(
-        self, loop: Steps, attendants: Sequence[Callable[[], None]], wants_restart: Callable[[], bool]
+        self,
+        loop: Steps,
+        attendants: Sequence[Callable[[], None]],
+        wants_restart: Callable[[], bool],
+        is_moving: Callable[[], bool] = lambda: False,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._loop = loop
         self._attendants = attendants
         self._wants_restart = wants_restart
+        self._is_moving = is_moving
+        self._now_s = now_s
+        self._asked_at_s: float | None = None
 
     @property
     def wants_restart(self) -> bool:
@@ -46,12 +58,22 @@ class RunningBin:
         return self._loop.is_idle
 
     def step(self) -> bool:
+        # Before the tick: a blind camera ends each by an error.
+        if self._is_to_end():
+            return False
         try:
-            has_more = self._loop.step()
+            return self._loop.step()
         finally:
             for attend in self._attendants:
                 attend()
-        return has_more and not self._wants_restart()
 
     def finish(self) -> None:
         self._loop.finish()
+
+    def _is_to_end(self) -> bool:
+        if not self._wants_restart():
+            return False
+        now_s = self._now_s()
+        if self._asked_at_s is None:
+            self._asked_at_s = now_s
+        return not self._is_moving() or now_s - self._asked_at_s > _LONGEST_MOVEMENT_S

@@ -35,11 +35,25 @@ def test_what_waits_is_attended_to_after_every_tick_also_of_a_blind_camera() -> 
     assert len(attended) == 3
 
 
-def test_a_wish_to_restart_ends_it_after_the_tick() -> None:
+@pytest.mark.parametrize("then", [[True], [CameraLostError("gone")]])
+def test_a_wish_to_restart_ends_it_after_the_tick_also_with_a_blind_camera(then: list[bool | Exception]) -> None:
     wishes: list[bool] = []
-    running = RunningBin(Steps(True, True), [], lambda: bool(wishes))  # noqa: FBT003
+    running = RunningBin(Steps(True, *then), [], lambda: bool(wishes))  # noqa: FBT003
     assert running.step()
     assert not running.wants_restart
     wishes.append(True)
     assert not running.step()
     assert running.wants_restart
+
+
+def test_a_wish_to_restart_waits_for_the_movement_in_hand_unless_that_hangs() -> None:
+    now_s, movements = 100.0, [1]
+    running = RunningBin(Steps(True, True), [], lambda: True, lambda: bool(movements), lambda: now_s)  # noqa: FBT003
+    assert running.step()
+    now_s += 29
+    assert running.step(), "an item on its way is not dropped halfway"
+    now_s += 2
+    assert not running.step()
+
+    movements.clear()
+    assert not RunningBin(Steps(), [], lambda: True, lambda: bool(movements)).step()
