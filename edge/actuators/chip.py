@@ -5,11 +5,10 @@ Imports lgpio when it is loaded: take it through `edge.actuators.gpio.open_pin_f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import lgpio
-from gpiozero import PinInfo
 from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+
+from edge.actuators.numbered import NumberedLines
 
 
 class ChipPin(LGPIOPin):  # type: ignore[misc]
@@ -45,17 +44,5 @@ class PiFactory(LGPIOFactory):  # type: ignore[misc]
 class ChipFactory(PiFactory):
     """The lines of one /dev/gpiochip on any board, by number."""
 
-    def _get_board_info(self) -> ChipLines:
-        return ChipLines()
-
-
-class ChipLines:
-    """What gpiozero asks of a board: only which pin a name means. lgpio says whether the line exists."""
-
-    def find_pin(self, name: int | str) -> Iterator[tuple[None, PinInfo]]:
-        """The line called 5, "5" or "GPIO5", as the only match; nothing for other names."""
-        number = str(name).removeprefix("GPIO")
-        if number.isdecimal():
-            line = int(number)
-            names = frozenset({line, number, f"GPIO{line}"})
-            yield None, PinInfo(line, f"GPIO{line}", names, "", 1, line + 1, frozenset({"gpio"}))
+    def _get_board_info(self) -> NumberedLines:
+        return NumberedLines()

@@ -1,4 +1,4 @@
-"""Lines without hardware: gpiozero's mock pins of a Raspberry Pi, which say in the log what they do.
+"""Lines without hardware: gpiozero's mock pins, which say in the log what they do.
 
 Imports gpiozero when it is loaded.
 """
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from edge.actuators.numbered import NumberedLines
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class SpokenPin(MockPWMPin):  # type: ignore[misc]
 
 
 class SimulatedLines(MockFactory):  # type: ignore[misc]
-    """The lines of a simulated Raspberry Pi; each change of a driven one is a line of the log (level info).
+    """The lines of a simulated board; each change of a driven one is a line of the log (level info).
 
     Inputs stay as they are pulled, or as what is wired to them drives them.
     """
@@ -37,6 +39,9 @@ class SimulatedLines(MockFactory):  # type: ignore[misc]
         super().__init__(pin_class=SpokenPin)
         self._wires: dict[str, list[Hear]] = defaultdict(list)
         self._quiet: set[str] = set()
+
+    def _get_board_info(self) -> NumberedLines:
+        return NumberedLines()
 
     def wire(self, pin: int, hear: Hear, *, is_quiet: bool = False) -> None:
         """Tell `hear` each new state of a driven line, 0..1; a quiet one is not logged."""

@@ -82,6 +82,10 @@ def _about_places(config: Config) -> Iterator[Complaint]:
     yield from _about_file(("journal", "path"), journal_path(config))
     if config.files is not None:
         yield from _about_file(("files", "path"), config.files.path)
+        if config.files.path.resolve() == journal_path(config).resolve():
+            yield Complaint(
+                ("files", "path"), f" = {str(config.files.path)!r}: the journal lies there; name another file"
+            )
     pictures = pictures_folder(config)
     if pictures is not None and pictures.exists() and not pictures.is_dir():
         yield Complaint(("pictures", "path"), f" = {str(pictures)!r}: expected a folder, found a file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from edge.config.actuators import (
@@ -26,17 +27,42 @@ def contradictions(config: Config) -> Iterator[Complaint]:
     yield from _about_pins(config)
     for name, section in config.bins.items():
         yield from about_actuator(config, name, section)
-    if config.mqtt is not None:
-        mqtt = config.mqtt
-        if (mqtt.certificate_file is None) != (mqtt.key_file is None):
-            yield Complaint(("mqtt",), ": certificate_file and key_file belong together, only one is set")
-        if mqtt.retry_max_s < mqtt.retry_min_s:
-            yield Complaint(("mqtt", "retry_max_s"), f" = {mqtt.retry_max_s:g} is less than retry_min_s")
+    yield from _about_time(config)
+    yield from _about_outlets(config)
 
 
 def pins_of(config: Config) -> Iterator[tuple[str, int]]:
     """Every pin that is used, with the section that uses it."""
     return ((".".join(place[:2]), pin) for place, pin in _pins(config))
+
+
+def _about_time(config: Config) -> Iterator[Complaint]:
+    """Whether an item can have its frames before the deadline, and its deadline before it counts as empty scene."""
+    decision, presence, rate_hz = config.decision, config.presence, getattr(config.camera, "rate_hz", math.inf)
+    num_frames = max(decision.min_frames, decision.hold_frames + 1)
+    # It is looked at since it lies still, and counts since it has done so for settle_s.
+    if (num_frames - 1) / rate_hz > presence.settle_s + decision.deadline_s:
+        yield Complaint(
+            ("decision", "deadline_s"),
+            f" = {decision.deadline_s:g}: too short for {num_frames} frames at {rate_hz:g} a second",
+        )
+    if decision.deadline_s >= presence.absorb_s:
+        yield Complaint(
+            ("decision", "deadline_s"),
+            f" = {decision.deadline_s:g}: expected less than presence.absorb_s, {presence.absorb_s:g}:"
+            " an item would be part of the empty scene before it is decided",
+        )
+
+
+def _about_outlets(config: Config) -> Iterator[Complaint]:
+    for name, section in (("mqtt", config.mqtt), ("webhook", config.webhook)):
+        if section is not None and section.retry_max_s < section.retry_min_s:
+            yield Complaint((name, "retry_max_s"), f" = {section.retry_max_s:g} is less than retry_min_s")
+    if config.mqtt is not None:
+        if (config.mqtt.certificate_file is None) != (config.mqtt.key_file is None):
+            yield Complaint(("mqtt",), ": certificate_file and key_file belong together, only one is set")
+        if config.mqtt.password is not None and config.mqtt.username is None:
+            yield Complaint(("mqtt", "password"), ": it belongs to a username, and none is set")
 
 
 def _about_unknown(config: Config) -> Iterator[Complaint]:
@@ -85,6 +111,8 @@ def about_actuator(config: Config, name: str, section: BinSection) -> Iterator[C
                 yield Complaint(
                     (*place, key), f" = {angle:g}: expected {actuator.min_angle:g} to {actuator.max_angle:g}"
                 )
+        if actuator.rest_angle == actuator.open_angle:
+            yield Complaint((*place, "open_angle"), f" = {actuator.open_angle:g}: expected another one than rest_angle")
         if actuator.min_pulse_s >= actuator.max_pulse_s:
             yield Complaint((*place, "min_pulse_s"), f" = {actuator.min_pulse_s:g} must be less than max_pulse_s")
     if isinstance(actuator, CarouselActuatorSection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,11 +19,13 @@ def host_name(text: str) -> str:
     """`text`, where it is the name or address of a host; ValueError where it is not."""
     # What the resolver cannot even encode raises in the network's thread, long after.
     try:
-        is_fit = text.encode("idna") != b"" and not any(sign in text for sign in "/ \t\n")
-    except UnicodeError:
+        is_fit = text.encode("idna") != b"" and not any(sign in text for sign in "/ \t\n[]")
+        if ":" in text:
+            IPv6Address(text)  # nothing else has one: a port is a setting of its own
+    except ValueError:
         is_fit = False
     if not is_fit:
-        raise ValueError("expected a name or an address alone, such as broker.local or 192.0.2.7")
+        raise ValueError("expected a name or an address alone, such as broker.local, 192.0.2.7 or ::1")
     return text
 
 

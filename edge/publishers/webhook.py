@@ -106,7 +106,7 @@ def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContex
     """The address in its parts, and how the connection is secured; None when it is not.
 
     Raises:
-        ConfigError: the address is not http or https, or the certificate cannot be used.
+        ConfigError: the address is not http or https, does not fit the rest, or the certificate cannot be used.
         MissingInputError: the certificate is not there.
     """
     try:
@@ -120,6 +120,10 @@ def check_address(settings: WebhookSettings) -> tuple[SplitResult, ssl.SSLContex
         raise ConfigError("webhook: expected http://host/path or https://host/path, found another address")
     if settings.token is not None and not _is_plain(settings.token):
         raise ConfigError("webhook: expected a token of ASCII characters without spaces, found others")
+    if settings.token is not None and address.username is not None:
+        raise ConfigError("webhook: expected a token or user:password@ in the url, found both")
+    if settings.ca_file is not None and address.scheme != "https":
+        raise ConfigError("webhook: expected https:// with ca_file, found http://, which checks no certificate")
     return address, _tls_context(settings) if address.scheme == "https" else None
 
 

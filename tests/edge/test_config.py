@@ -130,6 +130,18 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
             "sorter.toml:3: bins.a.actuator.position = 9: expected less than carousel.steps_per_turn",
         ),
         ('[mqtt]\nhost = "a"\nkey_file = "k"\n', "certificate_file and key_file belong together"),
+        ('[mqtt]\nhost = "a"\npassword = "p"\n', "sorter.toml:3: mqtt.password: it belongs to a username"),
+        ('[mqtt]\nhost = "a"\nretry_max_s = 0.5\n', "sorter.toml:3: mqtt.retry_max_s = 0.5 is less than retry_min_s"),
+        ('[webhook]\nurl = "http://a"\nretry_max_s = 0.5\n', "webhook.retry_max_s = 0.5 is less than retry_min_s"),
+        (
+            '[camera]\nbackend = "usb"\nrate_hz = 0.5\n',
+            "decision.deadline_s = 2: too short for 3 frames at 0.5 a second",
+        ),
+        ("[decision]\ndeadline_s = 90\n", "decision.deadline_s = 90: expected less than presence.absorb_s, 60"),
+        (
+            '[bins.a]\nactuator = {kind = "servo", pin = 4, rest_angle = 90}\n',
+            "90: expected another one than rest_angle",
+        ),
         ('[bins.a]\nactuator = {kind = "relay"}\n', "bins.a.actuator.kind = 'relay': expected one of 'log', 'gpio'"),
         ('[camera]\nsource = "http://192.0.2.7/video"\n', "set camera.url instead"),
         ('[camera]\ndevice = "rtsp://me:secret@192.0.2.7/1"\n', "'rtsp://192.0.2.7/1': this is an address"),
@@ -147,6 +159,8 @@ def test_every_problem_is_named_with_file_key_value_and_what_is_allowed(tmp_path
         ),
         ("[camera]\n  backend: usb\n", "sorter.toml:2: is not valid TOML: Expected '=' after a key"),
         ('[web]\nhost = "http://0.0.0.0"\n', "web.host = 'http://0.0.0.0': expected a name or an address alone"),
+        ('[web]\nhost = "[::]"\n', "web.host = '[::]': expected a name or an address alone"),
+        ('[mqtt]\nhost = "broker.local:1883"\n', "mqtt.host = 'broker.local:1883': expected a name or an address"),
         ("\x00", "is not valid TOML"),
     ],
 )
@@ -172,6 +186,7 @@ SECRET = "geheim"  # noqa: S105 - that is the point
 def test_secrets_do_not_show_when_a_config_is_printed() -> None:
     secrets = [
         "mqtt.host=broker",
+        "mqtt.username=bin",
         f"mqtt.password={SECRET}",
         f"webhook.token={SECRET}",
         f"webhook.url=http://a/{SECRET}",
@@ -206,7 +221,7 @@ def test_no_error_prints_a_secret_or_what_may_be_one(mistake: str) -> None:
 
 @pytest.mark.parametrize("text", ["12345", "0123", "true", "1.5", "2026-11-21", '"12345"'])
 def test_a_text_that_looks_like_a_number_is_still_a_text_where_one_is_wanted(text: str) -> None:
-    config = load_config(None, ["mqtt.host=broker"], {"SORTER__MQTT__PASSWORD": text})
+    config = load_config(None, ["mqtt.host=broker", "mqtt.username=bin"], {"SORTER__MQTT__PASSWORD": text})
     assert config.mqtt is not None
     assert config.mqtt.password is not None
     assert config.mqtt.password.get_secret_value() == text.strip('"')

@@ -43,6 +43,15 @@ def test_every_label_without_a_bin_and_every_bin_with_a_stranger_is_named() -> N
         (["webhook.url=ftp://user:geheim@host"], "webhook: webhook: expected http://host/path"),
         (["webhook.url=http://host:port"], "webhook: webhook: expected http://host/path"),
         (["webhook.url=https://host", "webhook.ca_file={folder}"], "expected a certificate in PEM form"),
+        (
+            ["webhook.url=https://me:geheim@host", "webhook.token=abc"],
+            "a token or user:password@ in the url, found both",
+        ),
+        (["webhook.url=http://host", "webhook.ca_file={folder}/text.pem"], "expected https:// with ca_file"),
+        (
+            ["journal.path={folder}/a/../j", "files.path={folder}/j"],
+            "files.path = '{folder}/j': the journal lies there; name another file",
+        ),
         (["journal.path={folder}"], "journal.path = '{folder}': expected a file, found a folder"),
         (["journal.path={folder}/text.pem/journal"], "expected a folder at {folder}/text.pem, found a file"),
         (["files.path={folder}"], "files.path = '{folder}': expected a file, found a folder"),

@@ -24,6 +24,7 @@ labels = ["glass", "groß '1' 😀"]
 labels = ["cardboard", "metal", "paper", "plastic", "trash"]
 [mqtt]
 host = "broker"
+username = "bin"
 password = "a secret"
 """
 

@@ -185,6 +185,8 @@ def test_the_archive_holds_no_password(tmp_path: Path) -> None:
         "--set",
         "mqtt.port=9",
         "--set",
+        "mqtt.username=bin",
+        "--set",
         "mqtt.password=hunter2",
         "--pack",
         str(target),
