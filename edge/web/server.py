@@ -28,12 +28,12 @@ class PageServer:
     """Serves the page from a thread of its own, from `start` to `stop`.
 
     Raises:
-        UnavailableError: the port is taken, or the address is not of this machine.
+        UnavailableError: the port is taken, or nobody knows the host.
         AccessDeniedError: the port is one that this user may not take.
     """
 
     def __init__(self, settings: PageSettings, window: Window) -> None:
-        self._socket = listen_at(settings.host, settings.port)
+        self._socket = listen_at(settings.host, settings.port, is_patient=True)
         self._workers = Workers()
         self._is_over = threading.Event()
         access = Access(settings.token, settings.hosts)

@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 from edge.errors import AccessDeniedError, TryAgainError, UnavailableError
+from edge.web.listening import listen_at
 from edge.web.occlusion import NUM_CELLS
 from edge.web.server import PageServer
 from edge.web.settings import PageSettings
@@ -233,13 +234,27 @@ def test_a_cookie_that_came_over_tls_goes_over_nothing_else(
         assert ("Secure" in answer.headers["set-cookie"]) is is_secure
 
 
-def test_a_taken_port_and_one_for_root_are_errors_that_say_so(standing: StandingBin) -> None:
+def test_a_taken_port_and_a_host_that_nobody_knows_are_errors_that_say_so(standing: StandingBin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UnavailableError, match=f"port {port}: another program has it"):
             PageServer(PageSettings(port=port), standing.window)
     with pytest.raises((UnavailableError, AccessDeniedError)):
-        PageServer(PageSettings("192.0.2.1", 0), standing.window)
+        PageServer(PageSettings("nobody.invalid", 0), standing.window)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_that_the_network_has_yet_to_give_is_waited_for(
+    standing: StandingBin, caplog: pytest.LogCaptureFixture, host: str
+) -> None:
+    """A bin sorts while the network is away, and it may come up after the bin."""
+    server = PageServer(PageSettings(host, 0), standing.window)
+    server.start()
+    assert host in server.address
+    assert caplog.messages == [f"web: {host} is no address of this machine now; nobody finds the page before it is one"]
+    server.stop()
+    with pytest.raises(UnavailableError, match=f"cannot listen on {host}"):
+        listen_at(host, 0)
 
 
 def test_when_it_stops_its_threads_end_although_somebody_watches(
