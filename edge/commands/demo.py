@@ -42,7 +42,6 @@ def demo(
     film = SimulatedFilm(load_scenes(), num_items, rate_hz=section.rate_hz, seed=seed)
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []
-    shown.say(f"Rendered items fall into a simulated bin, {num_items} in all; nothing real moves.\n")
     settings = with_choices(Config(camera=section, web=WebSection(port=port) if has_page else None), bundle, None)
     clock = ReplayClock() if fast else SystemClock()
     with ExitStack() as stack:
@@ -51,6 +50,8 @@ def demo(
         listeners = [shown.record if view is None else view.tell, lambda record: decisions.append(record.decision)]
         observers = [] if view is None else [view.saw]
         loop = stack.enter_context(open_rehearsal(settings, clock, listeners, announce=show_page, observers=observers))
+        if view is None:
+            shown.say(f"Rendered items fall into a simulated bin, {num_items} in all; nothing real moves.\n")
         loop.run_to_end()
     shown.score(score(decisions, film.truth(), loop.began_s))
 

@@ -206,6 +206,7 @@ def test_a_missing_library_names_the_line_that_installs_it(tmp_path: Path, libra
     command = [sys.executable, "-c", script, *line.split()]
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert f"{library}, which is not installed: pip install '.[{extra}]'" in complaint(answer, 69)
+    assert not answer.stdout
 
 
 def test_a_name_that_is_too_long(sorter: Sorter) -> None:
