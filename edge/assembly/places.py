@@ -14,10 +14,11 @@ def journal_path(config: Config) -> Path:
 
 
 def pictures_folder(config: Config) -> Path | None:
-    """Where item pictures are kept: as configured, else beside the journal; None when none are."""
+    """Where item pictures are kept: as configured, else beside the journal, by its name; None when none are."""
     if not config.pictures.enabled:
         return None
-    return config.pictures.path or journal_path(config).parent / "pictures"
+    journal = journal_path(config)  # two bins may keep theirs in one folder
+    return config.pictures.path or journal.with_name(f"{journal.name}.pictures")
 
 
 def settled(config: Config) -> Config:

@@ -175,7 +175,7 @@ def test_decisions_are_listed_explained_and_corrected_while_the_bin_runs_and_eve
     assert lines[27][:2] == ["0.025", "0"], "the servo goes to its rest before anything else, and lets go"
     assert {pin: values[-1] for pin, values in lines.items()} == dict.fromkeys(lines, "0")
     assert len(lines[{"recycling": 17, "paper": 27, "rest": 22}[printed[0]["bin"]]]) >= 2
-    assert printed[0]["id"] in PictureReader(running.journal.parent / "pictures").ids()
+    assert printed[0]["id"] in PictureReader(running.journal.with_name("journal.sqlite.pictures")).ids()
 
 
 def test_a_rehearsal_never_says_that_something_was_commanded(sorter: Sorter) -> None:
