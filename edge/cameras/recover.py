@@ -126,7 +126,7 @@ class ReopeningCamera:
     """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s; darkness also by light.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
-    while there is a fault, `next_frame` waits as long as it may and raises it; every change of state
+    while there is a fault, `next_frame` waits as long as it may, 1.5 s at most, and raises it; every change of state
     is logged once and given to `on_change`, in the thread that asks for frames. It is opened in a thread of
     its own: a network camera takes seconds to answer, and a bin must be able to stop meanwhile.
     """
@@ -172,6 +172,8 @@ class ReopeningCamera:
         self._change(CameraHealth(None, "", self._clock.now_s()))
 
     def next_frame(self, timeout_s: float) -> Frame | None:
+        # However old a frame may be: between two of these waits the bin is commanded, and stopped.
+        timeout_s = min(timeout_s, _STALLED_AFTER_S)
         if self._retry_at_s is not None:
             if self._is_in_the_dark(self._retry_at_s):
                 self._wait(min(timeout_s, _GLANCE_S))

@@ -292,6 +292,17 @@ def slow() -> tuple[Slow, ReopeningCamera]:
     return inner, camera
 
 
+def test_nobody_waits_long_for_a_lost_camera_however_old_a_frame_may_be() -> None:
+    """A bin with a slow camera must stop within seconds, too."""
+    bench = Bench()
+    bench.inner.mood = bench.inner.refusal = CameraLostError("unplugged")
+    for _ in range(40):
+        before_s = bench.clock.now_s()
+        with pytest.raises(CameraError):
+            bench.camera.next_frame(60.0)
+        assert bench.clock.now_s() - before_s <= 1.5 + 1e-9
+
+
 def test_while_it_is_being_opened_whoever_asks_waits_no_longer_than_said(slow: tuple[Slow, ReopeningCamera]) -> None:
     inner, camera = slow
     began_s = time.monotonic()
