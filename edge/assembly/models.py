@@ -17,7 +17,7 @@ from edge.models.remote_install import InstallReport, RemoteInstaller, Terms
 from edge.models.shadow import ShadowWatch, promote, read_shadow
 from edge.models.signatures import load_trusted_bundle
 from edge.models.store import Role
-from edge.models.trial import TrialWatch, end_badly, read_trial, survive_start
+from edge.models.trial import TrialWatch, end_badly, has_started, read_trial, survive_start
 from edge.records import DecisionRecord
 from edge.running.farewell import Farewell
 
@@ -41,13 +41,15 @@ def with_model_that_starts(config: Config, load: Callable[[Config], Parts]) -> P
     store = model_store(config)
     survive_start(store)
     try:
-        return _proven(load(config))
+        parts = _proven(load(config))
     except SorterError as error:
         trial = read_trial(store)
         if trial is None:
             raise
         end_badly(store, f"{trial.model} does not start ({error})")
         return _proven(load(config))
+    has_started(store)
+    return parts
 
 
 def _proven(parts: Parts) -> Parts:
@@ -107,9 +109,8 @@ class ModelWatch:
         on_change: Callable[[], None],
     ) -> None:
         store = model_store(config)
-        self._trial = TrialWatch(store, later, on_change)
-        self.observers: list[Callable[[Sight], None]] = [self._trial.saw]
-        self.listeners: list[Callable[[DecisionRecord], None]] = [self._trial.tell]
+        self.observers: list[Callable[[Sight], None]] = []
+        self.listeners: list[Callable[[DecisionRecord], None]] = [TrialWatch(store, later, on_change).tell]
         candidate = store.path_of(Role.CANDIDATE)
         if read_shadow(store) is None or candidate is None or config.model.bundle is not None:
             return

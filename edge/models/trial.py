@@ -143,6 +143,13 @@ def survive_start(store: ModelStore) -> None:
         _write(store.folder, trial.model_copy(update={"num_starts": trial.num_starts + 1}))
 
 
+def has_started(store: ModelStore) -> None:
+    """The model on trial came to a first picture: whatever keeps the bin from its work now is no fault of it."""
+    trial = read_trial(store)
+    if trial is not None and trial.num_starts:
+        _write(store.folder, trial.model_copy(update={"num_starts": 0}))
+
+
 def end_badly(store: ModelStore, why: str) -> None:
     """Back to the model before, which the log is told.
 
@@ -155,9 +162,9 @@ def end_badly(store: ModelStore, why: str) -> None:
 
 
 class TrialWatch:
-    """Looks on while the model on trial works; `on_end` is called, from any thread, when it must go.
+    """Listens while the model on trial works; `on_end` is called, from any thread, when it must go.
 
-    `saw` and `tell` never block, in the loop's thread; `later` does what takes the disk, one after the other. What
+    `tell` never blocks, in the loop's thread; `later` does what takes the disk, one after the other. What
     fails of it, such as a rollback while another command changes the models, is tried again after the next item.
     """
 
@@ -169,13 +176,6 @@ class TrialWatch:
         self._on_end = on_end
         trial = read_trial(store)
         self._model = None if trial is None else trial.model
-        self._has_started = False
-
-    def saw(self, _sight: object) -> None:
-        """A picture was taken all the way: the model starts here."""
-        if not self._has_started:
-            self._has_started = True
-            self._later(self._note_start)
 
     def tell(self, record: DecisionRecord) -> None:
         """One more decision."""
@@ -185,11 +185,6 @@ class TrialWatch:
         """The trial as it stands; none when another model has become the active one, or is on trial by now."""
         trial = read_trial(self._store)
         return trial if trial is not None and trial.model == self._model else None
-
-    def _note_start(self) -> None:
-        trial = self._under_way()
-        if trial is not None and trial.num_starts:
-            _write(self._store.folder, trial.model_copy(update={"num_starts": 0}))
 
     def _count(self, record: DecisionRecord) -> None:
         before = self._under_way()

@@ -31,7 +31,7 @@ from edge.journal import IN_MEMORY, Journal
 from edge.messages import Frame, Outcome, Phase, Presence, Sight
 from edge.models.shadow import begin_shadow, read_shadow
 from edge.models.store import ModelStore, Role
-from edge.models.trial import MIN_BASELINE, begin_trial, read_trial
+from edge.models.trial import MAX_STARTS, MIN_BASELINE, begin_trial, read_trial
 from edge.preprocess import load_picture, to_input
 from edge.running.farewell import Farewell
 from edge.site import default_site, part_name
@@ -82,6 +82,15 @@ def test_a_model_that_does_not_load_or_fits_no_bin_is_rolled_back(
     config = load_config(None, BINS, {}, checks=[misfits])
     parts = with_model_that_starts(config, load_parts)
     assert parts.bundle.path == store.folder / "old@1"
+
+
+def test_a_bin_that_never_gets_further_than_its_model_is_no_fault_of_the_model(store: ModelStore) -> None:
+    """As while the camera is unplugged: systemd starts such a bin every few seconds."""
+    begin_trial(store, "new@2", 100, [])
+    config = load_config(None, BINS, {}, checks=[misfits])
+    for _ in range(MAX_STARTS + 1):
+        assert with_model_that_starts(config, load_parts).bundle.path == store.folder / "new@2"
+    assert read_trial(store) is not None
 
 
 def test_without_a_trial_one_that_fits_no_bin_is_a_mistake_that_is_named(store: ModelStore) -> None:
