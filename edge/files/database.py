@@ -171,6 +171,11 @@ _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
     sqlite3.SQLITE_BUSY: (TryAgainError, "another program is using it; try again when it has finished"),
     sqlite3.SQLITE_LOCKED: (TryAgainError, "another program is using it; try again when it has finished"),
     sqlite3.SQLITE_PERM: (AccessDeniedError, "this user may not open it"),
+    # Also where its folder cannot be written; the two look the same to SQLite.
+    sqlite3.SQLITE_CANTOPEN: (
+        AccessDeniedError,
+        "this user may not open it, or its folder; give both to the bin's user",
+    ),
     sqlite3.SQLITE_FULL: (StorageError, "no room left; free space on the disk or raise the size limit"),
     sqlite3.SQLITE_READONLY: (StorageError, "cannot be written; check its permissions and how the disk is mounted"),
 }

@@ -58,7 +58,6 @@ class Journal:
         self._outboxes: list[Database] = []
         self._readers: list[JournalReader] = []
         self._claim = None if self.path == IN_MEMORY else claim(Path(path))
-        self._database = Database(self.path)
         try:
             try:
                 self._open()
@@ -66,23 +65,26 @@ class Journal:
                 if not self._is_to_be_put_aside():
                     raise
                 self._put_aside()
-                self._database = Database(self.path)
                 self._open()
         except BaseException:
-            self._database.close()
             self._release(is_refused=True)
             raise
         self._inode = _inode(self.path)
         self._counts_lock = threading.Lock()
 
     def _open(self) -> None:
-        with self._database.reading() as connection:
-            self._max_pages = prepare(connection, self.path, self._max_bytes)
-            self._last_seq: int = connection.execute(_LAST_SEQ).fetchone()[0]
-        with self._database.transaction() as connection:
-            self._make_room(connection, num_coming=0)
-        # Read by publishers in the loop's thread, which must not wait for a commit of another thread.
-        self._counts = dict(counts(self._database))
+        self._database = Database(self.path)
+        try:
+            with self._database.reading() as connection:
+                self._max_pages = prepare(connection, self.path, self._max_bytes)
+                self._last_seq: int = connection.execute(_LAST_SEQ).fetchone()[0]
+            with self._database.transaction() as connection:
+                self._make_room(connection, num_coming=0)
+            # Read by publishers in the loop's thread, which must not wait for a commit of another thread.
+            self._counts = dict(counts(self._database))
+        except BaseException:
+            self._database.close()
+            raise
 
     @property
     def complaint(self) -> str | None:
@@ -213,7 +215,6 @@ class Journal:
         return is_damaged and self._claim is not None and not self._claim.is_new
 
     def _put_aside(self) -> None:
-        self._database.close()
         _log.error(
             "%s is damaged: it lies at %s from now on, and the bin begins a new one with what could be read of it",
             self.path,

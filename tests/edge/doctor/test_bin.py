@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edge.config import Config
 from edge.config.outlets import JournalSection
 from edge.doctor.bin import configuration, kept
 from edge.doctor.finding import Level
 from tests.edge.site.test_site import OTHER, measured_with, write
+from tests.edge.test_config import without_roots_rights
 
 
 def test_what_must_be_calibrated_again_is_a_warning_with_the_command(tmp_path: Path) -> None:
@@ -32,3 +35,18 @@ def test_a_journal_that_was_put_aside_is_a_warning_until_it_is_taken_away(tmp_pa
     aside.unlink()
     (well,) = kept(config)
     assert well.level is Level.OK
+
+
+@pytest.mark.parametrize("denied", ["journal.sqlite", "journal.sqlite.pictures"])
+def test_what_the_bin_may_not_write_keeps_it_from_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # whatever the folders above it allow
+    (tmp_path / "journal.sqlite.pictures").mkdir()
+    (tmp_path / "journal.sqlite").touch()
+    for place in tmp_path.iterdir():
+        place.chmod(0o555 if place.name == denied else 0o777)
+    with without_roots_rights():
+        first, *_ = kept(Config(journal=JournalSection(path=Path("journal.sqlite"))))
+    assert (first.level, first.found) == (Level.FAILURE, f"this user may not write {denied}")

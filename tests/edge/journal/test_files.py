@@ -22,6 +22,7 @@ from edge.errors import (
 from edge.journal import JOURNAL_VERSION, Journal, JournalReader
 from edge.messages import Actuation
 from tests.edge.records import a_record, fill
+from tests.edge.test_config import without_roots_rights
 
 AN_ACTUATION = Actuation("recycling", commanded=True, is_confirmed=None, started_at_s=0.0, finished_at_s=1.0)
 
@@ -238,6 +239,19 @@ def test_places_that_cannot_be_written_are_errors_of_storage() -> None:
         Journal("/proc/sorter/journal.sqlite", ReplayClock())
     with pytest.raises(StorageError, match="/dev/null"):
         Journal("/dev/null/journal.sqlite", ReplayClock())
+
+
+def test_a_file_that_this_user_may_not_open_is_no_matter_of_the_disk(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(path, ReplayClock()).close()
+    path.parent.chmod(0o777)
+    path.with_name("journal.sqlite.lock").chmod(0o666)
+    path.chmod(0)
+    monkeypatch.chdir(path.parent)  # whatever the folders above it allow
+    for way in (JournalReader, lambda name: Journal(name, ReplayClock())):
+        with without_roots_rights(), pytest.raises(AccessDeniedError, match="this user may not open it"):
+            way(Path(path.name))
 
 
 def test_a_folder_in_the_place_of_the_file_is_a_mistake_in_the_configuration(path: Path) -> None:
