@@ -146,11 +146,13 @@ class Machine:
         if state.get("LoadState") != "loaded":
             yield warning("service", "not installed", "sorter service install starts the bin whenever the device does")
             return
+        # By its words: systemd gives all that a service writes the same priority.
+        advice = f"sudo journalctl -u {UNIT} -n 20 -g 'error|exited' tells why"
         found = f"{state.get('ActiveState')} ({state.get('SubState')}), {state.get('NRestarts', '0')} restarts"
         if state.get("ActiveState") == "failed":
-            yield failure("service", found, f"journalctl -u {UNIT} -n 20 tells why")
+            yield failure("service", found, advice)
         elif int(state.get("NRestarts") or 0) > 0:
-            yield warning("service", found, f"journalctl -u {UNIT} -p warning tells why")
+            yield warning("service", found, advice)
         else:
             yield ok("service", found)
 

@@ -108,3 +108,22 @@ def test_its_exposure_is_low_in_a_real_systemd(service: Box) -> None:
     exposure = re.search(r"Overall exposure level for sorter.service: ([0-9.]+)", verdict)
     assert exposure is not None
     assert float(exposure[1]) <= 2.5
+
+
+def test_what_doctor_advises_tells_why_it_is_started_again_and_again(service: Box) -> None:
+    service.write(CONFIG, "schema = 1\n[camera]\nbackend = 'usb'\ndevice = '/dev/video9'\n")
+    service("systemctl", "restart", "--no-block", "sorter")
+    service.until_more("NRestarts", 1)
+    told = service(SORTER, "service", "status", is_checked=False)
+    advised = told.partition("; sudo ")[2].removesuffix(" tells why")
+    assert "error: no camera at /dev/video9" in service("sh", "-c", advised)
+
+
+def test_a_journal_that_the_card_has_damaged_is_put_aside(service: Box) -> None:
+    service("systemctl", "stop", "sorter")
+    journal = "/var/lib/sorter/journal.sqlite"
+    service("sh", "-c", f"dd if=/dev/urandom of={journal} bs=1024 seek=1 count=8 conv=notrunc")
+    service("systemctl", "start", "sorter")
+    service.until("ActiveState", "active")
+    assert service("stat", "-c", "%U %a", "/var/lib/sorter/journal.damaged-1.sqlite") == "sorter 640"
+    assert "journal.damaged-1.sqlite" in service.log()
