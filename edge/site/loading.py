@@ -26,6 +26,7 @@ from edge.site.staleness import what_is_stale
 
 VARIATION_STEPS = 100.0  # variation.png holds hundredths of grey levels in 16 bits
 _NUM_PLANE_AXES = 2
+_MEND = "mend it, or go back with `sorter calibrate undo`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,9 +142,9 @@ def parse_site(encoded: bytes, file: Path) -> SiteDescription:
         if first["loc"] == ("schema",):
             problem = f"schema {first['input']!r} is not known, expected {SCHEMA}: update sorter"
         else:
-            problem = f"{first_problem(invalid)}: mend it, or go back with `sorter calibrate undo`"
+            problem = f"{first_problem(invalid)}: {_MEND}"
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as invalid:
-        problem = f"not valid TOML: {str(invalid).splitlines()[0]}"
+        problem = f"not valid TOML: {str(invalid).splitlines()[0]}: {_MEND}"
     raise InvalidDataError(f"{file}: {problem}")
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from edge.bundle import Digest, Label
 from edge.deciding.rules import NEVER, ClassThresholds, Share, Threshold
@@ -42,6 +42,11 @@ class RegionStep(Step):
     top: Share
     right: Share
     bottom: Share
+
+    @model_validator(mode="after")
+    def _is_a_region(self) -> RegionStep:
+        self.region()
+        return self
 
     def region(self) -> Region:
         """The same as presence takes it."""

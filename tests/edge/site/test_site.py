@@ -120,7 +120,11 @@ def test_an_empty_site_changes_nothing(tmp_path: Path, bundle: Bundle) -> None:
         ("schema = 2\n", "schema 2 is not known, expected 1"),
         ("schema = 1\n[region]\nleft = 2\n", "region.made_at"),
         ("schema = 1\nregoin = 3\n", "regoin"),
-        ("schema = ", "not valid TOML"),
+        (
+            "schema = ",
+            "not valid TOML: Invalid value (at end of document): mend it, or go back with `sorter calibrate undo`",
+        ),
+        (REGION.replace("0.1", "0.95"), "region: region of interest: expected 0 <= left < right <= 1"),
         ("", "no schema in it: was it cut short?"),
         ("[actuators]\n", "no schema in it: was it cut short?"),
     ],
