@@ -154,9 +154,13 @@ class Journal:
             return frozenset(row[0] for row in corrected)
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a setting that was changed while the bin ran. Any thread; one commit."""
+        """Keep a setting that was changed while the bin ran. Any thread; one commit, none where it says so already."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+            connection.execute(
+                "INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+                " WHERE value IS NOT excluded.value",
+                (key, value),
+            )
 
     def remembered(self, key: str) -> str | None:
         """A setting that was kept; None when there is none. Any thread."""

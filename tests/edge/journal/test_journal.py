@@ -162,6 +162,17 @@ def test_what_was_set_while_the_bin_ran_is_remembered(path: Path) -> None:
         assert journal.remembered("enabled") == "yes"
 
 
+def test_what_is_remembered_again_is_not_written_again(journal: Journal, path: Path) -> None:
+    """A bin without its camera is started every few seconds, and says the same each time."""
+    journal.remember("told_bins", "[]")
+    log = path.with_name("journal.sqlite-wal")
+    num_bytes = log.stat().st_size
+    journal.remember("told_bins", "[]")
+    assert log.stat().st_size == num_bytes
+    journal.remember("told_bins", '["glass"]')
+    assert log.stat().st_size > num_bytes
+
+
 def test_what_went_wrong_with_a_movement_is_kept(journal: Journal) -> None:
     fill(journal, 1, commanded=True)
     journal.actuated(
