@@ -48,3 +48,9 @@ BAD = [
 def test_what_would_not_be_a_folder_of_its_own_cannot(name: str) -> None:
     with pytest.raises(UsageError, match="cannot be the name of a class"):
         class_name(name)
+
+
+@pytest.mark.parametrize("name", ["unknown", "Unknown", "multiple", "timeout", "left_early"])
+def test_what_a_bin_says_in_place_of_a_class_cannot_be_one(name: str) -> None:
+    with pytest.raises(UsageError, match="what a bin says in place of one; name it otherwise"):
+        class_name(name)
