@@ -43,6 +43,22 @@ class _How(TypedDict):
     pictures: Path | None
 
 
+def _checked_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """The name, before the minutes that conversion takes.
+
+    Raises:
+        UsageError: no bundle can be called so.
+    """
+    from edge.bundle import bundle_name
+
+    if name is not None and name != bundle_name(name):
+        raise UsageError(
+            f"--name {name!r}: expected at most 64 small letters without accents, digits and . _ -,"
+            f" such as {bundle_name(name)}"
+        )
+    return name
+
+
 @click.command(short_help="Turn a training run into a model for the device.")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory of the new bundle.")
@@ -53,7 +69,11 @@ class _How(TypedDict):
     show_default=True,
     help="What the network computes in; a Coral takes int8 only.",
 )
-@click.option("--name", help="Name of the bundle; by default the data folder and the backbone.")
+@click.option(
+    "--name",
+    callback=_checked_name,
+    help="Name of the bundle; by default the data folder and the backbone.",
+)
 @click.option(
     "--size", "size_px", type=click.IntRange(32, 1024), help="Side of the input in pixels; by default the run's."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from convert.proof.parity import DEFAULT_LIMITS, Limits
 from convert.quantizing.mixed import Wide
 from convert.representative import DEFAULT_NUM_PICTURES, choose_representative
 from convert.tflite.metadata import Described
-from edge.bundle import Precision
+from edge.bundle import Precision, bundle_name
 from edge.errors import MissingInputError
 from edge.preprocess import Image, InputSpec, load_picture, to_input
 from edge.run import VAL_SPLIT, Run, SplitRow, load_run, load_splits, model_digest
@@ -98,6 +97,5 @@ def open_source(folder: Path, settings: ConvertSettings) -> Source:
 
 
 def _name(run: Run) -> str:
-    """Data folder and backbone, in the alphabet of a bundle's name: `trashnet-lite0`."""
-    words = f"{Path(run.data.root).name}-{run.backbone.removeprefix('efficientnet-')}".lower()
-    return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:64] or "model"
+    """Data folder and backbone: `trashnet-lite0`."""
+    return bundle_name(f"{Path(run.data.root).name}-{run.backbone.removeprefix('efficientnet-')}")

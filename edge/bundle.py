@@ -13,6 +13,8 @@ A bundle is immutable; its id is the digest of its manifest, which holds the dig
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
@@ -162,6 +164,16 @@ class Bundle:
     def short_name(self) -> str:
         """Name and the first digits of the id, as decisions carry it: `trashnet-lite0@3f2a91c0`."""
         return f"{self.manifest.name}@{self.bundle_id[:8]}"
+
+
+def bundle_name(words: str) -> str:
+    """What a bundle may be called that is nearest to `words`: small letters without accents, digits and ``._-``.
+
+    >>> bundle_name("Größe &c-lite0")
+    'grosse-c-lite0'
+    """
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", words) if not unicodedata.combining(letter))
+    return re.sub(r"[^a-z0-9._-]+", "-", plain.casefold())[:64].strip("-._") or "model"
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from convert.tflite.anatomy import Anatomy, Tensor, packed_labels, read_anatomy
 from convert.tflite.converter import SCORES
 from convert.tflite.metadata import Described, with_metadata
 from convert.tflite.rescaling import BYTES, Normalization
-from edge.bundle import LEAST_INPUT_PX, MODEL, MOST_INPUT_PX, SCHEMA, Input, Manifest, Outputs, Precision
+from edge.bundle import LEAST_INPUT_PX, MODEL, MOST_INPUT_PX, SCHEMA, Input, Manifest, Outputs, Precision, bundle_name
 from edge.data_folder import why_unreadable
 from edge.errors import InvalidDataError, MissingInputError, UsageError
 from edge.preprocess import PICTURE_SUFFIXES, Image, InputSpec, load_picture, to_input
@@ -70,7 +69,7 @@ def draft_foreign(path: Path, settings: ForeignSettings) -> Draft:
             f"{path}: expected a .tflite, .keras or .h5 file, or a SavedModel folder: make one of these with the tool"
             " that trained it (of an .onnx file with `onnx2tf`)"
         )
-    name = settings.name or re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")[:64] or "model"
+    name = settings.name or bundle_name(path.stem)
     if path.suffix == ".tflite":
         content = path.read_bytes()
         anatomy = read_anatomy(content, path)

@@ -126,6 +126,13 @@ def test_an_existing_bundle_is_refused_before_the_work_begins(int8_bundle: Bundl
     assert load_bundle(int8_bundle.path).bundle_id == int8_bundle.bundle_id
 
 
+def test_a_name_that_no_bundle_can_have_is_refused_before_any_work(tmp_path: Path) -> None:
+    result = call("no run", "--out", tmp_path / "bundle", "--name", "Größe 1")
+
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).endswith("such as grosse-1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "strays"),
     [
