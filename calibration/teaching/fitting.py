@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibration.teaching.examples import Example
 from edge.classifiers.light import PLAIN_LIGHT, Light
 from edge.classifiers.taught import Blend, Known, SiteHead, features_of, opinion, widened
+from edge.deciding.novelty import Novelty
 from edge.items.evidence import MIN_SCORE
 
 Floats = NDArray[np.float32]
@@ -25,7 +26,8 @@ Indices = NDArray[np.int64]
 # Strength of the ridge, against features whose mean square is 1. From 0.03 to 0.3 nothing changes.
 RIDGE = 0.1
 # Cosines of features: of one thing moved a little, or under other light, 0.94 to 0.98; of a product's other pictures
-# 3 in 100 are above this, and of any two things of other classes none is above 0.84.
+# 3 in 100 are above this, and of any two things of other classes none is above 0.84. That is so of networks that began
+# from ImageNet's weights; see `same_thing` for others.
 SAME_THING = 0.92
 # Up to so many things each is left out by itself; more of them in so many lots.
 MAX_ONE_BY_ONE, NUM_LOTS = 120, 12
@@ -124,17 +126,29 @@ class HeldOut:
     nearest: Floats
 
 
-def things_of(examples: Sequence[Example]) -> Indices:
+def same_thing(novelty: Novelty | None) -> float:
+    """The cosine of features above which two examples of a class show one thing.
+
+    To a network that was trained from nothing all things look alike: for it, what is no more alike than the likest two
+    of its classes says nothing.
+    """
+    if novelty is None or not len(novelty.prototypes):
+        return SAME_THING
+    features, own = features_of(novelty.prototypes), (novelty.prototypes @ novelty.means.T).argmax(axis=1)
+    return max(SAME_THING, float((features @ features.T).max(where=own[:, None] != own, initial=0.0)))
+
+
+def things_of(examples: Sequence[Example], alike: float = SAME_THING) -> Indices:
     """Which thing each of M examples shows, (M,), by numbers from 0 on: a burst of pictures of one is a single thing.
 
-    Two show the same one where any of their views are alike. What was taught under two names counts as two.
+    Two show the same one where any of their views are more than `alike`. What was taught under two names counts as two.
     """
     num_views = [len(example.embeddings) for example in examples]
     features = features_of(np.concatenate([example.embeddings for example in examples]))
     first = np.cumsum([0, *num_views[:-1]])
     likest = np.maximum.reduceat(np.maximum.reduceat(features @ features.T, first, axis=0), first, axis=1)
     labels = np.array([example.label for example in examples])
-    is_same = (likest > SAME_THING) & (labels[:, None] == labels) | np.eye(len(examples), dtype=np.bool_)
+    is_same = (likest > alike) & (labels[:, None] == labels) | np.eye(len(examples), dtype=np.bool_)
     number, before = np.arange(len(examples)), None
     while before is None or (number != before).any():  # each takes the least number that hangs together with its own
         before, number = number, np.where(is_same, number, len(examples)).min(axis=1)

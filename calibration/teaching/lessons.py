@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.teaching.examples import Example, count, encode_examples, from_jpeg
-from calibration.teaching.fitting import SAME_THING, fit_head, network_scores, things_of
+from calibration.teaching.fitting import fit_head, network_scores, same_thing, things_of
 from edge.bundle import Bundle
 from edge.class_names import class_name
 from edge.classifiers.light import PLAIN_LIGHT, Light, light_of
@@ -65,7 +65,8 @@ class ClassReport:
 class Lesson:
     """All that a bin was taught, as it would be kept. `labels` are the model's classes, then the new ones.
 
-    `held_out` (M, C) are the scores of each of the M examples by a head that has not seen the thing that it shows.
+    `held_out` (M, C) are the scores of each of the M examples by a head that has not seen the thing that it shows;
+    examples more than `alike` show the same one.
     """
 
     labels: tuple[str, ...]
@@ -73,6 +74,7 @@ class Lesson:
     head: SiteHead
     held_out: Floats
     reports: tuple[ClassReport, ...]
+    alike: float
 
     @property
     def judged(self) -> frozenset[str]:
@@ -137,9 +139,17 @@ class Lesson:
         """How many examples of a class show the same thing as an example of another, by the two classes."""
         features = features_of(np.stack([example.embeddings[0] for example in self.examples]))
         labels = np.array([example.label for example in self.examples])
-        is_twin = (features @ features.T > SAME_THING) & (labels[:, None] < labels)
+        is_twin = (features @ features.T > self.alike) & (labels[:, None] < labels)
         found = {(index, str(labels[other])) for index, other in zip(*np.nonzero(is_twin), strict=True)}
         return Counter((str(labels[index]), other) for index, other in sorted(found))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ToldApart:
+    """Which thing each example shows, (M,): those are one that are more than `alike`."""
+
+    things: Indices
+    alike: float
 
 
 def learn(bundle: Bundle, examples: Sequence[Example], relight: Relight | None = None) -> Lesson:
@@ -149,23 +159,24 @@ def learn(bundle: Bundle, examples: Sequence[Example], relight: Relight | None =
     Less than a second for 100 examples without it.
     """
     kept = _newest(examples)
-    things = things_of(kept)
-    plain, surprise = _lesson(bundle, kept, things, kept, PLAIN_LIGHT)
+    alike = same_thing(load_novelty(bundle))
+    told_apart = _ToldApart(things_of(kept, alike), alike)
+    plain, surprise = _lesson(bundle, kept, told_apart, kept, PLAIN_LIGHT)
     counts = count(kept)
     if relight is None or len(counts) < MIN_LIT_CLASSES or len(kept) < MIN_LIT_EXAMPLES:
         return plain
     light = light_of([from_jpeg(example.picture) for example in kept])
     if light.share_told() < MIN_GROUND_TOLD:
         return plain
-    lit, lit_surprise = _lesson(bundle, kept, things, relight(kept, light), light)
+    lit, lit_surprise = _lesson(bundle, kept, told_apart, relight(kept, light), light)
     return lit if lit_surprise < surprise else plain
 
 
 def _lesson(
-    bundle: Bundle, kept: tuple[Example, ...], things: Indices, seen: Sequence[Example], light: Light
+    bundle: Bundle, kept: tuple[Example, ...], told_apart: _ToldApart, seen: Sequence[Example], light: Light
 ) -> tuple[Lesson, float]:
     """What `kept` teach as `seen` in that light, and how unlikely it finds their labels, held out: a mean in nats."""
-    own = bundle.manifest.labels
+    own, things = bundle.manifest.labels, told_apart.things
     labels = (*own, *dict.fromkeys(example.label for example in kept if example.label not in own))
     head, held_out = fit_head(seen, things, labels, _known_to(bundle, kept[0].embeddings.shape[1]), light)
     truth = np.array([labels.index(example.label) for example in kept])
@@ -174,7 +185,8 @@ def _lesson(
     reports = tuple(_report(label, things, truth == labels.index(label), before, after) for label in count(kept))
     losses = -np.log(np.maximum(held_out[np.arange(len(truth)), truth], _SMALLEST))
     told = [losses[truth == labels.index(one.label)].mean() for one in reports if one.right_after is not None]
-    return Lesson(labels, kept, head, held_out, reports), float(np.mean(told)) if told else math.inf
+    lesson = Lesson(labels, kept, head, held_out, reports, told_apart.alike)
+    return lesson, float(np.mean(told)) if told else math.inf
 
 
 def _known_to(bundle: Bundle, embedding_size: int) -> Known:

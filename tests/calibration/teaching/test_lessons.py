@@ -16,11 +16,12 @@ from calibration.teaching.examples import (
     to_jpeg,
     without_pictures_of,
 )
-from calibration.teaching.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head, things_of
+from calibration.teaching.fitting import MIN_WEIGHED, TEMPERATURE, TRUST, fit_head, same_thing, things_of
 from calibration.teaching.lessons import MAX_EXAMPLES, Lesson, checked_label, learn
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.classifiers.light import Light
 from edge.classifiers.taught import Known, decode_head, encode_head
+from edge.deciding.novelty import Novelty, load_novelty
 from edge.errors import InvalidDataError, UsageError
 from edge.messages import Image
 
@@ -104,6 +105,23 @@ def test_one_thing_is_known_again_turned_and_is_two_where_it_has_two_names() -> 
     turned = [Example("milk", views[[index, (index + 1) % 3]], straight.scores, b"") for index in range(3)]
     other_name = Example("juice", views[:2], straight.scores, b"")
     assert things_of([turned[0], other_name, turned[2], turned[1]]).tolist() == [0, 1, 0, 0]
+
+
+def test_things_are_told_apart_also_by_a_network_to_which_all_look_alike() -> None:
+    """As to one that was trained from nothing: what all have in common outweighs what differs."""
+    common = np.float32(8)
+    seen = [np.stack([one.embeddings[0] for one in examples_of(label, 8, 3)]) + common for label in ("can", "cup")]
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in seen]
+    means = np.stack([rows.mean(axis=0) for rows in unit])
+    alike = same_thing(Novelty(means, 0.5, np.concatenate(unit)))
+    milk, burst = (
+        [replace(one, embeddings=one.embeddings + common) for one in shown]
+        for shown in (examples_of("milk", 8, 1), burst_of("milk", 8))
+    )
+    assert len(set(things_of(milk))) == 1
+    assert len(set(things_of(milk, alike))) > 4
+    assert len(set(things_of(burst, alike))) == 1
+    assert same_thing(load_novelty(load_bundle(DEFAULT_BUNDLE))) == same_thing(None)
 
 
 def test_how_far_the_network_is_trusted_is_not_told_by_a_burst() -> None:
