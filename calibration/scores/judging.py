@@ -225,9 +225,10 @@ def _temperature(parts: Parts) -> float:
 def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, tuple[str, ...]]:
     """What the bin makes of the evidence, and what to mind about it, which was said."""
     if evidence.pictures is None:
-        measured, skew = _measured_review(desk, parts)
+        measured, doubt = _measured_review(desk, parts)
     else:
-        measured, skew = _measured_folder(desk, parts, evidence.pictures, are_crops=evidence.are_crops), None
+        measured = _measured_folder(desk, parts, evidence.pictures, are_crops=evidence.are_crops)
+        doubt = _mostly_wrong(measured)
     num_pictures, num_objects = len(measured.truth), len(set(measured.objects.tolist()))
     if num_objects < _FEWEST_PICTURES:
         raise DatasetError(
@@ -246,11 +247,22 @@ def _measured(desk: Desk, parts: Parts, evidence: Evidence) -> tuple[Measured, t
         f"No picture shows {some_of(not_shown)}: how often one of these is taken for something else cannot be known"
         " without them, so that the shares of right answers are too high."
     )
-    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, unknown if not_shown else None, skew)))
+    remarks = tuple(filter(None, (few if num_objects < _FEW_PICTURES else None, unknown if not_shown else None, doubt)))
     desk.talk.say(f"{counted(num_pictures, 'picture')} of {counted(num_objects, 'item')}, {_shares(measured, parts)}.")
     for remark in remarks:
         desk.talk.say(remark)
     return measured, remarks
+
+
+def _mostly_wrong(measured: Measured) -> str | None:
+    """What to mind where most answers are wrong: no temperature and no threshold makes up for folders mixed up."""
+    num_right, num = int((measured.logits.argmax(axis=1) == measured.truth).sum()), len(measured.truth)
+    if 2 * num_right >= num:
+        return None
+    return (
+        f"Of {num} pictures this bin is right on {num_right} only: are the folders named after what they show? If they"
+        " are, teach it first (`sorter teach --images`)."
+    )
 
 
 def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool) -> Measured:

@@ -200,6 +200,19 @@ def test_classes_that_no_picture_shows_are_named_with_what_that_means(tmp_path: 
         assert "spray" not in remark
 
 
+def test_folders_that_were_mixed_up_are_doubted(photos: Path, site: Path) -> None:
+    """A temperature would be found for them too, and make the bin unsure of all that it knows."""
+    doubt = "are the folders named after what they show?"
+    assert doubt not in run("temperature", photos, "--crops", "--site", site).output
+    (photos / "spray").rename(photos / "was spray")
+    (photos / "brick").rename(photos / "spray")
+    (photos / "was spray").rename(photos / "brick")
+    for step in ("thresholds", "temperature"):
+        remarks = json.loads(run(step, photos, "--crops", "--site", site, "--json").stdout)["remarks"]
+        (remark,) = (each for each in remarks if doubt in each)
+        assert remark.startswith("Of 22 pictures this bin is right on 0 only: ")
+
+
 def test_a_temperature_that_makes_scores_less_honest_is_not_kept(photos: Path, site: Path) -> None:
     """The best one of all pictures is in place: those found without a fifth of them do worse on that fifth."""
     add_a_wrong_one(photos)
