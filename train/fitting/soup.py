@@ -121,11 +121,12 @@ def _told(value: str | tuple[str, ...] | RunInput) -> str:
 
 def _dataset(first: Ingredient) -> Dataset:
     root = Path(first.run.data.root)
-    there = {row.path for row in scan(root).rows}
+    there = {row.path for row in scan(root).rows} if root.is_dir() else set()
     gone = sorted({row.path for row in first.rows} - there)
     if gone:
         raise DatasetError(
-            f"{root} has lost {counted(len(gone), 'picture')} of {first.folder} ({gone[0]}, ...): put back what is gone"
+            f"{root} has lost {counted(len(gone), 'picture')} of {first.folder} ({gone[0]}, ...):"
+            " put back what is gone, or a link to it"
         )
     return Dataset(root, first.run.labels, first.rows)
 

@@ -109,3 +109,15 @@ def test_an_average_never_replaces_a_run(runs: list[Path]) -> None:
     assert isinstance(result.exception, SorterError)
     assert "already holds a run" in str(result.exception)
     assert (runs[1] / "run.json").read_bytes() == before
+
+
+def test_pictures_that_were_moved_away_are_named_with_the_run_that_used_them(runs: list[Path], tmp_path: Path) -> None:
+    moved = shutil.copytree(runs[0], tmp_path / "moved")
+    gone = tmp_path / "photos"
+    record = json.loads((moved / "run.json").read_text(encoding="utf-8"))
+    (moved / "run.json").write_text(json.dumps({**record, "data": {**record["data"], "root": str(gone)}}))
+    result = CliRunner().invoke(average, [str(moved), str(runs[1]), "--out", str(tmp_path / "mean")])
+    assert isinstance(result.exception, SorterError)
+    assert re.match(
+        rf"{gone} has lost \d+ pictures of {moved} \(.*put back what is gone, or a link to it$", str(result.exception)
+    )
