@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.messages import Phase, Presence
+from edge.items.boxes import intersection_over_union
+from edge.messages import Box, Phase, Presence
 
 Embedding = NDArray[np.float32]
 
@@ -17,6 +18,9 @@ SAME_LIKENESS = 0.7
 # 0.75 to itself alone, several after a hand has reached for them 0.9.
 _LEFT_TO_SEVERAL = 2 / 3
 _NUM_UNLIKE = 3  # frames in a row that must be less alike
+# The share of what two boxes cover together that both cover, when one thing lies where it lay; the box of a small one
+# trembles by a sixth of its length.
+_SAME_PLACE = 0.5
 
 
 def likeness(one: Embedding, other: Embedding) -> float:
@@ -26,14 +30,17 @@ def likeness(one: Embedding, other: Embedding) -> float:
 
 
 class Decided:
-    """One item, or several at once, after the decision; `look` (D,) is its embedding, None where that is not known.
+    """One item, or several at once, after the decision.
+
+    `look` (D,) is its embedding, None where that is not known, and `box` is where it lay, in frame pixels.
 
     It lies there until it has moved, and then until frame after frame, seen without an arm, looks otherwise: less like
     it than `same_likeness`.
     """
 
-    def __init__(self, look: Embedding | None, same_likeness: float, *, is_many: bool) -> None:
+    def __init__(self, look: Embedding | None, box: Box | None, same_likeness: float, *, is_many: bool) -> None:
         self._look = look
+        self._box = box
         self._same_likeness = same_likeness
         self._is_many = is_many
         self._has_moved = False
@@ -58,6 +65,10 @@ class Decided:
     def may_be_gone(self, presence: Presence) -> bool:
         """Whether what lies still now is worth to be held against it."""
         return self._has_moved and self._look is not None and not presence.has_arm
+
+    def lay_at(self, box: Box | None) -> bool:
+        """Whether `box` is where it lay when it was decided."""
+        return box is not None and self._box is not None and intersection_over_union(self._box, box) >= _SAME_PLACE
 
     def recognizes(self, embedding: Embedding | None, phase: Phase) -> bool:
         """Whether this may be the same still, as it may be without a look; counts the frames in which it is not."""

@@ -14,13 +14,17 @@ from edge.items.smoothing import Gathering, SmoothingSettings
 from edge.items.tracking import Target
 from edge.messages import Item, Phase, Prediction, Presence
 
+# So many that were decided before the last one are looked for again: where the scene is never empty they pile up.
+_MOST_COVERED = 8
+
 
 class RestTracker:
     """The one item that lies still.
 
     What was decided is not given again while it lies there. Once it has moved, and no arm reaches in any more, it is
     held against how it looked: what looks otherwise frame after frame has taken its place, or lies on it or beside it,
-    and is the next item. Where the classifier gives no embeddings, the next one begins when the scene was empty or,
+    and is the next item. When that has gone, what was decided before it may lie there still, where it lay: it is not
+    given again. Where the classifier gives no embeddings, the next one begins when the scene was empty or,
     after several at once, when something has moved: somebody took the others away. `same_likeness` is the cosine from
     which two of its embeddings may be of one thing.
     """
@@ -31,18 +35,20 @@ class RestTracker:
         self._gathering = Gathering(settings)
         self._item: Item | None = None
         self._decided: Decided | None = None
+        self._covered: tuple[Decided, ...] = ()
         self._num_items = 0
         self._look_of_many: Embedding | None = None
-        self._phase = Phase.EMPTY
+        self._presence = Presence(Phase.EMPTY)
         self._seen_since_s: float | None = None
         self._many_since_s: float | None = None
         self._best_sharpness = 0.0
 
     def follow(self, presence: Presence, now_s: float) -> Target | None:
-        self._phase = presence.phase
+        self._presence = presence
         if presence.phase is Phase.EMPTY:
             self.end()
             self._decided = None
+            self._covered = ()
             return None
         self._seen_since_s = now_s if self._seen_since_s is None else self._seen_since_s
         is_many = self._is_many(presence, now_s)
@@ -65,15 +71,15 @@ class RestTracker:
     def add(self, target: Target, prediction: Prediction) -> None:
         if self._item is None or self._item.item_id != target.item_id:
             raise RuntimeError(f"a prediction for item {target.item_id}, which does not wait: follow() must come first")
-        if self._decided is not None and self._decided.recognizes(prediction.embedding, self._phase):
+        if self._decided is not None and self._is_known(self._decided, prediction.embedding):
             self._item = None
             return
-        if self._phase is Phase.MANY:
+        if self._presence.phase is Phase.MANY:
             self._look_of_many = prediction.embedding
         else:
             self._item = self._gathering.add(self._item, prediction)
         if self._decided is not None and self._decided.has_gone and self._counts(self._item):
-            self._decided = None
+            self._covered, self._decided = (*self._covered, self._decided)[-_MOST_COVERED:], None
 
     def waiting(self) -> tuple[Item, ...]:
         return () if self._item is None or self._is_candidate(self._item) else (self._item,)
@@ -83,7 +89,8 @@ class RestTracker:
         if item is None or item.item_id != item_id:
             return
         look = self._look_of_many if item.is_many else item.embedding
-        self._decided = None if item.has_left else Decided(look, self._same_likeness, is_many=item.is_many)
+        decided = Decided(look, self._presence.box, self._same_likeness, is_many=item.is_many)
+        self._decided = None if item.has_left else decided
         self._item = None
 
     def end(self) -> None:
@@ -101,6 +108,16 @@ class RestTracker:
         self._decided.move()
         if self._decided.has_gone:
             self._decided = None
+
+    def _is_known(self, decided: Decided, embedding: Embedding | None) -> bool:
+        """Whether what lies there may be what was decided last, or is an earlier one that lies alone again."""
+        if decided.recognizes(embedding, self._presence.phase):
+            return True
+        for index, earlier in reversed([*enumerate(self._covered)]):
+            if earlier.lay_at(self._presence.box) and earlier.recognizes(embedding, self._presence.phase):
+                self._covered, self._decided = self._covered[:index], earlier
+                return True
+        return False
 
     def _is_candidate(self, item: Item) -> bool:
         """Whether it does not lie still for long enough yet to be an item, or may be what was decided already."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edge.items.passing.boxes import around, common, gap, intersection_over_union, middle, overlap
+from edge.items.boxes import around, common, gap, intersection_over_union, middle, overlap
 from edge.items.passing.route import Route
 from edge.items.passing.track import Track
 from edge.messages import Box

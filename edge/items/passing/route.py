@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.items.passing.boxes import middle
+from edge.items.boxes import middle
 from edge.items.passing.track import Track
 from edge.items.tracking import Direction
 from edge.messages import Box

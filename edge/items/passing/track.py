@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from edge.items.passing.boxes import around, is_cut_off, step
+from edge.items.boxes import around, is_cut_off, step
 from edge.messages import Box, Item
 
 # Pieces are of one item when together they are at most this many times as long as it was when seen in one piece.

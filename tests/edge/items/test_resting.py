@@ -24,10 +24,12 @@ CAN, CUP = np.array([1, 0.2, 0], np.float32), np.array([0, 0.3, 1], np.float32)
 """Looks: the cosine between them is 0.06."""
 
 
-def seen(phase: Phase, sharpness: float = 100.0, still_s: float = 0.0, *, has_arm: bool = False) -> Presence:
+def seen(
+    phase: Phase, sharpness: float = 100.0, still_s: float = 0.0, *, has_arm: bool = False, box: Box = BOX
+) -> Presence:
     if phase is Phase.EMPTY:
         return Presence(phase)
-    return Presence(phase, BOX, 0.1, sharpness, still_s=still_s, has_arm=has_arm)
+    return Presence(phase, box, 0.1, sharpness, still_s=still_s, has_arm=has_arm)
 
 
 def prediction(*scores: float, look: NDArray[np.float32] | None = None) -> Prediction:
@@ -250,6 +252,44 @@ def test_what_remains_of_several_is_the_next_item() -> None:
         assert shown(tracker, seen(Phase.MOVING, still_s=at_s - 0.9), at_s, CAN) == ()
     (item,) = shown(tracker, seen(Phase.SETTLED, still_s=0.3), 1.2, CAN)
     assert (item.is_many, item.frames_used) == (False, 3)
+
+
+def comes_to_lie(
+    tracker: RestTracker, begins_s: float, look: NDArray[np.float32], phase: Phase = Phase.SETTLED, box: Box = BOX
+) -> bool:
+    """Whether what lies there after something moved is an item, which is decided at once."""
+    shown(tracker, seen(Phase.MOVING, box=box), begins_s, look)
+    for at_s in begins_s + np.arange(0.1, 1.0, 0.1):
+        for item in shown(tracker, seen(phase, still_s=at_s - begins_s, box=box), at_s, look):
+            tracker.close(item.item_id)
+            return True
+    return False
+
+
+@pytest.mark.parametrize("phase", [Phase.SETTLED, Phase.MANY])
+def test_what_was_left_lying_is_decided_once_whatever_comes_and_goes_beside_it(phase: Phase) -> None:
+    """A label that sticks to the flap, while can after can lies beside it and is taken away."""
+    tracker = RestTracker(SmoothingSettings(many_after_s=0.1))
+    assert comes_to_lie(tracker, 0.0, CUP)
+    beside, trembled = Box(10, 10, 200, 50), Box(12, 9, 47, 52)
+    for begins_s in (1.0, 3.0, 5.0):
+        assert comes_to_lie(tracker, begins_s, CAN, phase, beside)
+        assert not comes_to_lie(tracker, begins_s + 1, CUP, box=trembled)
+
+
+def test_what_looks_like_an_earlier_one_and_lies_elsewhere_is_the_next_item() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    assert comes_to_lie(tracker, 0.0, CUP)
+    assert comes_to_lie(tracker, 1.0, CAN)
+    assert comes_to_lie(tracker, 2.0, CUP, box=Box(80, 10, 50, 50))
+
+
+def test_after_an_empty_scene_nothing_is_left_of_earlier_ones() -> None:
+    tracker = RestTracker(SmoothingSettings())
+    assert comes_to_lie(tracker, 0.0, CUP)
+    assert comes_to_lie(tracker, 1.0, CAN)
+    tracker.follow(seen(Phase.EMPTY), 2.0)
+    assert comes_to_lie(tracker, 3.0, CUP)
 
 
 def test_a_blurred_frame_is_rejected_and_counted() -> None:
