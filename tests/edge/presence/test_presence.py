@@ -165,6 +165,16 @@ def test_two_items_apart_are_many_and_one_is_not(watcher: Watcher) -> None:
     assert watcher.see(one, 1.0).phase is Phase.SETTLED
 
 
+@pytest.mark.parametrize(("work_px", "num_things"), [(14_400, 1), (57_600, 2)])
+def test_on_more_work_pixels_things_nearer_to_each_other_are_told_apart(work_px: int, num_things: int) -> None:
+    watcher = Watcher(PresenceDetector(PresenceSettings(work_px=work_px)))
+    watcher.see(ground(), 2.0)
+    first, twentieth = Box(80, 60, 60, 60), WIDTH // 20
+    second = Box(first.x + first.width + twentieth, 60, 60, 60)
+    seen = watcher.see(with_item(with_item(ground(), first), second, (40, 60, 170)), 0.5)
+    assert len(seen.things) == num_things
+
+
 def test_two_items_are_told_apart_where_each_lights_the_ground_between(watcher: Watcher) -> None:
     """What the light surface leaves there is little, but many times what is left elsewhere."""
     first, second = Box(60, 60, 50, 40), Box(200, 80, 60, 40)
