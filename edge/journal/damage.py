@@ -6,6 +6,7 @@ Beside `journal.sqlite` it then lies as `journal.damaged-1.sqlite`, until the ow
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,13 +19,15 @@ from edge.journal.tables import prepare
 _MAX_ASIDE = 3
 # Of each table the newest rows, which takes a slow card a second or two; the others lie in what was put aside.
 _NUM_TAKEN_OVER = 1000
+# More than they can take. The bin's own bound is met as one that was lowered is: step by step, the oldest first.
+_ROOM_BYTES = 1 << 40
 # In this order: the last two refer to decisions.
 _TABLES = ("settings", "bins", "outbox", "decisions", "actuations", "corrections")
 # SQLite's own files of one database.
 _SUFFIXES = ("", "-wal", "-shm")
 
 
-def put_aside(path: Path, max_bytes: int) -> Path:
+def put_aside(path: Path) -> Path:
     """Put another journal in the place of the damaged one, which nobody has open; gives where that lies now.
 
     Numbering, counts, switches and what sinks still lack go on, as far as they can be read.
@@ -39,23 +42,36 @@ def put_aside(path: Path, max_bytes: int) -> Path:
             f"{path}: the journal is damaged again, and {_MAX_ASIDE} damaged ones lie beside it: "
             f"replace the card, then move {path.stem}.damaged-* away"
         )
-    new = path.with_name(f"{path.name}.new")
+    new = _new(path)
     try:
         for suffix in _SUFFIXES:  # of one that a power cut left half written
             _with(new, suffix).unlink(missing_ok=True)
         with closing(Database(str(new))) as database:
             with database.reading() as connection:
-                prepare(connection, str(new), max_bytes)
+                prepare(connection, str(new), _ROOM_BYTES)
             with database.transaction() as connection:
                 _take_over(path, connection)
         for suffix in _SUFFIXES:
             with suppress(FileNotFoundError):
                 _with(path, suffix).rename(_with(aside, suffix))
-        new.rename(path)
-        sync(path.parent)
+        take_its_place(path)
     except OSError as error:
         raise StorageError(f"{path}: damaged, and no new one can be begun: {error.strerror or error}") from error
     return aside
+
+
+def take_its_place(path: Path) -> None:
+    """Let the new journal take the place that the damaged one has left; for a start after a power cut between the two.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    new = _new(path)
+    if new.exists() and not path.exists():
+        for suffix in _SUFFIXES[1:]:  # of the damaged one: SQLite would mix them into the new
+            _with(path, suffix).unlink(missing_ok=True)
+        new.rename(path)
+        sync(path.parent)
 
 
 def complaint(path: Path) -> str | None:
@@ -73,16 +89,23 @@ def _places(path: Path) -> list[Path]:
     return [path.with_name(f"{path.stem}.damaged-{number}{path.suffix}") for number in range(1, _MAX_ASIDE + 1)]
 
 
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
 def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
 def _take_over(damaged: Path, connection: sqlite3.Connection) -> None:
-    """Copy what can be read, the newest first; where a table is damaged, what lies behind stays there."""
     with closing(sqlite3.connect(damaged)) as old:
         for table in _TABLES:
-            with suppress(sqlite3.DatabaseError):
-                rows = old.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {_NUM_TAKEN_OVER}")  # noqa: S608 - constants only
-                for row in rows:
-                    with suppress(sqlite3.IntegrityError):  # it refers to a decision that stayed behind
-                        connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+            for row in _readable(old, table):
+                with suppress(sqlite3.IntegrityError):  # it refers to a decision that stayed behind
+                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - constants only
+
+
+def _readable(old: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
+    """What can be read of a table, the newest first; where it is damaged, what lies behind stays there."""
+    with suppress(sqlite3.DatabaseError):
+        yield from old.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {_NUM_TAKEN_OVER}")  # noqa: S608 - constants only

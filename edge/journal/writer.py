@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.clock import Clock, rfc3339
 from edge.errors import InvalidDataError, StorageError
 from edge.files.database import Database, claim
-from edge.journal.damage import complaint, put_aside
+from edge.journal.damage import complaint, put_aside, take_its_place
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
 from edge.journal.reader import JournalReader, JournalView, write_correction
@@ -59,6 +59,8 @@ class Journal:
         self._readers: list[JournalReader] = []
         self._claim = None if self.path == IN_MEMORY else claim(Path(path))
         try:
+            if self._claim is not None:
+                take_its_place(Path(path))
             try:
                 self._open()
             except InvalidDataError:
@@ -222,7 +224,7 @@ class Journal:
         _log.error(
             "%s is damaged: it lies at %s from now on, and the bin begins a new one with what could be read of it",
             self.path,
-            put_aside(Path(self.path), self._max_bytes),
+            put_aside(Path(self.path)),
         )
 
     def _make_room(self, connection: sqlite3.Connection, num_coming: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -231,6 +233,61 @@ def test_a_card_that_damages_one_after_the_other_is_not_filled_with_them(path: P
     with pytest.raises(InvalidDataError, match="3 damaged ones lie beside it: replace the card"):
         Journal(path, ReplayClock())
     assert path.is_file()
+
+
+def test_a_journal_at_its_bound_is_put_aside_like_any_other(path: Path) -> None:
+    mib = 1024 * 1024
+    with closing(Journal(path, ReplayClock(), max_bytes=mib)) as journal:
+        for _ in range(400):
+            journal.append(a_record(journal.next_seq), trace="x" * 3000)
+    damage(path, "corrections")
+    damage(path, "sqlite_autoindex_decisions_1")
+
+    with closing(Journal(path, ReplayClock(), max_bytes=mib)) as journal:
+        assert journal.next_seq == 401
+        for _ in range(40):
+            journal.append(a_record(journal.next_seq), trace="x" * 3000)
+        assert len(journal.decisions(limit=999)) > 100
+    assert path.with_name("journal.damaged-1.sqlite").is_file()
+    assert path.stat().st_size <= mib
+
+
+def test_a_full_disk_is_named_where_a_damaged_journal_is_to_be_put_aside(path: Path) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        fill(journal, 300)
+    damage(path, "corrections")
+    damage(path, "sqlite_autoindex_decisions_1")
+
+    full = multiprocessing.get_context("spawn").Process(target=_open_on_a_full_disk, args=(path,))
+    full.start()
+    full.join()
+
+    assert full.exitcode == 0
+    with closing(Journal(path, ReplayClock())) as journal:
+        assert journal.next_seq == 301
+
+
+def _open_on_a_full_disk(path: Path) -> None:
+    """As on one: no file grows beyond what the new journal needs, which is an error of input and output to SQLite."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
+    with pytest.raises(StorageError, match=r"journal\.sqlite\.new: cannot be .* is the disk full"):
+        Journal(path, ReplayClock())
+
+
+def test_a_power_cut_between_the_damaged_journal_and_the_new_one_loses_neither(path: Path) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        outbox = journal.outbox("mqtt")
+        fill(journal, 20)
+        outbox.acknowledge(18)
+        wal = path.with_name("journal.sqlite-wal").read_bytes()
+    path.rename(path.with_name("journal.sqlite.new"))
+    path.with_name("journal.sqlite-wal").write_bytes(wal)
+
+    with closing(Journal(path, ReplayClock())) as journal:
+        assert journal.next_seq == 21
+        assert [entry.seq for entry in journal.outbox("mqtt").pending(9)] == [19, 20]
+    assert {file.name for file in path.parent.iterdir()} == {"journal.sqlite", "journal.sqlite.lock"}
 
 
 def test_places_that_cannot_be_written_are_errors_of_storage() -> None:
