@@ -140,12 +140,12 @@ def accelerator(root: Path = Path("/")) -> Iterator[Finding]:
 def kept(config: Config) -> Iterator[Finding]:
     """What the bin keeps on the disk, and the bounds it stays within."""
     journal, pictures = journal_path(config), pictures_folder(config)
-    if (found := complaint(journal)) is not None:
-        sentence, _, advice = found.rpartition(": ")
-        yield warning("kept", sentence, advice)
     for place in (journal, pictures):
         if place is not None and place.exists() and not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
             yield failure("kept", f"this user may not write {place}", "chown it to the user of the service")
+    if (found := complaint(journal)) is not None:
+        sentence, _, advice = found.rpartition(": ")
+        yield warning("kept", sentence, advice)
     size_mb = journal.stat().st_size / _MB if journal.is_file() else 0.0
     told = f"journal {size_mb:.1f} of at most {config.journal.max_bytes / _MB:.0f} MB"
     if pictures is None:

@@ -9,7 +9,7 @@ import pytest
 from edge.config import Config
 from edge.config.outlets import JournalSection
 from edge.doctor.bin import configuration, kept
-from edge.doctor.finding import Level
+from edge.doctor.finding import Level, examine
 from tests.edge.site.test_site import OTHER, measured_with, write
 from tests.edge.test_config import without_roots_rights
 
@@ -50,3 +50,15 @@ def test_what_the_bin_may_not_write_keeps_it_from_its_work(
     with without_roots_rights():
         first, *_ = kept(Config(journal=JournalSection(path=Path("journal.sqlite"))))
     assert (first.level, first.found) == (Level.FAILURE, f"this user may not write {denied}")
+
+
+def test_of_a_folder_that_this_user_may_not_look_into_no_damaged_journal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # whatever the folders above it allow
+    (tmp_path / "state").mkdir(mode=0)
+    config = Config(journal=JournalSection(path=Path("state/journal.sqlite")))
+    with without_roots_rights():
+        (only,) = examine("kept", lambda: kept(config))
+    assert (only.level, only.found) == (Level.FAILURE, "state/journal.sqlite: Permission denied")
