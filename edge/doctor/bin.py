@@ -198,14 +198,15 @@ def lines(config: Config) -> Iterator[Finding]:
 
 
 def page(config: Config) -> Iterator[Finding]:
-    """Is the page's port free?"""
+    """Is the page's address one of this machine, and its port free?"""
     if config.web is None:
         return
     try:
         listen_at(config.web.host, config.web.port).close()
     except SorterError as error:
         found = str(error).partition("; ")[0]
-        yield warning("page", found, "well so where the bin runs now; else set web.port to another, or web.host")
+        advice = "well so if that program is the bin, which runs now; else set web.port to another, or web.host"
+        yield warning("page", found, advice)
     else:
         yield ok("page", f"port {config.web.port} at {config.web.host} is free")
 

@@ -12,6 +12,7 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 64
 _IP_FREEBIND = 15  # ip(7); Python has no name for it
+_MEANINGS = {errno.EADDRINUSE: "another program has it", errno.EADDRNOTAVAIL: "that is no address of this machine"}
 
 
 def listen_at(host: str, port: int, *, is_patient: bool = False) -> socket.socket:
@@ -44,7 +45,7 @@ def listen_at(host: str, port: int, *, is_patient: bool = False) -> socket.socke
     except PermissionError as error:
         raise AccessDeniedError(f"web: port {port} is only for root; take one above 1023") from error
     except OSError as error:
-        meaning = "another program has it" if error.errno == errno.EADDRINUSE else error.strerror
+        meaning = _MEANINGS.get(error.errno or 0, error.strerror)
         raise UnavailableError(
             f"web: cannot listen on {host} port {port}: {meaning}; choose another (web.port, or --port of demo and try)"
         ) from error

@@ -154,6 +154,13 @@ def test_a_port_that_another_program_has_is_a_warning(host: str) -> None:
     assert found.level == "ok"
 
 
+def test_a_page_at_an_address_that_is_none_of_this_machine_is_a_warning() -> None:
+    """The bin waits for it, in case that the network is away: a slip of the keyboard is told here."""
+    (found,) = page(load_config(None, ["web.host=192.0.2.1"], {}))
+    assert (found.topic, found.level) == ("page", "warning")
+    assert found.found == "web: cannot listen on 192.0.2.1 port 8765: that is no address of this machine"
+
+
 def test_what_the_running_bin_has_at_work_is_no_failure(tmp_path: Path) -> None:
     config = load_config(None, [f"journal.path={tmp_path / 'journal.sqlite'}"], {})
 
