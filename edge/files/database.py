@@ -185,8 +185,10 @@ _DAMAGE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
 def _code(error: sqlite3.Error) -> int:
+    # Of text that is none Python says so itself, without a code.
+    otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_ERROR
     # The low byte is the primary code, https://www.sqlite.org/rescode.html section 3.
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    code: int = getattr(error, "sqlite_errorcode", otherwise)
     return code & 0xFF
 
 

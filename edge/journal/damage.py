@@ -98,14 +98,18 @@ def _with(path: Path, suffix: str) -> Path:
 
 
 def _take_over(damaged: Path, connection: sqlite3.Connection) -> None:
-    with closing(sqlite3.connect(damaged)) as old:
+    with closing(Database(str(damaged))) as old:
         for table in _TABLES:
             for row in _readable(old, table):
                 with suppress(sqlite3.IntegrityError):  # it refers to a decision that stayed behind
                     connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - constants only
 
 
-def _readable(old: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
-    """What can be read of a table, the newest first; where it is damaged, what lies behind stays there."""
-    with suppress(sqlite3.DatabaseError):
-        yield from old.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {_NUM_TAKEN_OVER}")  # noqa: S608 - constants only
+def _readable(old: Database, table: str) -> Iterator[tuple[object, ...]]:
+    """What can be read of a table, the newest first; where it is damaged, what lies behind stays there.
+
+    Raises:
+        SorterError: it cannot be read for another reason, such as a full disk: nothing of it is lost yet.
+    """
+    with suppress(InvalidDataError), old.reading() as connection:
+        yield from map(tuple, connection.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT {_NUM_TAKEN_OVER}"))  # noqa: S608 - constants only

@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,6 +23,7 @@ from edge.errors import (
     TryAgainError,
 )
 from edge.journal import JOURNAL_VERSION, Journal, JournalReader
+from edge.journal.damage import put_aside
 from edge.messages import Actuation
 from tests.edge.records import a_record, fill
 from tests.edge.test_config import without_roots_rights
@@ -273,6 +275,35 @@ def _open_on_a_full_disk(path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
     with pytest.raises(StorageError, match=r"journal\.sqlite\.new: cannot be .* is the disk full"):
         Journal(path, ReplayClock())
+
+
+def test_what_cannot_be_read_for_another_reason_than_damage_is_not_left_behind() -> None:
+    with TemporaryDirectory() as folder:  # another user may look into it, and pytest's are shut
+        path = Path(folder, "journal.sqlite")
+        with closing(Journal(path, ReplayClock())) as journal:
+            fill(journal, 20)
+        path.parent.chmod(0o777)
+        path.chmod(0)
+
+        with without_roots_rights(), pytest.raises(StorageError, match=r"begun: \S*journal\.sqlite: this user may not"):
+            put_aside(path)
+        assert path.is_file()
+        assert not path.with_name("journal.damaged-1.sqlite").exists()
+
+
+def test_text_that_is_none_is_damage(path: Path) -> None:
+    with closing(Journal(path, ReplayClock())) as journal:
+        fill(journal, 20)
+        journal.remember("enabled", "off")
+    content = path.read_bytes()
+    assert content.count(b"enabledoff") == 1
+    path.write_bytes(content.replace(b"enabledoff", b"enabled\xff\xff\xff"))
+
+    with closing(Journal(path, ReplayClock())) as journal, pytest.raises(InvalidDataError, match="is damaged"):
+        journal.remembered("enabled")
+    with closing(Journal(path, ReplayClock())) as journal:
+        assert journal.remembered("enabled") is None
+        assert journal.next_seq == 21
 
 
 def test_a_power_cut_between_the_damaged_journal_and_the_new_one_loses_neither(path: Path) -> None:
