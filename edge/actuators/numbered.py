@@ -11,7 +11,7 @@ from gpiozero import PinInfo
 
 
 class NumberedLines:
-    """What gpiozero asks of a board: only which pin a name means. lgpio says whether the line exists."""
+    """What gpiozero asks of a board: only which pin a name means. Whether there is such a line, the chip says."""
 
     def find_pin(self, name: int | str) -> Iterator[tuple[None, PinInfo]]:
         """The line called 5, "5" or "GPIO5", as the only match; nothing for other names."""
