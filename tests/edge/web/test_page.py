@@ -300,6 +300,7 @@ def test_a_thing_is_taught_by_looking_at_it(page: Page) -> None:
         expect(page.locator("#teach-said")).to_have_text("cup is known now")
         expect(page.locator("#look")).to_be_focused()
         page.keyboard.press("Enter")
+        expect(page.locator("#looks li")).to_have_count(1)
         page.locator("#drop-looks").press("Enter")
         expect(page.locator("#looks li")).to_have_count(0)
         expect(page.locator("#look")).to_be_focused()
