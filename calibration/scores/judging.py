@@ -15,6 +15,7 @@ from calibration.scores.thresholds import (
     FittedThresholds,
     Tally,
     Wish,
+    accepted,
     fit_thresholds,
     folds_of,
     holding_still,
@@ -29,7 +30,7 @@ from edge.assembly.places import journal_path, pictures_folder
 from edge.config import Config
 from edge.data_folder import in_words, scan
 from edge.deciding.rules import NEVER, threshold_text
-from edge.errors import DatasetError, MissingInputError
+from edge.errors import CheckFailedError, DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
 from edge.items.smoothing import Method
 from edge.listing import columns_of, counted, padded, some_of
@@ -51,7 +52,6 @@ _FEW_PICTURES = 100
 # Wishes that are shown beside the owner's own, so that it can be weighed.
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 _UNSAID = "nothing can be said"
-_NOTHING_SORTED = "With these thresholds nothing is sorted any more: say no, and ask for less or give more pictures."
 _OF_PICTURES = (
     'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure as its'
     " frames agree, which is something else."
@@ -117,6 +117,7 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     """Fit the thresholds that give the owner's wish, and offer them.
 
     Raises:
+        CheckFailedError: by them none of the pictures would be sorted.
         DatasetError: there are too few pictures, of one class alone, or of classes that the model does not know.
         MissingInputError: there is no such folder, or nothing was reviewed.
     """
@@ -143,9 +144,11 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
         for share in _OTHER_WISHES
     }
     _tell_choice(desk, curve)
-    if found and all(step.min_confidence >= NEVER for step in found.values()):
-        desk.talk.say(_NOTHING_SORTED)
-        remarks = (*remarks, _NOTHING_SORTED)
+    if not accepted(labelled, fitted.min_confidence).any():
+        raise CheckFailedError(
+            f"for this wish none of the {len(labelled.truth)} pictures would be sorted; nothing was changed: ask for"
+            " less, give more pictures, or teach the bin first"
+        )
     if desk.config.smoothing.method is Method.VOTE:
         desk.talk.say(_OF_PICTURES)
     kept = _kept(measured)

@@ -16,7 +16,7 @@ from calibration.site.site_file import SiteFolder
 from calibration.teach_cli import teach
 from edge.assembly.parts import load_parts
 from edge.config import Config
-from edge.errors import DatasetError
+from edge.errors import CheckFailedError, DatasetError
 from edge.messages import Image
 from edge.site import read_part
 from tests.calibration.teaching.test_teach import CAN, OTHER, STAGE, cropped, different, variants, write
@@ -123,7 +123,9 @@ def test_a_bin_starts_that_forgot_a_class_with_a_threshold(photos: Path, site: P
 
 
 @pytest.mark.parametrize("wish", ["--precision=0.9999999", "--costs"])
-def test_a_wish_that_leaves_all_unsorted_is_told_as_that(tmp_path: Path, photos: Path, site: Path, wish: str) -> None:
+def test_thresholds_by_which_nothing_is_sorted_are_kept_by_nobody(
+    tmp_path: Path, photos: Path, site: Path, wish: str
+) -> None:
     config = tmp_path / "sorter.toml"
     config.write_text(
         'schema = 1\n[bins.all]\nlabels = ["cardboard", "glass", "metal", "paper", "plastic", "trash", "spray",'
@@ -131,10 +133,16 @@ def test_a_wish_that_leaves_all_unsorted_is_told_as_that(tmp_path: Path, photos:
     )
     (tmp_path / "costs.toml").write_text("leave_cost = 0\n")
     asked = [wish, tmp_path / "costs.toml"] if wish == "--costs" else [wish]
-    told = run("thresholds", photos, "--crops", "--site", site, "--config", config, *asked, "--json")
+    before = SiteFolder(site).read()
+    words = ["thresholds", photos, "--crops", "--site", site, "--config", config, *asked, "--yes", "--json"]
+
+    told = CliRunner().invoke(calibrate, list(map(str, words)))
+
+    assert isinstance(told.exception, CheckFailedError)
+    assert "pictures would be sorted; nothing was changed: ask for less" in str(told.exception)
     assert "spray is never sure enough" in told.stderr
-    assert "min_confidence: not set -> never" in told.stderr
-    assert any("nothing is sorted any more" in remark for remark in json.loads(told.stdout)["remarks"])
+    assert not told.stdout
+    assert SiteFolder(site).read() == before
 
 
 def test_a_folder_of_few_classes_leaves_the_thresholds_of_the_others(tmp_path: Path, photos: Path, site: Path) -> None:
@@ -207,10 +215,9 @@ def test_folders_that_were_mixed_up_are_doubted(photos: Path, site: Path) -> Non
     (photos / "spray").rename(photos / "was spray")
     (photos / "brick").rename(photos / "spray")
     (photos / "was spray").rename(photos / "brick")
-    for step in ("thresholds", "temperature"):
-        remarks = json.loads(run(step, photos, "--crops", "--site", site, "--json").stdout)["remarks"]
-        (remark,) = (each for each in remarks if doubt in each)
-        assert remark.startswith("Of 22 pictures this bin is right on 0 only: ")
+    remarks = json.loads(run("temperature", photos, "--crops", "--site", site, "--json").stdout)["remarks"]
+    (remark,) = (each for each in remarks if doubt in each)
+    assert remark.startswith("Of 22 pictures this bin is right on 0 only: ")
 
 
 def test_a_temperature_that_makes_scores_less_honest_is_not_kept(photos: Path, site: Path) -> None:
