@@ -223,14 +223,15 @@ def evaluate(
 
 @click.command(short_help="Write a run's report again.")
 @path_argument("run")
+@click.option("--data", "data_root", type=click.Path(path_type=Path), help="Where the run's pictures lie now.")
 @verbosity_options
-def report(*, run: Path) -> None:
+def report(*, run: Path, data_root: Path | None) -> None:
     """Write RUN/report.html again: one file that opens anywhere."""
     quiet_tensorflow()
     with native_stderr_logged():
         from train.report.run_report import write_report
 
-    click.echo(f"report: {write_report(run, bar)}")
+    click.echo(f"report: {write_report(run, bar, data_root)}")
 
 
 @click.command(short_help="Put training runs side by side.")

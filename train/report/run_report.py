@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.confidence import reliability, wilson_interval
-from edge.errors import PictureError, StorageError
+from edge.errors import MissingInputError, PictureError, StorageError
 from edge.files.picture_headers import examine
 from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
 from edge.reports import page
@@ -44,16 +44,16 @@ class Found:
     corners: NDArray[np.float32]
 
 
-def write_report(folder: Path, progress: Progress = iter) -> Path:
+def write_report(folder: Path, progress: Progress = iter, root: Path | None = None) -> Path:
     """Write the report of a finished run into its directory; half a minute to some minutes of predictions.
 
-    `progress` is shown all pictures, then those held out.
+    `progress` is shown all pictures, then those held out; they lie in `root` now, by default where they were.
 
     Raises:
-        MissingInputError, InvalidDataError: it is not a finished run.
+        MissingInputError, InvalidDataError: it is not a finished run, or none of its pictures is there.
         StorageError: the report cannot be written.
     """
-    story = load_story(folder)
+    story = load_story(folder, root)
     document = page.page(f"{story.run.recipe} on {story.root.name}", _sections(story, progress))
     path = folder / REPORT_FILE
     try:
@@ -66,23 +66,21 @@ def write_report(folder: Path, progress: Progress = iter) -> Path:
 
 def _sections(story: Story, progress: Progress) -> list[str]:
     found = _find_pictures(story, progress)
-    looked_at = _looked_at(story, found, progress) if found else [page.section("Pictures", page.text(_gone(story)))]
+    if not found:  # a report without them would replace one that shows them
+        again = f"`sorter report {shlex.quote(str(story.folder))} --data FOLDER`"
+        raise MissingInputError(
+            f"none of the {len(story.splits)} pictures of this run lies in {story.root} any more, and no report was"
+            f" written: {again}, with where they are now, writes it"
+        )
     return [
         _head(story),
         _curves(story),
         page.section("Confusion matrix", _confusion(story.evaluation)),
         _classes(story),
         _calibration(story),
-        *looked_at,
+        *_looked_at(story, found, progress),
         how_to_do_it_again(story),
     ]
-
-
-def _gone(story: Story) -> str:
-    return (
-        f"The pictures are no longer at {story.root}: mistakes, heat maps, robustness and background are not shown."
-        " Put them back and run `sorter report` again."
-    )
 
 
 def _head(story: Story) -> str:

@@ -13,23 +13,19 @@ from train.measuring.metrics import Evaluation, measure_scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Story:
-    """What a run directory holds, and how its answers measure."""
+    """What a run directory holds, and how its answers measure; its pictures lie in `root`."""
 
     folder: Path
+    root: Path
     run: Run
     splits: tuple[SplitRow, ...]
     history: History
     answered: Answered
     evaluation: Evaluation
 
-    @property
-    def root(self) -> Path:
-        """Where its pictures were."""
-        return Path(self.run.data.root)
 
-
-def load_story(folder: Path) -> Story:
-    """Read a finished run directory.
+def load_story(folder: Path, root: Path | None = None) -> Story:
+    """Read a finished run directory, whose pictures lie in `root` now: by default where they were.
 
     Raises:
         MissingInputError, InvalidDataError: it is none.
@@ -37,4 +33,6 @@ def load_story(folder: Path) -> Story:
     run = load_run(folder)
     answered = load_answers(folder)
     evaluation = measure_scores(answered.scores, answered.truth, run.labels, model=run.recipe)
-    return Story(folder, run, load_splits(folder), load_history(folder), answered, evaluation)
+    return Story(
+        folder, root or Path(run.data.root), run, load_splits(folder), load_history(folder), answered, evaluation
+    )

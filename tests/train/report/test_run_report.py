@@ -11,9 +11,11 @@ from typing import TypeVar
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge.errors import MissingInputError, StorageError
 from edge.run import load_splits
+from train.cli import report
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
 
@@ -114,22 +116,33 @@ def test_of_large_pictures_none_is_kept(trained: Trained, tmp_path: Path) -> Non
         assert kept[-1] - kept[0] < 3_000_000  # the pixels of one
 
 
-def test_pictures_that_are_gone_are_done_without(trained: Trained, tmp_path: Path) -> None:
+def test_no_report_without_pictures_replaces_one_that_shows_them(trained: Trained, tmp_path: Path) -> None:
     from train.report.run_report import write_report  # noqa: PLC0415
 
     (tmp_path / "emptied").mkdir()
-    document = write_report(moved(trained[0], tmp_path / "emptied", tmp_path / "run")).read_text(encoding="utf-8")
-    assert f"The pictures are no longer at {tmp_path / 'emptied'}" in document
-    assert "Confusion matrix" in document
+    run = moved(trained[0], tmp_path / "emptied", tmp_path / "run")
+    (run / "report.html").write_text("with pictures", encoding="utf-8")
+    with pytest.raises(MissingInputError, match=r"lies in .*emptied any more.*report .* --data"):
+        write_report(run)
+    assert (run / "report.html").read_text(encoding="utf-8") == "with pictures"
+
+
+def test_pictures_that_were_moved_are_found_where_they_lie_now(trained: Trained, shapes: Path, tmp_path: Path) -> None:
+    run = moved(trained[0], tmp_path / "emptied", tmp_path / "run")
+    told = CliRunner().invoke(report, [str(run), "--data", str(shapes)])
+    assert told.exit_code == 0, told.output
+    document = (run / "report.html").read_text(encoding="utf-8")
+    assert "Background test" in document
+    assert f"sorter train {shapes} --recipe {run}" in document
 
 
 def test_a_report_that_cannot_be_written_leaves_a_finished_run_and_says_how_to_write_it(
-    trained: Trained, tmp_path: Path
+    trained: Trained, shapes: Path, tmp_path: Path
 ) -> None:
     """Whoever reads of a full disk and tries --resume is told that the directory already holds a run."""
     from train.report.run_report import write_report  # noqa: PLC0415
 
-    run = moved(trained[0], tmp_path / "emptied", tmp_path / "my run")
+    run = moved(trained[0], shapes, tmp_path / "my run")
     (run / "report.html").mkdir()
     with pytest.raises(StorageError, match=r"the run itself is finished: make room, then `sorter report '.*my run'`"):
         write_report(run)
