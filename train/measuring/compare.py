@@ -178,7 +178,7 @@ def rows(contenders: Sequence[Contender]) -> list[tuple[str, list[str]]]:
         ("input, pixels", [str(one.run.input.width_px) for one in contenders]),
         ("training accuracy", [_percent(one.metric("train_accuracy")) for one in contenders]),
         ("validation accuracy", [_percent(one.accuracy) for one in contenders]),
-        ("  95 % interval", [f"{one.accuracy_ci95[0]:.1%}-{one.accuracy_ci95[1]:.1%}" for one in contenders]),
+        ("  95 % interval", [f"{one.accuracy_ci95[0]:.1%} to {one.accuracy_ci95[1]:.1%}" for one in contenders]),
         ("gap, points", [_number(one.gap, 100, 1) for one in contenders]),
         ("training loss", [_number(one.metric("train_loss"), 1, 3) for one in contenders]),
         ("validation loss", [_number(one.metric("val_loss"), 1, 3) for one in contenders]),
