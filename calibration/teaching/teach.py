@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from calibration.site.site_file import SiteFolder
@@ -58,7 +58,10 @@ class Teaching:
 
     def up_to_date(self, shown: Shown) -> tuple[Example, ...]:
         """The examples as this very network sees them: from their pictures, where another one saw them."""
-        return tuple(shown_again(one, self.network) for one in shown.examples) if shown.is_outdated else shown.examples
+        if not shown.is_outdated:
+            return shown.examples
+        named = (replace(one, label=self._as_written(one.label)) for one in shown.examples)
+        return tuple(shown_again(one, self.network) for one in named)
 
     def labels(self, names: Iterable[str]) -> list[str]:
         """The classes of these names, or new ones.
@@ -67,11 +70,16 @@ class Teaching:
             UsageError: a name cannot be one.
         """
         head = self._folder.read().head
-        known = head.labels if head is not None else self._bundle.manifest.labels
+        known = [*self._bundle.manifest.labels, *map(self._as_written, head.num_examples if head else ())]
         found: list[str] = []
         for name in names:
             found.append(checked_label(name, (*known, *found)))
         return found
+
+    def _as_written(self, label: str) -> str:
+        """The label as this model writes it, where the one before wrote it with other capitals."""
+        own = {known.casefold(): known for known in self._bundle.manifest.labels}
+        return own.get(label.casefold(), label)
 
     def learn(self, known: Sequence[Example], fresh: Sequence[Example]) -> Lesson:
         """What comes of examples known before and fresh ones; where a picture is in both, its fresh label holds."""

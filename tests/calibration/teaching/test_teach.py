@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -209,6 +209,22 @@ def test_another_model_is_taught_the_same_pictures_anew(taught: Path) -> None:
     assert "another one now" in result.output
     assert f"head.bundle: 00000000 -> {BUNDLE.bundle_id[:8]}" in result.output
     assert load_site(taught, BUNDLE).head is not None
+
+
+def test_classes_that_another_model_wrote_with_other_capitals_stay_the_same_classes(tmp_path: Path) -> None:
+    """The model before knew Metal and a Tin; this one knows metal, and of a Tin nothing."""
+    written = {"metal": "Metal", "trash": "Tin"}
+    labels = tuple(written.get(label, label) for label in BUNDLE.manifest.labels)
+    before = replace(BUNDLE, bundle_id="0" * 64, manifest=BUNDLE.manifest.model_copy(update={"labels": labels}))
+    folder = SiteFolder(tmp_path / "site")
+    Teaching(before, folder).teach("Metal", variants(CAN, 2))
+
+    teaching = Teaching(BUNDLE, folder)
+
+    assert teaching.labels(["metal", "tin"]) == ["metal", "tin"]
+    with pytest.raises(UsageError, match="there is a class 'metal' already"):
+        teaching.labels(["Metal"])
+    assert {one.label for one in teaching.up_to_date(teaching.shown())} == {"metal"}
 
 
 @dataclass(frozen=True, slots=True)
