@@ -6,6 +6,9 @@ import json
 import re
 from pathlib import Path
 
+from calibration.site.site_file import SiteFolder
+from edge.deciding.rules import NEVER
+from edge.site import ClassStep, SiteDescription
 from tests.calibration.scores.test_judging import few_in, photos_in, run
 
 
@@ -39,10 +42,18 @@ def test_the_page_counts_as_the_terminal_does(tmp_path: Path) -> None:
     ]
 
 
+def accepting_nothing(old: SiteDescription) -> SiteDescription:
+    """The site with thresholds as they were kept before such were refused."""
+    assert old.thresholds is not None
+    classes = {label: ClassStep(min_confidence=NEVER) for label in old.thresholds.classes}
+    return old.model_copy(update={"thresholds": old.thresholds.model_copy(update={"classes": classes})})
+
+
 def test_of_nothing_accepted_nothing_is_said(tmp_path: Path) -> None:
     site, photos = tmp_path / "site", photos_in(tmp_path / "photos")
     run("teach", "--images", photos, "--crops", "--site", site)
-    run("thresholds", photos, "--crops", "--site", site, "--precision", "0.9999999")
+    run("thresholds", photos, "--crops", "--site", site, "--precision", "0.8")
+    SiteFolder(site).change(accepting_nothing)
     assert tiles_of(site)[0] == ("-", "right, of 0 accepted")
     html = site.with_suffix(".html").read_text(encoding="utf-8")
     assert "nothing can be said" in html

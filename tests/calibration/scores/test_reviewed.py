@@ -144,8 +144,9 @@ def test_both_steps_take_reviewed_items(left_behind: Bin, tmp_path: Path) -> Non
     left_behind.decide(*decided, labels=[LABELS[index % 3] for index in range(24)])
     left_behind.close()
     site = tmp_path / "site"
-    for step in ("temperature", "thresholds"):
-        result = run(site, left_behind, step, "--reviewed", "--yes", "--json")
+    (dear := tmp_path / "leaving_is_dear.toml").write_text("leave_cost = 5\n", encoding="utf-8")
+    for step in (["temperature"], ["thresholds", "--costs", str(dear)]):
+        result = run(site, left_behind, *step, "--reviewed", "--yes", "--json")
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["remarks"][0] == "That is few: take the figures as rough until there are 100."
     kept = SiteFolder(site).read()
