@@ -95,12 +95,9 @@ class Desk:
     ) -> bool:
         """Show what a step would change, ask, and change it. Whether it did."""
         before = self.folder.read()
-        changes = differences(before, edit(before))
-        self.talk.say(
-            "\nThis would change the site file:"
-            if changes
-            else f"\nThe site file says so already{'; only the date is new' if parts else ''}."
-        )
+        after = edit(before)
+        changes = differences(before, after)
+        self.talk.say("\nThis would change the site file:" if changes else f"\n{_unsaid(before, after, parts)}")
         for line in changes:
             self.talk.say(f"  {line}")
         is_changed = bool(changes or parts) and self.talk.ask("Keep it?")
@@ -129,6 +126,13 @@ class Desk:
     def _say_how_to_use(self) -> None:
         if self.config.site is None and self.folder.path != default_site():
             self.talk.say(f'Add this line to the top of your configuration: site = "{self.folder.path}"')
+
+
+def _unsaid(before: SiteDescription, after: SiteDescription, parts: Mapping[str, bytes] | None) -> str:
+    """What is new where no setting is."""
+    if parts and set(after.parts()) != set(before.parts()):
+        return "The settings in the site file stay as they are; what was learned is new."
+    return f"The site file says so already{'; only the date is new' if parts else ''}."
 
 
 def site_path(chosen: Path | None, config: Config) -> Path:
