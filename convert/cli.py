@@ -161,11 +161,13 @@ def convert(
     """
     quiet_tensorflow()
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # conversion is CPU work; another process may own the GPU
-    from convert.bundle.writer import check_target, write_bundle
+    from convert.bundle.writer import check_place, check_target, write_bundle
     from convert.proof.parity import Limits
     from convert.words import as_line, describe, refusal
 
     check_target(out, should_replace=force)
+    if single_output is not None:
+        check_place(single_output)
     _refuse_strays(run, foreign, is_for_edgetpu=edgetpu)
     found_compiler = _edgetpu_compiler(compiler, how["precision"]) if edgetpu else None
     match run, foreign:

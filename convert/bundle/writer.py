@@ -26,12 +26,7 @@ def check_target(out: Path, *, should_replace: bool) -> None:
         UsageError: something is at `out` that is not a bundle, or a bundle that may not be replaced.
         StorageError: the directory that should hold it does not exist, or cannot be written.
     """
-    if not out.absolute().parent.is_dir():
-        raise StorageError(f"{out.absolute().parent} is not a directory: make it first")
-    if not os.access(out.absolute().parent, os.W_OK):
-        raise StorageError(
-            f"{out.absolute().parent} cannot be written: expected a directory of yours, on a disk for writing"
-        )
+    check_place(out)
     if not out.exists() and not out.is_symlink():
         return
     is_empty = out.is_dir() and not any(out.iterdir())
@@ -41,6 +36,19 @@ def check_target(out: Path, *, should_replace: bool) -> None:
         raise UsageError(f"{out} exists and is not a bundle: choose another --out")
     if not should_replace:
         raise UsageError(f"{out} already holds a bundle: choose another --out, or replace it with --force")
+
+
+def check_place(out: Path) -> None:
+    """Refuse early what nothing can be written into late.
+
+    Raises:
+        StorageError: the directory that should hold `out` does not exist, or cannot be written.
+    """
+    folder = out.absolute().parent
+    if not folder.is_dir():
+        raise StorageError(f"{folder} is not a directory: make it first")
+    if not os.access(folder, os.W_OK):
+        raise StorageError(f"{folder} cannot be written: expected a directory of yours, on a disk for writing")
 
 
 def digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from convert.cli import convert
 from edge.bundle import Bundle, load_bundle
 from edge.classifiers.litert import LiteRTClassifier, load_interpreter
 from edge.cli import INTERRUPTED, TERMINATED
-from edge.errors import CheckFailedError, MissingInputError, UsageError
+from edge.errors import CheckFailedError, MissingInputError, StorageError, UsageError
 from edge.preprocess import load_picture
 from edge.run import MODEL_FILE
 
@@ -124,6 +124,13 @@ def test_an_existing_bundle_is_refused_before_the_work_begins(int8_bundle: Bundl
 
     assert isinstance(result.exception, UsageError)
     assert load_bundle(int8_bundle.path).bundle_id == int8_bundle.bundle_id
+
+
+def test_a_place_for_other_tools_that_is_none_is_refused_before_the_work_begins(tmp_path: Path) -> None:
+    result = call("not even a run", "--out", tmp_path / "bundle", "--single-output", tmp_path / "nowhere" / "x.tflite")
+
+    assert isinstance(result.exception, StorageError)
+    assert str(result.exception) == f"{tmp_path / 'nowhere'} is not a directory: make it first"
 
 
 def test_a_name_that_no_bundle_can_have_is_refused_before_any_work(tmp_path: Path) -> None:
