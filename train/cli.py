@@ -312,6 +312,7 @@ def audit(*, folder: Path, html: Path | None, groups: Path | None, as_json: bool
 
     dataset = scan(folder)
     found = find(look(dataset, progress=bar), dataset.labels)
+    click.echo(json.dumps(found.to_json()) if as_json else describe(found))  # before a place that cannot be written
     if groups is not None:
         write_groups(found, groups)
     if html is not None:
@@ -319,7 +320,6 @@ def audit(*, folder: Path, html: Path | None, groups: Path | None, as_json: bool
         from train.report.audit_report import audit_page
 
         write_page(html, audit_page(found, dataset))
-    click.echo(json.dumps(found.to_json()) if as_json else describe(found))
 
 
 COMMANDS: list[click.Command] = [train, average, evaluate, report, compare, data]

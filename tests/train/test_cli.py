@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from calibration.cli import calibrate
 from edge.bundle import Input, Manifest, Outputs
-from edge.errors import ConfigError, DatasetError, MissingInputError
-from train.cli import COMMANDS, evaluate, train
+from edge.errors import ConfigError, DatasetError, MissingInputError, StorageError
+from train.cli import COMMANDS, audit, evaluate, train
 from train.recipes import recipe_names
 
 SIDE_PX = 32
@@ -157,3 +157,11 @@ def test_numbers_out_of_range_are_usage_errors(tmp_path: Path, arguments: list[s
 
 def test_a_split_by_another_name_is_a_usage_error(shapes: Path) -> None:
     assert CliRunner().invoke(evaluate, [str(shapes), "--split", "tset"]).exit_code == 2
+
+
+def test_what_an_audit_found_is_told_where_its_page_cannot_be_written(shapes: Path, tmp_path: Path) -> None:
+    """To look through thousands of pictures takes minutes."""
+    (tmp_path / "audit.html").mkdir()
+    result = CliRunner().invoke(audit, [str(shapes), "--report", str(tmp_path / "audit.html"), "--json"])
+    assert isinstance(result.exception, StorageError)
+    assert json.loads(result.stdout)
