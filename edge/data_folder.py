@@ -13,6 +13,7 @@ import csv
 import hashlib
 import os
 import shlex
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -228,8 +229,12 @@ def _as_text(name: str) -> str:
 
 def _with_groups(dataset: Dataset, path: Path) -> Dataset:
     """The pictures with group and split as the file gives them; it need not list what cannot be read."""
-    listed = _read_groups(path)
     label_of = {row.path: row.label for row in dataset.rows}
+    written = {_composed(name): name for name in label_of}  # a Mac's file names have ü as a letter and its dots
+    listed = {
+        name if name in label_of else written.get(_composed(name), name): row
+        for name, row in _read_groups(path).items()
+    }
     if missing := sorted(set(listed) - set(label_of)):
         raise DatasetError(
             f"{path} lists {counted(len(missing), 'picture')} not there, such as {missing[0]}: put back what it lists,"
@@ -245,7 +250,7 @@ def _with_groups(dataset: Dataset, path: Path) -> Dataset:
             )
         left_out.append(LeftOut(name, problem))
     _check_groups(listed.values(), path)
-    rows = [replace(listed[name], label=label_of[name]) for name in sorted(listed)]
+    rows = [replace(listed[name], path=name, label=label_of[name]) for name in sorted(listed)]
     return replace(dataset, rows=tuple(rows), left_out=(*dataset.left_out, *left_out))
 
 
@@ -281,9 +286,13 @@ def _slashed(path: str) -> str:
     return path and PurePosixPath(path.replace("\\", "/")).as_posix()
 
 
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
 def _problem(row: SplitRow, before: Mapping[str, SplitRow]) -> str | None:
     folder = PurePosixPath(row.path).parent.as_posix()
-    if row.label != folder:
+    if _composed(row.label) != _composed(folder):
         return f"{row.path or 'a line without path'}: label {row.label!r} contradicts the folder {folder!r}"
     if row.split not in ("", *_SPLITS):
         return f"{row.path}: expected split train, val or test, found {row.split!r}"

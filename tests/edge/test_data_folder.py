@@ -31,6 +31,20 @@ def write_groups(folder: Path, lines: list[str]) -> None:
     (folder / "groups.csv").write_text("\n".join(["path,label,group,split", *lines]) + "\n")
 
 
+def test_names_that_a_mac_writes_in_two_parts_are_found_in_a_list_that_was_typed(folder: Path) -> None:
+    """And the other way round; within a line, too."""
+    typed, on_disk = "M\u00fcll", "Mu\u0308ll"
+    (folder / "disc").rename(folder / on_disk)
+    (folder / "square").rename(folder / "Gl\u00e4ser")
+    renamed = {"disc": (typed, on_disk), "square": ("Gla\u0308ser", "Gl\u00e4ser"), "stripes": ("stripes", "stripes")}
+    names = [(*renamed[label], f"{number:02}.png") for label in LABELS for number in range(5)]
+    write_groups(folder, [f"{place}/{name},{label},one of {place}," for place, label, name in names])
+    dataset = scan(folder)
+    assert set(dataset.labels) == {typed, "Gl\u00e4ser", "stripes"}
+    assert all(dataset.path(row).is_file() for row in dataset.rows)
+    assert {row.group for row in dataset.rows} == {f"one of {place}" for place, _, _ in names}
+
+
 def test_classes_come_from_folders_and_hidden_files_are_ignored(folder: Path) -> None:
     (folder / ".cache").mkdir()
     (folder / "disc" / ".hidden.png").touch()
