@@ -236,5 +236,5 @@ def desk_of(
     from calibration.talk import Desk, Talk, site_path
     from edge.config import find_config, load_config, with_choices
 
-    config = with_choices(load_config(find_config(config_path), overrides), bundle, site)
+    config = with_choices(load_config(find_config(config_path), overrides), bundle, None)
     return Desk(config, SiteFolder(site_path(site, config)), Talk(is_sure, as_json))

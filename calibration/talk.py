@@ -71,7 +71,7 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every step needs: the configuration, the site that it changes, and the talk."""
+    """What every step needs: the configuration as the bin has it, the site that is changed, and the talk."""
 
     config: Config
     folder: SiteFolder
@@ -82,7 +82,7 @@ class Desk:
         return datetime.now(UTC).replace(microsecond=0)
 
     def parts(self) -> Parts:
-        """What the configuration names, with the site that is worked on as far as there is one."""
+        """What the configuration names, with the site that is worked on in place of its own, as far as there is one."""
         is_there = (self.folder.path / SITE).is_file()
         return load_parts(self.config.model_copy(update={"site": self.folder.path if is_there else None}))
 
@@ -124,8 +124,11 @@ class Desk:
                 self.talk.say(f"To be done again now: {sentence}.")
 
     def _say_how_to_use(self) -> None:
-        if self.config.site is None and self.folder.path != default_site():
-            self.talk.say(f'Add this line to the top of your configuration: site = "{self.folder.path}"')
+        if self.folder.path != site_path(None, self.config):
+            self.talk.say(
+                "A bin takes it when it is told to: with --site, or by this line at the top of its configuration:"
+                f' site = "{self.folder.path}"'
+            )
 
 
 def _unsaid(before: SiteDescription, after: SiteDescription, parts: Mapping[str, bytes] | None) -> str:

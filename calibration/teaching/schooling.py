@@ -72,7 +72,8 @@ class School:
         try:
             self._watch(label, count_aloud)
         except KeyboardInterrupt:
-            if not fresh or self._desk.talk.is_sure or not self._desk.talk.ask(f"\nLearn from these {len(fresh)}?"):
+            may_learn = bool(fresh) and not self._desk.talk.is_sure
+            if not (may_learn and self._desk.talk.ask(f"\nLearn from {counted(len(fresh), 'item')}?")):
                 self._say("\nNothing was changed.")
                 raise
         if not fresh:

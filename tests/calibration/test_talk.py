@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from calibration.cli import calibrate
 from calibration.site.site_file import SiteFolder
 from calibration.talk import Desk, Talk
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.config import Config
 from edge.site import SiteDescription
 from tests.calibration.site_writer import generation
+
+
+@pytest.mark.parametrize("names_it", [True, False])
+def test_a_site_that_the_configuration_does_not_name_is_told_how_it_comes_into_use(
+    tmp_path: Path, *, names_it: bool
+) -> None:
+    site, config = tmp_path / "site", tmp_path / "sorter.toml"
+    config.write_text(f"schema = 1\n{f'site = {str(site)!r}' if names_it else ''}\n", encoding="utf-8")
+    places = ["--config", str(config), "--site", str(site)]
+    result = CliRunner().invoke(calibrate, ["background", "--images", str(empty_in(tmp_path)), *places, "--yes"])
+    assert result.exit_code == 0, result.output
+    assert "Kept in" in result.output
+    assert (f'at the top of its configuration: site = "{site}"' in result.output) is not names_it
+
+
+def empty_in(root: Path) -> Path:
+    """A folder of a picture of an empty scene."""
+    (root / "empty").mkdir()
+    cv2.imwrite(str(root / "empty" / "1.png"), np.full((96, 128, 3), 120, np.uint8))
+    return root / "empty"
 
 
 @pytest.mark.parametrize(
