@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.data_folder import Dataset
 from edge.files.whole_file import whole_file
-from edge.run import FOLD_FOLDER, RUN_FILE
+from edge.run import FOLD_FOLDER, REPORT_FILE, RUN_FILE
 from train.fitting.claim import check_free, claimed
 from train.fitting.fit import Start, check_target, find_pictures, storage_errors, train
 from train.fitting.progress import Progress, Watch
@@ -47,7 +47,9 @@ class Session:
 
     def run(self) -> Evaluation:
         """One run, and its report."""
-        return self._run(self.out)
+        evaluation = self._train(self.out)
+        self._report(self.out)
+        return evaluation
 
     def cross_validate(self, num_folds: int) -> Evaluation:
         """A run for each fold; the metrics are those of all pictures, each judged by the run that never saw it."""
@@ -57,9 +59,11 @@ class Session:
         folds = {self.out / FOLD_FOLDER.format(number): Fold(number, num_folds) for number in range(1, num_folds + 1)}
         waiting = self._unfinished(folds, pictures)
         with storage_errors(self.out), claimed(self.out):
-            for folder, fold in waiting.items():
-                _log.warning("fold %d of %d", fold.number, num_folds)
-                self._run(folder, fold, pictures)
+            for folder, fold in folds.items():
+                if folder in waiting:
+                    _log.warning("fold %d of %d", fold.number, num_folds)
+                    self._train(folder, fold, pictures)
+                self._report(folder)
             return self._pool(list(folds))
 
     def _unfinished(self, folds: Mapping[Path, Fold], pictures: Dataset) -> dict[Path, Fold]:
@@ -94,7 +98,14 @@ class Session:
             unfinished.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         return pooled
 
-    def _run(self, out: Path, fold: Fold | None = None, pictures: Dataset | None = None) -> Evaluation:
+    def _report(self, run: Path) -> None:
+        """Write the report of a finished run where there is none: a kill may have come between."""
+        if self.has_report and not (run / REPORT_FILE).exists():
+            from train.report.run_report import write_report  # noqa: PLC0415, it must not stop a run that needs none
+
+            write_report(run, bar, self.data)
+
+    def _train(self, out: Path, fold: Fold | None = None, pictures: Dataset | None = None) -> Evaluation:
         @cache
         def curves() -> Curves:  # not before the first epoch: until then the directory may be another's
             return Curves(out / "tensorboard")
@@ -104,7 +115,7 @@ class Session:
                 curves().add(progress.last)
             self.line.on_epoch(progress)
 
-        evaluation = train(
+        return train(
             self.data,
             out,
             self.recipe,
@@ -118,8 +129,3 @@ class Session:
             watch=Watch(self.line.on_step, on_epoch),
             progress=bar,
         )
-        if self.has_report:
-            from train.report.run_report import write_report  # noqa: PLC0415, it must not stop a run that needs none
-
-            write_report(out, bar)
-        return evaluation

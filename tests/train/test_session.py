@@ -56,8 +56,10 @@ def test_folds_hold_every_picture_out_once_and_their_answers_are_pooled(folds: l
 
 def test_a_cross_validation_that_is_finished_is_not_done_again(folds: list[str]) -> None:
     answer = json.loads((Path(folds[4]) / "folds.json").read_text())
-    again = json.loads(CliRunner().invoke(train, [*folds, "--resume"]).stdout)
+    reported = [argument for argument in folds if argument != "--no-report"]  # as if killed before its reports
+    again = json.loads(CliRunner().invoke(train, [*reported, "--resume"]).stdout)
     assert again["accuracy"] == answer["accuracy"]
+    assert all((Path(folds[4]) / fold / "report.html").is_file() for fold in ("fold1", "fold2"))
     with pytest.raises(UsageError, match="fold1 already holds a run"):
         CliRunner().invoke(train, folds, catch_exceptions=False)
 
