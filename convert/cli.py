@@ -213,7 +213,7 @@ def _refuse_strays(run: Path | None, foreign: Path | None, *, is_for_edgetpu: bo
         _refuse_given(
             _OF_A_RUN, "a model from elsewhere comes without held-out pictures, and is one plain classifier already"
         )
-        if foreign.suffix == ".tflite" or _is_bundle(foreign):
+        if foreign.suffix.lower() == ".tflite" or _is_bundle(foreign):
             _refuse_given(_OF_A_CONVERSION, f"{foreign.name} goes into the bundle as it is, byte for byte")
         if _is_bundle(foreign):
             _refuse_given({"name", *_OF_A_FOREIGN_MODEL}, f"{foreign.name} is a bundle, whose manifest says so")

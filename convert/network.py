@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.errors import InvalidDataError, UsageError
 from edge.host.native import native_stderr_logged
 from edge.preprocess import InputSpec
-from edge.run import MODEL_FILE, Run
+from edge.run import MODEL_FILE, Run, whole_network
 
 if TYPE_CHECKING:
     import keras
@@ -38,10 +37,8 @@ def load_keras_file(path: Path) -> keras.Model:
         UsageError: Keras runs on a backend that cannot be exported to TFLite.
         InvalidDataError: the file does not load without foreign code.
     """
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise InvalidDataError(
-            f"{path} is not a whole Keras file ({path.stat().st_size} bytes): copy it again, or train again"
-        )
+    if path.suffix == ".keras":
+        whole_network(path)
     with native_stderr_logged():
         import keras  # noqa: PLC0415  (seconds to import)
 

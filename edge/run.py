@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -159,6 +161,24 @@ def load_run(folder: Path) -> Run:
 def model_digest(folder: Path) -> str:
     """The sha256 of a run's network, in hexadecimal."""
     return hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
+
+
+def whole_network(path: Path) -> Path:
+    """The path of a .keras file, each part of which has the checksum that it was written with.
+
+    Raises:
+        InvalidDataError: it is cut short or damaged: Keras itself says so of few.
+    """
+    try:
+        with zipfile.ZipFile(path) as parts:
+            is_whole = parts.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        is_whole = False
+    if not is_whole:
+        raise InvalidDataError(
+            f"{path} is not a whole Keras file ({path.stat().st_size} bytes): copy it again, or train again"
+        )
+    return path
 
 
 def load_splits(folder: Path) -> tuple[SplitRow, ...]:

@@ -70,7 +70,7 @@ def draft_foreign(path: Path, settings: ForeignSettings) -> Draft:
             " that trained it (of an .onnx file with `onnx2tf`)"
         )
     name = settings.name or bundle_name(path.stem)
-    if path.suffix == ".tflite":
+    if path.suffix.lower() == ".tflite":
         content = path.read_bytes()
         anatomy = read_anatomy(content, path)
         normalization = settings.normalization or _normalization(anatomy, path)

@@ -200,7 +200,10 @@ def test_pictures_that_moved_are_found_with_data_root(run_copy: Path, finished_r
 
 
 def test_a_damaged_keras_file_is_refused(run_copy: Path) -> None:
-    (run_copy / MODEL_FILE).write_bytes(b"PK\x03\x04 cut short")
+    """Its list of parts is sound, and what was copied of one of them is not."""
+    network = bytearray((run_copy / MODEL_FILE).read_bytes())
+    network[len(network) // 2] ^= 0xFF
+    (run_copy / MODEL_FILE).write_bytes(network)
 
     with pytest.raises(InvalidDataError, match=r"model\.keras is not a whole Keras file"):
         draft_bundle(run_copy, ConvertSettings())

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge.errors import InvalidDataError, MissingInputError
-from edge.run import Run, RunInput, SplitRow, load_run, load_splits
+from edge.run import Run, RunInput, SplitRow, load_run, load_splits, whole_network
 
 RUN = {
     "schema": 1,
@@ -72,6 +74,28 @@ def test_of_a_cross_validation_a_fold_is_to_be_taken(folder: Path) -> None:
     (folder / "fold1").mkdir()
     with pytest.raises(MissingInputError, match=r"no run\.json in .*: take one, such as .*/fold1"):
         load_run(folder)
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def with_a_flipped_byte(content: bytes) -> bytes:
+    """As a worn stick gives it back: the list of parts at the end is sound."""
+    middle = len(content) // 4
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut_short, with_a_flipped_byte, lambda _: b""])
+def test_a_network_that_is_not_whole_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    network = tmp_path / "model.keras"
+    with zipfile.ZipFile(network, "w") as parts:
+        parts.writestr("model.weights.h5", bytes(range(256)) * 40)
+        parts.writestr("config.json", "{}")
+    assert whole_network(network) == network
+    network.write_bytes(damage(network.read_bytes()))
+    with pytest.raises(InvalidDataError, match=r"model\.keras is not a whole Keras file \(\d+ bytes\)"):
+        whole_network(network)
 
 
 def test_splits_keep_the_order_of_the_file(folder: Path) -> None:

@@ -28,6 +28,7 @@ from edge.run import (
     load_run,
     load_splits,
     model_digest,
+    whole_network,
 )
 from train.fitting.finish import finish
 from train.fitting.run_directory import Origin, write_splits
@@ -133,10 +134,10 @@ def _dataset(first: Ingredient) -> Dataset:
 
 def _mean(ingredients: Sequence[Ingredient]) -> keras.Model:
     """The first run's network with the mean of all weights, batch norm's statistics included."""
-    model = keras.models.load_model(ingredients[0].folder / MODEL_FILE, compile=False)
+    model = keras.models.load_model(whole_network(ingredients[0].folder / MODEL_FILE), compile=False)
     total = [ingredients[0].share * weight for weight in model.get_weights()]
     for other in ingredients[1:]:
-        weights = keras.models.load_model(other.folder / MODEL_FILE, compile=False).get_weights()
+        weights = keras.models.load_model(whole_network(other.folder / MODEL_FILE), compile=False).get_weights()
         if [weight.shape for weight in weights] != [weight.shape for weight in total]:
             raise InvalidDataError(f"{other.folder} does not fit {ingredients[0].folder}: its layers have other shapes")
         total = [mean + other.share * weight for mean, weight in zip(total, weights, strict=True)]

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from edge.errors import ConfigError, InvalidDataError, MissingInputError
+from edge.run import whole_network
 from train.networks.applications import APPLICATIONS
 from train.networks.lite import VARIANTS, imagenet_weights_path, lite_maps, load_torch_weights
 from train.recipes import Network, Recipe
@@ -136,7 +137,8 @@ def _load_run_weights(model: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise MissingInputError(f"no weights at {path}: expected the model.keras of a run")
     try:
-        values = {layer.name: layer.get_weights() for layer in keras.models.load_model(path, compile=False).layers}
+        found = keras.models.load_model(whole_network(path), compile=False)
+        values = {layer.name: layer.get_weights() for layer in found.layers}
         for layer in model.layers:
             if layer.weights:  # Keras names some without any, poolings of resnet50v2, by how many it made before
                 layer.set_weights(values[layer.name])

@@ -20,7 +20,7 @@ from edge.classifiers.base import softmax
 from edge.data_folder import Dataset
 from edge.errors import InvalidDataError
 from edge.listing import some_of
-from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits, model_digest
+from edge.run import MODEL_FILE, TeacherRun, load_run, load_splits, model_digest, whole_network
 from train.networks.devices import mixed_precision
 from train.networks.model import build_model
 from train.recipes import Recipe
@@ -81,7 +81,7 @@ def load_teacher(folders: Sequence[Path], dataset: Dataset, recipe: Recipe) -> T
         check_unseen(dataset.rows, folder, load_splits(folder))
         try:
             settings = Recipe.model_validate(run.settings)
-            weights = keras.models.load_model(folder / MODEL_FILE, compile=False).get_weights()
+            weights = keras.models.load_model(whole_network(folder / MODEL_FILE), compile=False).get_weights()
             for size_px, of_size in networks.items():
                 of_size.append(_built(settings, weights, size_px, len(run.labels)))
         except (ValueError, KeyError, OSError) as error:

@@ -19,7 +19,7 @@ from edge.preprocess import Image, InputSpec, load_picture, resize, to_input
 from edge.reports import page
 from edge.reports.charts import Bar, Line, bar_chart, line_chart, matrix_chart
 from edge.reports.page import write_page
-from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, SplitRow
+from edge.run import MODEL_FILE, REPORT_FILE, TRAIN_SPLIT, VAL_SPLIT, SplitRow, whole_network
 from train.fitting.phases import predict
 from train.measuring.background import corner_colors, measure_background
 from train.measuring.heatmaps import Heatmaps, overlay
@@ -220,7 +220,7 @@ def _find_pictures(story: Story, progress: Progress) -> list[Found]:
 
 
 def _looked_at(story: Story, found: Sequence[Found], progress: Progress) -> list[str]:
-    model = keras.models.load_model(story.folder / MODEL_FILE, compile=False)
+    model = keras.models.load_model(whole_network(story.folder / MODEL_FILE), compile=False)
     return [_robustness(story, model, found, progress), _mistakes(story, model), *_data(story, found)]
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.errors import MissingInputError, StorageError
-from edge.run import load_splits
+from edge.errors import InvalidDataError, MissingInputError, StorageError
+from edge.run import MODEL_FILE, load_splits
 from train.cli import report
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
@@ -134,6 +134,15 @@ def test_pictures_that_were_moved_are_found_where_they_lie_now(trained: Trained,
     document = (run / "report.html").read_text(encoding="utf-8")
     assert "Background test" in document
     assert f"sorter train {shapes} --recipe {run}" in document
+
+
+def test_a_damaged_network_is_told_as_that(trained: Trained, shapes: Path, tmp_path: Path) -> None:
+    from train.report.run_report import write_report  # noqa: PLC0415
+
+    run = moved(trained[0], shapes, tmp_path / "run")
+    (run / MODEL_FILE).write_bytes((run / MODEL_FILE).read_bytes()[:-1000])
+    with pytest.raises(InvalidDataError, match="is not a whole Keras file"):
+        write_report(run)
 
 
 def test_a_report_that_cannot_be_written_leaves_a_finished_run_and_says_how_to_write_it(
