@@ -146,7 +146,7 @@ def test_an_operator_that_tflite_lacks_is_named(labels: Path, tmp_path: Path) ->
 def test_a_float_tflite_file_goes_in_untouched_and_gets_its_normalization(
     foreign_keras: keras.Model, labels: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "Their Model.tflite"
+    path = tmp_path / "Their Model.TFLITE"
     path.write_bytes(tflite_of(foreign_keras))
     draft = draft_foreign(path, ForeignSettings(labels=labels, normalization=HALF))
 
