@@ -274,8 +274,11 @@ def _measured_folder(desk: Desk, parts: Parts, folder: Path, *, are_crops: bool)
     def find(image: Image) -> Box | None:
         return finder.find(image) if finder is not None and finder.shows_scene(image) else None
 
+    dataset = scan(folder)
+    if dataset.has_splits:
+        desk.talk.say(f"Of {folder} the val part is taken, which training has not seen.")
     measured = measure(
-        scan(folder),
+        dataset,
         parts.classifier,
         _temperature(parts),
         find,

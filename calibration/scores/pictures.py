@@ -99,9 +99,14 @@ def measure(
     head makes of it that has not seen the thing it shows.
 
     Raises:
-        DatasetError: a class that the classifier does not know, or no readable picture.
+        DatasetError: a class that the classifier does not know, no picture in the val part, or none that can be read.
     """
     rows = dataset.of(VAL_SPLIT) if dataset.has_splits else dataset.rows
+    if not rows:
+        raise DatasetError(
+            f"{dataset.root}: expected pictures in the val part of its groups.csv, which training has not seen, found"
+            " none: put val for them there, or leave out the column"
+        )
     left_out = list(dataset.left_out)
     found = labelled_pictures(dataset, rows, classifier.labels, left_out, progress)
     pictures = (Picture(row.path, row.label, row.group or row.path, image) for row, _, image in found)

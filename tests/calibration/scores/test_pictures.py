@@ -66,6 +66,9 @@ def test_pictures_that_training_has_seen_are_left_alone(tmp_path: Path) -> None:
     measured = measure(scan(tmp_path), Redness(), 1.0)
     assert measured.paths == ("blue/other.png",)
     assert measured.at(1.0).answers.tolist() == [0]
+    (tmp_path / "groups.csv").write_text(lines.replace("val", "test"))
+    with pytest.raises(DatasetError, match=r"in the val part of its groups\.csv, .* found none"):
+        measure(scan(tmp_path), Redness(), 1.0)
 
 
 def test_the_item_is_cropped_where_the_finder_says(tmp_path: Path) -> None:
