@@ -210,6 +210,8 @@ def _class_cell(one: ClassMetrics | None) -> str:
 
 def warnings(contenders: Sequence[Contender]) -> list[str]:
     """What makes the figures hard to compare."""
+    if len({frozenset(one.run.labels) for one in contenders}) > 1:
+        return ["the runs tell different classes apart: how often they are right says nothing of which is better"]
     if len({one.same_pictures for one in contenders}) > 1:
         return ["the runs do not share pictures and splits: differences of some points may come from that"]
     return []

@@ -65,6 +65,14 @@ def test_figures_stand_side_by_side(tmp_path: Path) -> None:
     assert table["inference, ms"] == ["-", "-"]
 
 
+def test_runs_of_different_classes_are_told_as_that(tmp_path: Path) -> None:
+    one, other = write_run(tmp_path / "one"), write_run(tmp_path / "other", sha="1" * 64)
+    told = json.loads((other / "run.json").read_text())
+    (other / "run.json").write_text(json.dumps({**told, "labels": ["can", "jar", "lid"]}))
+    (warning,) = warnings(load_contenders([one, other], []))
+    assert "different classes" in warning
+
+
 def test_a_bundle_brings_size_and_latency(tmp_path: Path) -> None:
     (found,) = load_contenders([write_run(tmp_path / "one")], [DEFAULT_BUNDLE])
     assert found.tflite_mb == pytest.approx((DEFAULT_BUNDLE / "model.tflite").stat().st_size / 1e6)
