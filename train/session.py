@@ -52,7 +52,7 @@ class Session:
         return evaluation
 
     def cross_validate(self, num_folds: int) -> Evaluation:
-        """A run for each fold; the metrics are those of all pictures, each judged by the run that never saw it."""
+        """A run for each fold; the metrics are of all pictures but a test part, each by the run that never saw it."""
         with storage_errors(self.out):
             check_free(self.out)
         pictures = find_pictures(self.data, self.recipe, bar)

@@ -29,7 +29,8 @@ class Fold:
 def with_splits(dataset: Dataset, settings: Data, seed: int, fold: Fold | None = None) -> Dataset:
     """The data with every picture in train, val or test.
 
-    As `groups.csv` says where it does; else drawn, stratified, never dividing a group unless `split` is `random`.
+    As `groups.csv` says where it does; else drawn, stratified, never dividing a group unless `split` is `random`. Folds
+    divide all but the test part, which is for one last look.
 
     Raises:
         DatasetError: fewer than two classes, a class that a split would be without, or one with fewer objects than
@@ -37,11 +38,13 @@ def with_splits(dataset: Dataset, settings: Data, seed: int, fold: Fold | None =
     """
     if len(dataset.labels) < 2:
         raise DatasetError(f"{dataset.root}: expected at least two classes, found only {dataset.labels[0]}")
-    if fold is not None:
-        _check_folds(dataset, settings, fold.num_folds)
-        dataset = _assign(dataset, _folds(dataset, settings, seed, fold))
-    elif settings.split == "random" or not dataset.has_splits:
+    if settings.split == "random" or not dataset.has_splits:
         dataset = _assign(dataset, _draw(dataset, settings, seed))
+    if fold is not None:
+        divided = replace(dataset, rows=tuple(row for row in dataset.rows if row.split != TEST_SPLIT))
+        _check_folds(divided, settings, fold.num_folds)
+        tested = dict.fromkeys((row.path for row in dataset.of(TEST_SPLIT)), TEST_SPLIT)
+        dataset = _assign(dataset, {**tested, **_folds(divided, settings, seed, fold)})
     _check(dataset)
     return dataset
 

@@ -99,6 +99,20 @@ def test_every_picture_is_held_out_by_exactly_one_fold(num_folds: int) -> None:
         assert Counter(row.label for row in dataset.of("val")) == dict.fromkeys(("can", "jar"), 20 // num_folds)
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_test_part_is_seen_by_no_fold(*, is_listed: bool) -> None:
+    """It is for one last look, whether groups.csv names it or the seed has drawn it."""
+    pictures, settings = twins(10), Data(val_share=0.2, test_share=0.2)
+    if is_listed:
+        pictures, settings = with_splits(pictures, settings, 3), GROUPED
+    folds = [with_splits(pictures, settings, 3, Fold(number, 4)) for number in range(1, 5)]
+    (tested,) = {dataset.of("test") for dataset in folds}
+    assert Counter(row.label for row in tested) == dict.fromkeys(("can", "jar"), 4)
+    held_out = Counter(row.path for dataset in folds for row in dataset.of("val"))
+    assert set(held_out.values()) == {1}
+    assert held_out.keys() == {row.path for row in pictures.rows} - {row.path for row in tested}
+
+
 def test_one_class_is_not_enough_to_train() -> None:
     rows = tuple(SplitRow(f"can/{number}.jpg", "can", "", "") for number in range(4))
     with pytest.raises(DatasetError, match="expected at least two classes, found only can"):
