@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from calibration.overview import standings
-from calibration.scores.judging import least_now
+from calibration.scores.configured import least_now
 from calibration.scores.pictures import Measured
 from calibration.scores.thresholds import Labelled, Tally, accepted, fit_thresholds, folds_of, precision_wish, tally
 from calibration.teaching.examples import decode_examples, from_jpeg

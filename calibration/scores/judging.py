@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from calibration.scores.configured import least_now, what_stays, why_unheeded
 from calibration.scores.pictures import NONE_TAUGHT, Measured, Taught, measure, measure_pictures
 from calibration.scores.reviewed import pictures_of, read_review
 from calibration.scores.temperature import FittedTemperature, as_logits, judge_temperature
@@ -27,12 +28,10 @@ from calibration.teaching.teach import Teaching
 from edge.assembly.classes import open_head
 from edge.assembly.parts import Parts
 from edge.assembly.places import journal_path, pictures_folder
-from edge.config import Config
 from edge.data_folder import in_words, scan
 from edge.deciding.rules import NEVER, threshold_text
 from edge.errors import CheckFailedError, DatasetError, MissingInputError
 from edge.files.pictures import PictureReader
-from edge.items.smoothing import Method
 from edge.listing import columns_of, counted, padded, some_of
 from edge.messages import Box, Image
 from edge.site import (
@@ -52,10 +51,6 @@ _FEW_PICTURES = 100
 # Wishes that are shown beside the owner's own, so that it can be weighed.
 _OTHER_WISHES = (0.9, 0.95, 0.97, 0.99)
 _UNSAID = "nothing can be said"
-_OF_PICTURES = (
-    'Mind: these are thresholds for the scores of pictures. With smoothing.method = "vote" an item is as sure as its'
-    " frames agree, which is something else."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +133,7 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
     for label in labels:
         if label not in found:
             why = f"No picture {'shows' if label in not_shown else 'was answered as'} {label}"
-            desk.talk.say(f"{why}: {_what_stays(desk, label, before)}.")
+            desk.talk.say(f"{why}: {what_stays(desk.config, label, before)}.")
     curve = {
         share: fit_thresholds(labelled, holding_still(precision_wish(share), held), folds).overall
         for share in _OTHER_WISHES
@@ -149,8 +144,9 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
             f"for this wish none of the {len(labelled.truth)} pictures would be sorted; nothing was changed: ask for"
             " less, give more pictures, or teach the bin first"
         )
-    if desk.config.smoothing.method is Method.VOTE:
-        desk.talk.say(_OF_PICTURES)
+    unheeded = tuple(why_unheeded(desk.config, found))
+    for sentence in unheeded:
+        desk.talk.say(sentence)
     kept = _kept(measured)
     step = ThresholdsStep(
         made_at=desk.now(),
@@ -167,12 +163,8 @@ def calibrate_thresholds(desk: Desk, evidence: Evidence, wish: Wish, words: str)
 
     figures: dict[str, JsonValue] = {
         "wish": words,
-        "remarks": list(remarks),
-        "overall": _tally_json(fitted.overall),
-        "classes": {
-            label: {"min_confidence": _least({**before, **found}.get(label)), **_tally_json(counts)}
-            for label, counts in zip(labels, fitted.of_class, strict=True)
-        },
+        "remarks": [*remarks, *unheeded],
+        **_thresholds_json(fitted, labels, {**before, **found}),
         "accuracy_against_unknown": {f"{share:.2f}": _tally_json(counts) for share, counts in curve.items()},
     }
     desk.propose("thresholds", edit, kept, figures)
@@ -186,20 +178,6 @@ def _thresholds_at(described: SiteDescription, parts: Parts) -> dict[str, ClassS
 
 def _holds(step: str, described: SiteDescription, parts: Parts) -> bool:
     return step in model_steps(described) and step not in what_is_stale(described, parts.bundle)
-
-
-def least_now(config: Config, label: str, before: Mapping[str, ClassStep]) -> float:
-    """The least confidence by which the bin goes: what was found before, else what the configuration says."""
-    decision = config.decision
-    configured = decision.classes[label].min_confidence if label in decision.classes else decision.min_confidence
-    return before[label].min_confidence if label in before else configured
-
-
-def _what_stays(desk: Desk, label: str, before: Mapping[str, ClassStep]) -> str:
-    least = threshold_text(least_now(desk.config, label, before))
-    if label in before:
-        return f"its threshold stays {least}, as it was found before"
-    return f"it has no threshold from here, and goes by the configuration's {least}"
 
 
 def _least(step: ClassStep | None) -> float | None:
@@ -378,6 +356,16 @@ def _counts_text(counts: Tally) -> str:
 def _forecast(counts: Tally) -> str:
     low, high = counts.interval
     return f"{low:.0%} to {high:.0%}" if counts.num_accepted else _UNSAID
+
+
+def _thresholds_json(
+    fitted: FittedThresholds, labels: tuple[str, ...], classes: Mapping[str, ClassStep]
+) -> dict[str, JsonValue]:
+    of_class: dict[str, JsonValue] = {
+        label: {"min_confidence": _least(classes.get(label)), **_tally_json(counts)}
+        for label, counts in zip(labels, fitted.of_class, strict=True)
+    }
+    return {"overall": _tally_json(fitted.overall), "classes": of_class}
 
 
 def _tally_json(counts: Tally) -> dict[str, JsonValue]:

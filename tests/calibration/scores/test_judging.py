@@ -23,6 +23,8 @@ from tests.calibration.teaching.test_teach import CAN, OTHER, STAGE, cropped, di
 
 LONELY = next(item for item in STAGE.items if item.label not in {CAN.label, OTHER.label})
 NUM_EACH = 11
+# The classes of the shipped model and the three that are taught here, as a configuration lists them.
+NINE = '"cardboard", "glass", "metal", "paper", "plastic", "trash", "spray", "brick", "lonely"'
 
 
 def run(step: str, *arguments: str | Path) -> Result:
@@ -127,10 +129,7 @@ def test_thresholds_by_which_nothing_is_sorted_are_kept_by_nobody(
     tmp_path: Path, photos: Path, site: Path, wish: str
 ) -> None:
     config = tmp_path / "sorter.toml"
-    config.write_text(
-        'schema = 1\n[bins.all]\nlabels = ["cardboard", "glass", "metal", "paper", "plastic", "trash", "spray",'
-        ' "brick", "lonely"]\ntakes_unknown = true\n'
-    )
+    config.write_text(f"schema = 1\n[bins.all]\nlabels = [{NINE}]\ntakes_unknown = true\n")
     (tmp_path / "costs.toml").write_text("leave_cost = 0\n")
     asked = [wish, tmp_path / "costs.toml"] if wish == "--costs" else [wish]
     before = SiteFolder(site).read()
@@ -174,6 +173,36 @@ def test_a_bin_that_votes_is_told_that_its_scores_are_no_votes(tmp_path: Path, p
         "as sure as its frames agree" in run("thresholds", photos, "--crops", "--site", site, "--config", config).output
     )
     assert "as sure as its frames agree" not in run("thresholds", photos, "--crops", "--site", site).output
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("[decision.classes.spray]\nmin_confidence = 0.2", "has decision.classes for spray, which wins"),
+        ("[decision.costs.all]\nspray = 0.9", "has decision.costs, and such a bin goes by no threshold"),
+    ],
+)
+def test_what_the_configuration_says_itself_is_told_to_win(
+    tmp_path: Path, photos: Path, site: Path, settings: str, words: str
+) -> None:
+    """The bin goes by its configuration first: thresholds that nobody heeds must not be taken for new ones."""
+    config = tmp_path / "sorter.toml"
+    config.write_text(f"schema = 1\n[bins.all]\nlabels = [{NINE}]\ntakes_unknown = true\n{settings}\n")
+    at = ("--crops", "--site", site, "--precision", "0.8")
+    told = run("thresholds", photos, *at, "--config", config, "--json")
+    assert words in told.stderr
+    assert any(words in remark for remark in json.loads(told.stdout)["remarks"])
+    assert "take them out there" not in run("thresholds", photos, *at).output
+
+
+def test_a_class_that_no_picture_shows_goes_by_the_configuration_first(
+    tmp_path: Path, photos: Path, site: Path
+) -> None:
+    run("thresholds", photos, "--crops", "--site", site, "--precision", "0.8")
+    few, config = few_in(tmp_path / "few"), tmp_path / "sorter.toml"
+    config.write_text("schema = 1\n[decision.classes.brick]\nmin_confidence = 0.2\n")
+    told = run("thresholds", few, "--crops", "--site", site, "--precision", "0.8", "--config", config).output
+    assert "No picture shows brick: it has no threshold from here, and goes by the configuration's 0.20" in told
 
 
 def test_thresholds_of_another_model_do_not_stay(tmp_path: Path, photos: Path, site: Path) -> None:
