@@ -81,7 +81,9 @@ def calibrate_camera(desk: Desk, region: Region | None) -> None:
         "rate_hz": step.rate_hz,
         "sharpness": step.sharpness,
     }
-    desk.propose("camera", edit, figures=figures)
+    before = desk.folder.read()
+    if desk.propose("camera", edit, figures=figures) and before.background and _sees_otherwise(before.camera, step):
+        desk.talk.say("To be done again now: the empty scene looks otherwise: run `sorter calibrate background`.")
 
 
 def meter(value: float, best: float) -> str:
@@ -175,6 +177,13 @@ def _step(desk: Desk, section: CameraSection, locked: Locked, frames: list[Frame
         sharpness=round(float(np.median([sharpness(frame.image) for frame in frames[::6]])), 1),
         controls=locked.controls,
     )
+
+
+def _sees_otherwise(before: CameraStep | None, now: CameraStep) -> bool:
+    """Whether the same scene gives another picture since."""
+    if before is None:
+        return True
+    return (before.width_px, before.height_px, before.controls) != (now.width_px, now.height_px, now.controls)
 
 
 def _region_step(desk: Desk, old: SiteDescription, region: Region | None) -> RegionStep | None:

@@ -132,6 +132,25 @@ def test_a_step_says_which_later_ones_it_makes_stale(pictures: Path, site: Path,
     assert sentence not in last.stdout
 
 
+def test_a_camera_that_is_set_otherwise_asks_for_its_empty_scene_again(site: Path, tmp_path: Path) -> None:
+    for name, size in (("before", (64, 48)), ("after", (80, 60))):
+        (tmp_path / name).mkdir()
+        for number in range(60):
+            cv2.imwrite(str(tmp_path / name / f"{number:02}.png"), np.full((*size[::-1], 3), 120, np.uint8))
+
+    def calibrated(step: str, pictures: str) -> str:
+        source = ("--set", "camera.backend=replay", "--set", f"camera.source={tmp_path / pictures}")
+        result = run(step, "--site", site, *source, "--yes")
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    again = "To be done again now: the empty scene looks otherwise: run `sorter calibrate background`."
+    assert again not in calibrated("camera", "before")
+    calibrated("background", "before")
+    assert again not in calibrated("camera", "before")
+    assert again in calibrated("camera", "after")
+
+
 def test_the_report_holds_everything_and_fetches_nothing(
     pictures: Path, site: Path, tmp_path: Path, sort_all: tuple[str, Path]
 ) -> None:
