@@ -143,6 +143,7 @@ class Loop:
             raise
         except CameraError:
             self.finish()
+            self._telemetry.phase = Phase.EMPTY
             raise
 
     def _classify(self, frame: Frame, target: Target) -> Prediction:

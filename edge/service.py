@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from enum import Enum, auto
 from types import FrameType
 
@@ -22,7 +22,7 @@ from edge.cameras.base import Camera
 from edge.clock import PacedClock
 from edge.config.sections import Config
 from edge.errors import CameraError, SorterError
-from edge.host.notify import notify
+from edge.host.notify import is_supervised, notify
 from edge.journal import IN_MEMORY, Journal
 from edge.journal.entries import LAST
 from edge.loop import Loop
@@ -111,10 +111,11 @@ def open_bin(
             trace_of=core.trace,
             on_report=core.outcomes,
         )
-        camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True)
+        # At a terminal a camera that is not there is most likely a wrong setting, and an error.
+        camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True, is_awaited=is_supervised())
         observers = [*core.observers, *page.observers, *models.observers]
         loop = _assemble(stack, parts, camera, consequences, observers, core.telemetry)
-        # Started last, so that a camera that is not there is an error before anything can move.
+        # Started last: what keeps the bin from its beginning is an error before anything can move.
         dispatcher.start()
         stack.stopping(dispatcher.stop)
         attendants = [consequences.catch_up, *core.attendants]
@@ -193,16 +194,11 @@ def serve(loop: Steps, requests: Requests, reread: Callable[[], bool] = lambda: 
     while True:
         if requests.failure is not None:
             raise requests.failure
-        try:
+        # A fault is named and logged by the camera, which opens itself again; its bin lives on, and says so.
+        with suppress(CameraError):
             if not loop.step():
                 break
-        except CameraError:
-            # Named and logged by the camera, which opens itself again. No heartbeat: a bin that stays
-            # blind is started anew by the service manager.
-            if requests.is_stopping:
-                break
-            continue
-        # After a whole step only: a heartbeat must mean that capture, inference and decision moved.
+        # After a step only: a heartbeat must mean that nothing of capture, inference and decision hangs.
         notify("WATCHDOG=1" if is_ready else "READY=1")
         is_ready = True
         if requests.is_stopping:

@@ -30,11 +30,12 @@ def open_camera(
     on_change: Callable[[CameraHealth], None] = lambda _: None,
     *,
     is_patient: bool = False,
+    is_awaited: bool = False,
 ) -> Camera:
     """The camera that the configuration names; not started yet.
 
-    One that can fail is opened again after each fault; `on_change` is told how it does. With `is_patient` a
-    film waits for a machine that is too slow for it.
+    One that can fail is opened again after each fault, with `is_awaited` also where it is away at first; `on_change` is
+    told how it does. With `is_patient` a film waits for a machine that is too slow for it.
     """
     match section:
         case ReplayCameraSection():
@@ -51,7 +52,7 @@ def open_camera(
             live = stream_camera(StreamSettings(section.url.get_secret_value()), clock, section.max_age_s)
         case _:
             assert_never(section)
-    return ReopeningCamera(live, clock, on_change)
+    return ReopeningCamera(live, clock, on_change, is_awaited=is_awaited)
 
 
 def _usb_settings(section: UsbCameraSection) -> UsbSettings:

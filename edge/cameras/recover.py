@@ -125,7 +125,8 @@ class _Opening:
 class ReopeningCamera:
     """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s; darkness also by light.
 
-    The first `open` raises as the camera's own does: a wrong setting must not look like a fault. Later,
+    The first `open` raises as the camera's own does: a wrong setting must not look like a fault. One that `is_awaited`
+    may come later, as a network camera that starts with its bin does: to be away is a fault then, too. Later,
     while there is a fault, `next_frame` waits as long as it may, 1.5 s at most, and raises it; every change of state
     is logged once and given to `on_change`, in the thread that asks for frames. It is opened in a thread of
     its own: a network camera takes seconds to answer, and a bin must be able to stop meanwhile.
@@ -138,8 +139,11 @@ class ReopeningCamera:
         on_change: Callable[[CameraHealth], None] = lambda _: None,
         wait: Callable[[float], object] | None = None,
         seed: int | None = None,
+        *,
+        is_awaited: bool = False,
     ) -> None:
         self._camera = camera
+        self._is_awaited = is_awaited
         self._clock = clock
         self._on_change = on_change
         self._is_closed = Event()
@@ -167,9 +171,15 @@ class ReopeningCamera:
         self._opening = _Opening(self._camera)
         self._opening.has_ended(None)
         ended, self._opening = self._opening, None
-        ended.check()
-        self._begin()
-        self._change(CameraHealth(None, "", self._clock.now_s()))
+        try:
+            ended.check()
+        except (CameraError, AccessDeniedError, TryAgainError) as error:
+            if not self._is_awaited:
+                raise
+            self._fail(error)
+        else:
+            self._begin()
+            self._change(CameraHealth(None, "", self._clock.now_s()))
 
     def next_frame(self, timeout_s: float) -> Frame | None:
         # However old a frame may be: between two of these waits the bin is commanded, and stopped.

@@ -9,14 +9,19 @@ import os
 import socket
 
 
+def is_supervised() -> bool:
+    """Whether a service manager has started this process, and nobody looks on."""
+    return os.environ.get("NOTIFY_SOCKET", "").startswith(("/", "@"))
+
+
 def notify(state: str) -> bool:
     """Send `state`, such as READY=1 or WATCHDOG=1; False where no service manager listens.
 
     Never blocks and never raises: a service manager that is gone is no reason to stop sorting.
     """
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):
+    if not is_supervised():
         return False
+    address = os.environ["NOTIFY_SOCKET"]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as channel:
             # A name that begins with @ lives in the abstract namespace, whose first byte is zero.

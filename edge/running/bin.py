@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from edge.errors import CameraError, DarkPictureError, UnavailableError
+
 # A carousel's whole turn and back. Who asks for a restart may do so because something hangs on its way.
 _LONGEST_MOVEMENT_S = 30.0
+# What hangs between a camera and its driver may end with the process alone. Six starts an hour do not wear out a card.
+_LONGEST_BLIND_S = 600.0
 
 
 class Steps(Protocol):
@@ -30,7 +34,8 @@ class Steps(Protocol):
 class RunningBin:
     """Steps a loop. After each tick, whatever came of it, `attendants` are called; none of them may block.
 
-    It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more.
+    It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more. With a camera that
+    is away it goes on for ten minutes, with one in the dark for as long as the night is.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class RunningBin:
         self._is_moving = is_moving
         self._now_s = now_s
         self._asked_at_s: float | None = None
+        self._seen_at_s = now_s()
 
     @property
     def wants_restart(self) -> bool:
@@ -62,13 +68,26 @@ class RunningBin:
         if self._is_to_end():
             return False
         try:
-            return self._loop.step()
+            return self._look()
         finally:
             for attend in self._attendants:
                 attend()
 
     def finish(self) -> None:
         self._loop.finish()
+
+    def _look(self) -> bool:
+        try:
+            has_more = self._loop.step()
+        except DarkPictureError:  # the camera works, and sees when the light comes back
+            self._seen_at_s = self._now_s()
+            raise
+        except CameraError as error:
+            if self._now_s() - self._seen_at_s > _LONGEST_BLIND_S:
+                raise UnavailableError(f"no picture for {_LONGEST_BLIND_S / 60:.0f} min: {error}") from error
+            raise
+        self._seen_at_s = self._now_s()
+        return has_more
 
     def _is_to_end(self) -> bool:
         if not self._wants_restart():

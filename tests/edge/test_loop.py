@@ -258,6 +258,7 @@ def test_an_item_that_waits_when_the_camera_fails_has_left_and_its_frames_count_
     assert (num_before, told) == (3, [])
     with pytest.raises(type(fault)):
         loop.step()
+    assert loop.is_idle is (len(told) == 1), "nobody knows what lies there while the camera is away"
     loop.run_to_end()
     assert [record.decision.outcome for record in told] == outcomes
     assert told[-1].decision.label == "paper"

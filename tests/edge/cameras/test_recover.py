@@ -64,11 +64,15 @@ class Moody:
 class Bench:
     """A moody camera under care, with its history."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusal: SorterError | None = None) -> None:
         self.clock = ReplayClock()
         self.inner = Moody(self.clock)
+        self.inner.refusal = refusal
         self.history: list[CameraHealth] = []
-        self.camera = ReopeningCamera(self.inner, self.clock, self.history.append, self._wait, seed=3)
+        is_awaited = refusal is not None
+        self.camera = ReopeningCamera(
+            self.inner, self.clock, self.history.append, self._wait, seed=3, is_awaited=is_awaited
+        )
         self.camera.open()
 
     def _wait(self, duration_s: float) -> None:
@@ -209,6 +213,16 @@ def test_the_first_opening_raises(refusal: SorterError) -> None:
     inner.refusal = refusal
     with pytest.raises(type(refusal)):
         ReopeningCamera(inner, clock).open()
+
+
+@pytest.mark.parametrize("refusal", [CameraLostError("none"), AccessDeniedError("may not"), TryAgainError("busy")])
+def test_a_camera_that_is_awaited_may_come_later_than_its_bin(refusal: SorterError) -> None:
+    bench = Bench(refusal)
+    assert all(isinstance(seen, CameraError) for seen in bench.run(10.0))
+    bench.inner.refusal = None
+    assert isinstance(list(bench.run(40.0))[-1], Frame)
+    (away, well) = bench.history
+    assert (away.detail, well.fault) == (str(refusal), None)
 
 
 def test_what_is_no_fault_of_the_camera_is_not_mended() -> None:

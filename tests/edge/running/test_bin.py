@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.errors import CameraLostError
+from edge.errors import BlackPictureError, CameraError, CameraLostError, UnavailableError
 from edge.running.bin import RunningBin
 
 
@@ -57,3 +57,27 @@ def test_a_wish_to_restart_waits_for_the_movement_in_hand_unless_that_hangs() ->
 
     movements.clear()
     assert not RunningBin(Steps(), [], lambda: True, lambda: bool(movements)).step()
+
+
+def test_a_bin_whose_camera_stays_away_begins_anew_now_and_then() -> None:
+    """What hangs in a driver may end with its process; more than that, its owner's dashboard would flicker."""
+    now_s = 100.0
+    running = RunningBin(Steps(True, *[CameraLostError("unplugged")] * 12), [], lambda: False, now_s=lambda: now_s)  # noqa: FBT003
+    assert running.step()
+    for _ in range(10):
+        now_s += 60
+        with pytest.raises(CameraLostError):
+            running.step()
+    now_s += 60
+    with pytest.raises(UnavailableError, match="no picture for 10 min: unplugged") as ended:
+        running.step()
+    assert not isinstance(ended.value, CameraError), "it is no fault that passes"
+
+
+def test_a_bin_in_the_dark_waits_for_the_morning() -> None:
+    now_s = 100.0
+    running = RunningBin(Steps(*[BlackPictureError("night")] * 12), [], lambda: False, now_s=lambda: now_s)
+    for _ in range(12):
+        now_s += 3600
+        with pytest.raises(BlackPictureError):
+            running.step()

@@ -1,0 +1,55 @@
+"""What drives a bin's loop: its word to the service manager, whatever the camera does, and its ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.errors import BlackPictureError, CameraLostError
+from edge.service import Ending, Requests, serve
+
+
+class Steps:
+    """A loop that gives each answer once, and that an empty scene lies before."""
+
+    is_idle = True
+
+    def __init__(self, *answers: bool | Exception) -> None:
+        self._answers = list(answers)
+
+    def step(self) -> bool:
+        answer = self._answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def finish(self) -> None:
+        """Nothing waits."""
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What listens where systemd would."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield listening
+
+
+def test_a_bin_lives_while_its_camera_is_away_or_in_the_dark(manager: socket.socket) -> None:
+    """Without its heartbeat it would be killed three times a minute, all night."""
+    night = [BlackPictureError("black")] * 2
+    assert serve(Steps(CameraLostError("gone"), *night, True, False), Requests()) is Ending.SOURCE_ENDED  # noqa: FBT003
+    told = [manager.recv(100).decode() for _ in range(5)]
+    assert told == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_the_configuration_is_read_again_while_the_camera_is_away() -> None:
+    """It may be what names the wrong one."""
+    requests = Requests()
+    requests.reload()
+    assert serve(Steps(CameraLostError("gone")), requests, lambda: True) is Ending.RELOADED
