@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from edge.config.sections import Config
 from edge.drift import DriftWatch
 from edge.files.pictures import PictureReader, PictureRing, PictureSettings
 from edge.host.kernel import hottest_c
+from edge.host.notify import notify
 from edge.items.trace import Tracer
 from edge.journal import Journal, JournalView
 from edge.messages import Decision, Sight
@@ -103,6 +104,7 @@ def open_core(stack: Farewell, parts: Parts, clock: Clock, on_new_model: Callabl
     problems.report("model", parts.complaint)
     problems.report("damaged journal", journal.complaint)
     problems.report("site", "; ".join(parts.site.again) or None)
+    problems.listen(_tell_manager)
     folder = pictures_folder(config)
     return Core(
         clock=clock,
@@ -134,6 +136,11 @@ def open_dispatcher(stack: ExitStack, parts: Parts, core: Core) -> ActuationThre
     make_all_safe(actuators)
     settings, controls = worker_settings(parts.config), core.controls
     return ActuationThread(actuators, core.clock, core.outcomes, settings, may_move=lambda: controls.is_enabled)
+
+
+def _tell_manager(sentences: Sequence[str]) -> None:
+    """What `systemctl status` shows, and `sorter doctor`: one line."""
+    notify(f"STATUS={' '.join('; '.join(sentences).split())}")
 
 
 def _journal(config: Config, clock: Clock) -> Journal:

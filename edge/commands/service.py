@@ -67,7 +67,7 @@ def uninstall(*, dry_run: bool, root: Path, purge: bool) -> None:
 @service.command(short_help="Say how the service is.")
 @verbosity_options
 def status() -> None:
-    """Say in one line how the service is; the exit code is 1 when it does not run."""
+    """Say in one line how the service is; the exit code is 1 when it does not run, or something is wrong."""
     from edge.doctor.machine import Machine
     from edge.host.installation import is_booted
 

@@ -141,7 +141,7 @@ class Machine:
         """What systemd says of the unit, where there is one."""
         if not (self._root / "run/systemd/system").is_dir():
             return
-        said = ask("systemctl", "show", UNIT, "-p", "LoadState,ActiveState,SubState,NRestarts")
+        said = ask("systemctl", "show", UNIT, "-p", "LoadState,ActiveState,SubState,NRestarts,StatusText")
         state = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         if state.get("LoadState") != "loaded":
             yield warning("service", "not installed", "sorter service install starts the bin whenever the device does")
@@ -151,6 +151,10 @@ class Machine:
         found = f"{state.get('ActiveState')} ({state.get('SubState')}), {state.get('NRestarts', '0')} restarts"
         if state.get("ActiveState") == "failed":
             yield failure("service", found, advice)
+        elif state.get("ActiveState") == "inactive":
+            yield warning("service", found, f"sudo systemctl start {UNIT} starts it")
+        elif state.get("ActiveState") == "active" and (wrong := state.get("StatusText")):
+            yield warning("service", found, wrong)
         elif int(state.get("NRestarts") or 0) > 0:
             yield warning("service", found, advice)
         else:

@@ -110,13 +110,24 @@ def test_its_exposure_is_low_in_a_real_systemd(service: Box) -> None:
     assert float(exposure[1]) <= 2.5
 
 
-def test_what_doctor_advises_tells_why_it_is_started_again_and_again(service: Box) -> None:
+def test_a_service_without_its_camera_stays_up_and_says_so(service: Box) -> None:
     service.write(CONFIG, "schema = 1\n[camera]\nbackend = 'usb'\ndevice = '/dev/video9'\n")
+    service("systemctl", "restart", "sorter")
+    time.sleep(2 * WATCHDOG_S)
+    assert (service.shown("ActiveState"), service.shown("NRestarts")) == ("active", "0")
+    told = service(SORTER, "service", "status", is_checked=False)
+    assert told.startswith("warning: active (running), 0 restarts; camera unplugged: no camera at /dev/video9")
+    service("systemctl", "stop", "sorter")
+    assert service(SORTER, "service", "status", is_checked=False).startswith("warning: inactive (dead)")
+
+
+def test_what_doctor_advises_tells_why_it_is_started_again_and_again(service: Box) -> None:
+    service.write(CONFIG, "schema = 1\n[journal]\npath = '/usr/kept/journal.sqlite'\n")
     service("systemctl", "restart", "--no-block", "sorter")
     service.until_more("NRestarts", 1)
     told = service(SORTER, "service", "status", is_checked=False)
     advised = told.partition("; sudo ")[2].removesuffix(" tells why")
-    assert "error: no camera at /dev/video9" in service("sh", "-c", advised)
+    assert "error: /usr/kept/journal.sqlite: expected a folder that can be written to" in service("sh", "-c", advised)
 
 
 def test_a_journal_that_the_card_has_damaged_is_put_aside(service: Box) -> None:

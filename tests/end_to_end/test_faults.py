@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from edge.models.store import ModelStore, Role
 from edge.models.trial import begin_trial
 from tests.edge.accelerator import build_driver, compiled_bundle
+from tests.edge.cameras.test_stream import MjpegServer
 
 SORTER = (sys.executable, "-c", "from edge.cli import main; main()")
 
@@ -91,3 +93,33 @@ def test_a_bin_without_memory_ends_so_that_it_is_started_again_and_loses_no_deci
     assert seqs == list(range(1, len(seqs) + 1))
     assert set(told) <= set(seqs)
     assert len(seqs) >= 2
+
+
+def test_a_service_whose_camera_comes_later_says_so_and_waits_for_it(tmp_path: Path) -> None:
+    """After a power cut a network camera takes longer to begin than the bin does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "STATE_DIRECTORY": str(tmp_path)}
+        camera = ["--set", "camera.backend=stream", "--set", f"camera.url=http://127.0.0.1:{port}/"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "run", *camera],
+            env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        told = [manager.recv(1000).decode()]
+        while told[-1] != "READY=1":
+            told.append(manager.recv(1000).decode())
+        assert "STATUS=camera unplugged" in told[-2]
+        server = MjpegServer(port)
+        try:
+            while manager.recv(1000) != b"STATUS=":
+                assert process.poll() is None
+            process.terminate()
+            _, complaints = process.communicate(timeout=20)
+        finally:
+            process.kill()
+            server.die()
+    assert process.returncode == 0, complaints
+    assert [line.partition(" camera ")[2].split()[0] for line in complaints.splitlines()] == ["unplugged:", "works"]

@@ -106,3 +106,29 @@ def test_a_machine_that_tells_nothing_is_passed_over(machine: Callable[..., Mach
 
 def test_the_disk_of_a_folder_that_is_not_there_yet(machine: Callable[..., Machine], tmp_path: Path) -> None:
     assert levels(machine({}).disk(tmp_path / "not" / "yet")) == [Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "advice"),
+    [
+        ("ActiveState=active\nSubState=running\nNRestarts=0\nStatusText=\n", Level.OK, ""),
+        ("ActiveState=active\nSubState=running\nNRestarts=2\nStatusText=camera black: a = b\n", Level.WARNING, "a = b"),
+        ("ActiveState=activating\nSubState=auto-restart\nNRestarts=2\nStatusText=old\n", Level.WARNING, "tells why"),
+        ("ActiveState=inactive\nSubState=dead\nNRestarts=0\nStatusText=old\n", Level.WARNING, "systemctl start"),
+        ("ActiveState=failed\nSubState=failed\nNRestarts=0\nStatusText=old\n", Level.FAILURE, "tells why"),
+    ],
+)
+def test_a_service_that_does_not_run_or_says_that_something_is_wrong_is_no_good_one(
+    machine: Callable[..., Machine],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    level: Level,
+    advice: str,
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\ncat <<'END'\nLoadState=loaded\n{state}END\n", encoding="utf-8")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    (finding,) = machine({"run/systemd/system/private": ""}).service()
+    assert (finding.level, advice in finding.advice) == (level, True)
