@@ -83,7 +83,7 @@ class Database:
     """A connection that several threads may share; each block holds its lock.
 
     Every SQLite error inside a block leaves it as a SorterError that names the file. `is_damaged` when one of them
-    said that the file is no database, or a broken one.
+    was damage.
     """
 
     def __init__(self, path: str, *, is_read_only: bool = False) -> None:
@@ -140,7 +140,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            self.is_damaged |= _code(error) in _DAMAGE
+            self.is_damaged |= is_damage(error)
             raise _translate(error, self.path) from error
 
 
@@ -184,12 +184,18 @@ _MEANINGS: Mapping[int, tuple[type[SorterError], str]] = {
 _DAMAGE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
+def is_damage(error: BaseException | None) -> bool:
+    """Whether SQLite says that a file is no database, a broken one, or one that its disk does not give back."""
+    return isinstance(error, sqlite3.Error) and _code(error) in _DAMAGE
+
+
 def _code(error: sqlite3.Error) -> int:
     # Of text that is none Python says so itself, without a code.
     otherwise = sqlite3.SQLITE_CORRUPT if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_ERROR
     # The low byte is the primary code, https://www.sqlite.org/rescode.html section 3.
     code: int = getattr(error, "sqlite_errorcode", otherwise)
-    return code & 0xFF
+    # A sector that cannot be read (EIO) is this where it holds a page, and an error of its own in a write-ahead log.
+    return sqlite3.SQLITE_CORRUPT if code == sqlite3.SQLITE_IOERR_CORRUPTFS else code & 0xFF
 
 
 def _translate(error: sqlite3.Error, path: str) -> SorterError:

@@ -5,6 +5,7 @@ Beside `journal.sqlite` it then lies as `journal.damaged-1.sqlite`, until the ow
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -25,6 +26,7 @@ _ROOM_BYTES = 1 << 40
 _TABLES = ("settings", "bins", "outbox", "decisions", "actuations", "corrections")
 # SQLite's own files of one database.
 _SUFFIXES = ("", "-wal", "-shm")
+_BLOCK_BYTES = 4096
 
 
 def put_aside(path: Path) -> Path:
@@ -49,6 +51,7 @@ def put_aside(path: Path) -> Path:
         with closing(Database(str(new))) as database:
             with database.reading() as connection:
                 prepare(connection, str(new), _ROOM_BYTES)
+            _cut_where_unreadable(_with(path, "-wal"))
             with database.transaction() as connection:
                 _take_over(path, connection)
         for suffix in _SUFFIXES:
@@ -97,8 +100,24 @@ def _with(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+def _cut_where_unreadable(log: Path) -> None:
+    """Leave of a write-ahead log what comes before a bad sector: without it SQLite can take nothing that follows.
+
+    It is where a card writes most, and so what a power cut leaves unreadable first.
+    """
+    if not log.exists():
+        return
+    with log.open("r+b", buffering=0) as file:
+        num_bytes = 0
+        try:
+            while block := os.pread(file.fileno(), _BLOCK_BYTES, num_bytes):
+                num_bytes += len(block)
+        except OSError:
+            file.truncate(num_bytes)
+
+
 def _take_over(damaged: Path, connection: sqlite3.Connection) -> None:
-    with closing(Database(str(damaged))) as old:
+    with suppress(InvalidDataError), closing(Database(str(damaged))) as old:  # not even its first page can be read
         for table in _TABLES:
             for row in _readable(old, table):
                 with suppress(sqlite3.IntegrityError):  # it refers to a decision that stayed behind

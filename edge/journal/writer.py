@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge.clock import Clock, rfc3339
 from edge.errors import InvalidDataError, StorageError
-from edge.files.database import Database, claim
+from edge.files.database import Database, claim, is_damage
 from edge.journal.damage import complaint, put_aside, take_its_place
 from edge.journal.entries import ALL, Entry, Filter, counts, decisions, find, remembered
 from edge.journal.outbox import Outbox
@@ -63,8 +63,8 @@ class Journal:
                 take_its_place(Path(path))
             try:
                 self._open()
-            except InvalidDataError:
-                if not self._is_to_be_put_aside():
+            except InvalidDataError as error:
+                if not (is_damage(error.__cause__) and self._is_surely_own()):
                     raise
                 self._put_aside()
                 self._open()
@@ -210,15 +210,15 @@ class Journal:
         for database in (*self._outboxes, self._database):
             database.close()
         try:
-            if self._is_to_be_put_aside():
+            is_damaged = any(database.is_damaged for database in (*self._outboxes, self._database))
+            if is_damaged and self._is_surely_own():
                 self._put_aside()
         finally:
             self._release()
 
-    def _is_to_be_put_aside(self) -> bool:
-        """Whether it is damaged, and surely a journal: beside another file no lock lies from an earlier run."""
-        is_damaged = any(database.is_damaged for database in (*self._outboxes, self._database))
-        return is_damaged and self._claim is not None and not self._claim.is_new
+    def _is_surely_own(self) -> bool:
+        """Whether it is a journal, however damaged: beside another file no lock lies from an earlier run."""
+        return self._claim is not None and not self._claim.is_new
 
     def _put_aside(self) -> None:
         _log.error(
