@@ -11,10 +11,18 @@ Place = tuple[str, ...]
 _TABLE = re.compile(r"\s*\[{1,2}(?P<keys>[^\[\]]+)\]{1,2}\s*(#.*)?$")
 _KEY = re.compile(r"\s*(?P<keys>[\w.\"' -]+?)\s*=")
 
-# What stands in a line that is no TOML, and what was meant.
+# What `tomllib` says of a line that is no TOML, and what stands in it; and what was meant.
 _USUAL = {
     r"[\u2018-\u201f\u00ab\u00bb]": 'straight quotation marks are expected, "…"',  # word processors bend them
+    r"^Illegal character '.n'": "a text ends with its quotation mark, on the same line",
     r"\\": "within \"…\" a backslash stands twice, within '…' once",
+    "^Cannot overwrite": "it is set a second time",
+    "^Cannot declare": "it is described a second time: put all of it in one place",
+    r"^Invalid initial .*\{": "what stands in { } is one line, without a comma before the }",
+    r"^Invalid value.*= *(True|False|yes|no|on|off)\b": "expected true or false",
+    "^Invalid value": "a text stands in quotation marks",
+    r"^Expected newline.*\d,\d": "a decimal number has a point",
+    "^Expected '='": "between a key and its value stands =",
 }
 
 
@@ -51,13 +59,14 @@ def what_is_wrong(text: str, error: tomllib.TOMLDecodeError) -> str:
     ...     print(what_is_wrong(text, error))
     :1: is not valid TOML: Invalid hex value (column 13); within "…" a backslash stands twice, within '…' once
     """
-    said, found, place = str(error).partition(" (at line ")
-    if not found:
-        return f" is not valid TOML: {error}"
-    number = place.partition(",")[0]
-    line = text.splitlines()[int(number) - 1]
-    hint = next((f"; {hint}" for pattern, hint in _USUAL.items() if re.search(pattern, line)), "")
-    return f":{number}: is not valid TOML: {said} ({place.partition(', ')[2]}{hint}"
+    said, _, place = str(error).removesuffix(")").partition(" (at ")
+    lines = text.splitlines() or [""]
+    number, _, column = place.removeprefix("line ").partition(", ")
+    if not column:  # at the end of the document
+        number, column = str(len(lines)), "its end"
+    found = f"{said}: {lines[int(number) - 1]}"
+    hint = next((f"; {hint}" for pattern, hint in _USUAL.items() if re.search(pattern, found)), "")
+    return f":{number}: is not valid TOML: {said} ({column}){hint}"
 
 
 def _keys(dotted: str) -> Place:
