@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 QOS = 1
 _MAX_INCOMING_BYTES = 64 * 1024
 NO_ANSWER = "takes the connection and gives no answer; check that it is well, and that it speaks MQTT on this port"
+NO_RECEIPT = "takes a decision and gives no receipt, so all later ones wait; see its log, and whether its disk is full"
 # Why a broker refuses a message where this very one is at fault: implementation specific (it checks what is in it),
 # topic name, packet size, payload format. MQTT 5.0, section 2.4.
 OF_THE_MESSAGE = frozenset({0x83, 0x90, 0x95, 0x99})

@@ -7,6 +7,7 @@ import logging
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from edge.clock import Patience
 from edge.journal import Entry, Outbox
 from edge.publishers.commands import COMMAND_TOPICS
 from edge.publishers.connection import (
+    NO_RECEIPT,
     OF_THE_MESSAGE,
     QOS,
     MqttSettings,
@@ -190,11 +192,14 @@ class MqttPublisher:
         try:
             # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
             sent_id = self._client.publish(topic, entry.record, QOS).mid
+            overdue_at_s = time.monotonic() + self._settings.keepalive_s
             while not stopping.is_set():
                 with contextlib.suppress(queue.Empty):
                     message_id, reason = receipts.get(timeout=_POLL_S)
                     if message_id == sent_id:
                         return reason
+                if self._refusal is None and time.monotonic() > overdue_at_s:
+                    self._refusal = self._warn(NO_RECEIPT)
         finally:
             self._receipts = None
         return None

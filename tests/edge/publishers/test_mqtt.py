@@ -362,6 +362,23 @@ def test_a_server_that_takes_the_connection_and_keeps_silent_has_not_hung_up(
             greet(settings, timeout_s=0.1)
 
 
+def test_a_broker_that_gives_no_receipt_is_a_problem(journal: Journal) -> None:
+    """It lives, it answers each ping, and decisions would pile up for weeks."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = MqttSettings("bin-7", host="127.0.0.1", port=server.getsockname()[1], keepalive_s=1)
+        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
+        with telling(publisher), server.accept()[0] as connection:
+            connection.settimeout(PATIENCE_S)
+            connection.sendall(bytes([0x20, 3, 0, 0, 0]))  # CONNACK: let in
+            _decide(journal, publisher, 1)
+            while "gives no receipt" not in (publisher.problem or ""):
+                said = connection.recv(4096)
+                assert said, publisher.problem
+                if bytes([0xC0, 0]) in said:  # PINGREQ
+                    connection.sendall(bytes([0xD0, 0]))
+        assert len(journal.outbox("mqtt").pending(9)) == 1
+
+
 def test_a_broker_that_asks_for_a_password_refuses_the_wrong_and_takes_the_right(
     locked_broker: Broker, journal: Journal, warnings: queue.Queue[logging.LogRecord]
 ) -> None:
