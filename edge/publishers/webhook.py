@@ -8,7 +8,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -22,6 +22,12 @@ from edge.publishers.retry import RefusedError, RetrySettings
 _NUM_PIECES = 3
 # What says that this decision is at fault, and not the address, who asks, or the server.
 _REFUSALS = frozenset({http.client.BAD_REQUEST, http.client.REQUEST_ENTITY_TOO_LARGE, http.client.UNPROCESSABLE_ENTITY})
+# What nobody mends but the owner. Where a redirect leads to may hold a secret, as the path may.
+_ADVICE: Mapping[int, str] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "; redirects are not followed: set webhook.url to where it leads"),
+    **dict.fromkeys((401, 403), "; check webhook.token, or user and password in webhook.url"),
+    **dict.fromkeys((404, 405, 410), "; check the path in webhook.url"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,8 @@ class WebhookPublisher(Outlet):
             connection.close()
         if not http.client.OK <= status < http.client.MULTIPLE_CHOICES:
             kind = RefusedError if status in _REFUSALS else UnavailableError
-            raise kind(f"webhook {self._place}: expected an answer of 2xx, found {status}")
+            advice = _ADVICE.get(status, "")
+            raise kind(f"webhook {self._place}: expected an answer of 2xx, found {status}{advice}")
 
     @property
     def _place(self) -> str:

@@ -114,6 +114,25 @@ def test_a_user_and_a_password_in_the_address_are_shown_to_the_server(server: Se
     assert (kind, base64.b64decode(pair)) == ("Basic", b"bin:s@fe")
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(301, "set webhook.url to where it leads"), (403, "check webhook.token"), (404, "check the path"), (500, "500")],
+)
+def test_what_only_the_owner_can_mend_is_told_with_what_to_do(
+    server: Server, journal: Journal, status: int, advice: str
+) -> None:
+    server.answers.put(status)
+    pause = FirstPause()
+    publisher = WebhookPublisher(WebhookSettings(server.url), journal.outbox("webhook"), pause)
+    publisher.start()
+    _decide(journal, publisher, 1)
+    assert pause.has_begun.wait(PATIENCE_S)
+    problem = publisher.problem or ""
+    publisher.stop()
+    assert advice in problem
+    assert "secret" not in problem
+
+
 def test_what_the_server_refuses_is_posted_again_with_growing_pauses(server: Server, journal: Journal) -> None:
     for status in (500, 429, 301, 404):
         server.answers.put(status)
