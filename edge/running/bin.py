@@ -8,8 +8,9 @@ from typing import Protocol
 
 from edge.errors import CameraError, DarkPictureError, UnavailableError
 
-# A carousel's whole turn and back. Who asks for a restart may do so because something hangs on its way.
-_LONGEST_MOVEMENT_S = 30.0
+# A pulse as long as may be set, and its way, or a carousel's whole turn and back. Who asks for a restart may do so
+# because something hangs.
+_LONGEST_MOVEMENT_S = 75.0
 # What hangs between a camera and its driver may end with the process alone. Six starts an hour do not wear out a card.
 _LONGEST_BLIND_S = 600.0
 

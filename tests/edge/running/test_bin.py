@@ -50,7 +50,7 @@ def test_a_wish_to_restart_waits_for_the_movement_in_hand_unless_that_hangs() ->
     now_s, movements = 100.0, [1]
     running = RunningBin(Steps(True, True), [], lambda: True, lambda: bool(movements), lambda: now_s)  # noqa: FBT003
     assert running.step()
-    now_s += 29
+    now_s += 74
     assert running.step(), "an item on its way is not dropped halfway"
     now_s += 2
     assert not running.step()
