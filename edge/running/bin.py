@@ -11,8 +11,8 @@ from edge.errors import CameraError, DarkPictureError, UnavailableError
 # A pulse as long as may be set, and its way, or a carousel's whole turn and back. Who asks for a restart may do so
 # because something hangs.
 _LONGEST_MOVEMENT_S = 75.0
-# What hangs between a camera and its driver may end with the process alone. Six starts an hour do not wear out a card.
-_LONGEST_BLIND_S = 600.0
+# What hangs between a camera and its driver may end with the process alone. Thirty starts an hour wear out no card.
+_LONGEST_BLIND_S = 120.0
 
 
 class Steps(Protocol):
@@ -36,7 +36,7 @@ class RunningBin:
     """Steps a loop. After each tick, whatever came of it, `attendants` are called; none of them may block.
 
     It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more. With a camera that
-    is away it goes on for ten minutes, with one in the dark for as long as the night is.
+    is away it goes on for two minutes, with one in the dark for as long as the night is.
     """
 
     def __init__(
