@@ -112,14 +112,21 @@ def open_bin(
             on_report=core.outcomes,
         )
         # At a terminal a camera that is not there is most likely a wrong setting, and an error.
-        camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True, is_awaited=is_supervised())
+        is_service = is_supervised()
+        camera = open_camera(parts.camera(), clock, core.camera_changed, is_patient=True, is_awaited=is_service)
         observers = [*core.observers, *page.observers, *models.observers]
         loop = _assemble(stack, parts, camera, consequences, observers, core.telemetry)
         # Started last: what keeps the bin from its beginning is an error before anything can move.
         dispatcher.start()
         stack.stopping(dispatcher.stop)
         attendants = [consequences.catch_up, *core.attendants]
-        yield RunningBin(loop, attendants, lambda: core.controls.wants_restart, lambda: consequences.is_moving)
+        yield RunningBin(
+            loop,
+            attendants,
+            lambda: core.controls.wants_restart,
+            lambda: consequences.is_moving,
+            is_started_again=is_service,
+        )
 
 
 class Ending(Enum):

@@ -35,8 +35,8 @@ class Steps(Protocol):
 class RunningBin:
     """Steps a loop. After each tick, whatever came of it, `attendants` are called; none of them may block.
 
-    It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more. With a camera that
-    is away it goes on for two minutes, with one in the dark for as long as the night is.
+    It ends as its source does, or when `wants_restart` says so and nothing `is_moving` any more. One that
+    `is_started_again` ends after two minutes without its camera, too; a dark one is none that is away.
     """
 
     def __init__(
@@ -46,8 +46,11 @@ class RunningBin:
         wants_restart: Callable[[], bool],
         is_moving: Callable[[], bool] = lambda: False,
         now_s: Callable[[], float] = time.monotonic,
+        *,
+        is_started_again: bool = False,
     ) -> None:
         self._loop = loop
+        self._is_started_again = is_started_again
         self._attendants = attendants
         self._wants_restart = wants_restart
         self._is_moving = is_moving
@@ -84,7 +87,7 @@ class RunningBin:
             self._seen_at_s = self._now_s()
             raise
         except CameraError as error:
-            if self._now_s() - self._seen_at_s > _LONGEST_BLIND_S:
+            if self._is_started_again and self._now_s() - self._seen_at_s > _LONGEST_BLIND_S:
                 raise UnavailableError(f"no picture for {_LONGEST_BLIND_S / 60:.0f} min: {error}") from error
             raise
         self._seen_at_s = self._now_s()

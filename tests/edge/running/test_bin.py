@@ -59,10 +59,11 @@ def test_a_wish_to_restart_waits_for_the_movement_in_hand_unless_that_hangs() ->
     assert not RunningBin(Steps(), [], lambda: True, lambda: bool(movements)).step()
 
 
-def test_a_bin_whose_camera_stays_away_begins_anew_now_and_then() -> None:
-    """What hangs in a driver may end with its process; more than that, its owner's dashboard would flicker."""
+def test_a_service_whose_camera_stays_away_begins_anew_now_and_then() -> None:
+    """What hangs in a driver may end with its process; more often than that, its owner's dashboard would flicker."""
     now_s = 100.0
-    running = RunningBin(Steps(True, *[CameraLostError("unplugged")] * 12), [], lambda: False, now_s=lambda: now_s)  # noqa: FBT003
+    blind = Steps(True, *[CameraLostError("unplugged")] * 12)  # noqa: FBT003
+    running = RunningBin(blind, [], lambda: False, now_s=lambda: now_s, is_started_again=True)
     assert running.step()
     for _ in range(10):
         now_s += 12
@@ -74,10 +75,17 @@ def test_a_bin_whose_camera_stays_away_begins_anew_now_and_then() -> None:
     assert not isinstance(ended.value, CameraError), "it is no fault that passes"
 
 
-def test_a_bin_in_the_dark_waits_for_the_morning() -> None:
+@pytest.mark.parametrize(
+    ("fault", "is_started_again"), [(BlackPictureError("night"), True), (CameraLostError("unplugged"), False)]
+)
+def test_a_bin_waits_for_the_morning_and_one_that_nobody_starts_again_for_its_camera(
+    fault: CameraError, *, is_started_again: bool
+) -> None:
     now_s = 100.0
-    running = RunningBin(Steps(*[BlackPictureError("night")] * 12), [], lambda: False, now_s=lambda: now_s)
+    running = RunningBin(
+        Steps(*[fault] * 12), [], lambda: False, now_s=lambda: now_s, is_started_again=is_started_again
+    )
     for _ in range(12):
         now_s += 3600
-        with pytest.raises(BlackPictureError):
+        with pytest.raises(type(fault)):
             running.step()
