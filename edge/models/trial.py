@@ -34,10 +34,12 @@ _MARGIN_UNKNOWN = 0.10
 _MARGIN_CONFIDENCE = 0.10
 _CHANCE = 1e-3
 _NUM_ERRORS = 3.3  # standard errors that chance exceeds as rarely
+# What the model itself said. Several at once, or gone too soon, are no fault of it: they come with a busy day.
+_ANSWERS = (Outcome.ACCEPTED, Outcome.UNKNOWN)
 
 
 class Baseline(BaseModel):
-    """How the bin did before: share of items that were not accepted, and how sure it was of the others."""
+    """How the bin did before: the share of items that were unknown, and how sure it was of those it accepted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,11 +50,12 @@ class Baseline(BaseModel):
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Baseline | None:
         """From the journal; None where it holds too little."""
-        if len(entries) < MIN_BASELINE:
+        answers = [entry for entry in entries if entry.outcome in _ANSWERS]
+        if len(answers) < MIN_BASELINE:
             return None
-        accepted = [entry.confidence for entry in entries if entry.outcome == Outcome.ACCEPTED]
-        unknown = 1 - len(accepted) / len(entries)
-        return cls(num_items=len(entries), unknown=unknown, confidence=sum(accepted) / max(1, len(accepted)))
+        accepted = [entry.confidence for entry in answers if entry.outcome == Outcome.ACCEPTED]
+        unknown = 1 - len(accepted) / len(answers)
+        return cls(num_items=len(answers), unknown=unknown, confidence=sum(accepted) / max(1, len(accepted)))
 
 
 class Trial(BaseModel):
@@ -71,9 +74,11 @@ class Trial(BaseModel):
     sum_squares: float = 0.0
 
     def after(self, record: DecisionRecord) -> Trial:
-        """With one more decision."""
+        """With one more decision, where it is the model's."""
         decision = record.decision
-        if decision.outcome is not Outcome.ACCEPTED:
+        if decision.outcome not in _ANSWERS:
+            return self
+        if decision.outcome is Outcome.UNKNOWN:
             return self._with(num_items=self.num_items + 1, num_unknown=self.num_unknown + 1)
         return self._with(
             num_items=self.num_items + 1,
@@ -88,7 +93,7 @@ class Trial(BaseModel):
         allowed = min(1.0, self.baseline.unknown + _MARGIN_UNKNOWN)
         if _at_least(self.num_unknown, self.num_items, allowed) < _CHANCE:
             before = f"{self.baseline.unknown:.0%} with the model before"
-            return f"{self.num_unknown} of {self.num_items} items were not accepted, {before}"
+            return f"{self.num_unknown} of {self.num_items} items were unknown, {before}"
         num_accepted = self.num_items - self.num_unknown
         if num_accepted < MIN_ITEMS:
             return None

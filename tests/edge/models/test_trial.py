@@ -98,6 +98,22 @@ def test_a_model_that_does_as_well_passes(store: ModelStore, before: list[Entry]
     assert read_trial(store) is None
 
 
+@pytest.mark.parametrize("outcome", [Outcome.MULTIPLE, Outcome.LEFT_EARLY, Outcome.TIMEOUT])
+def test_a_busy_day_is_no_fault_of_the_model(store: ModelStore, before: list[Entry], outcome: Outcome) -> None:
+    """Children throw in three at a time, or a cable is loose: half of the decisions tell nothing of the model."""
+    begin_trial(store, "new@2", 100, before)
+    busy = [
+        replace(one, decision=replace(one.decision, outcome=outcome)) if one.seq % 2 else one
+        for one in decisions(200, 0.1, seed=3)
+    ]
+    assert tried(store, busy[:198]) == 0
+    trial = read_trial(store)
+    assert trial is not None
+    assert trial.num_items == 99
+    assert tried(store, busy[198:]) == 0
+    assert read_trial(store) is None, "passed"
+
+
 def test_a_card_that_lost_what_told_of_the_trial_keeps_no_bin_from_starting(store: ModelStore) -> None:
     begin_trial(store, "new@2", 100, [])
     (store.folder / TRIAL).unlink()
