@@ -79,6 +79,12 @@ class WebhookPublisher(Outlet):
         try:
             connection.request("POST", _path(self._address), entry.record.encode(), headers)
             status = connection.getresponse().status
+        except TimeoutError as error:
+            # It may have taken the decision, and would get it again and again.
+            raise UnavailableError(
+                f"webhook {self._place}: no answer within {self._settings.timeout_s:g} s;"
+                " see whether it is well, or raise webhook.timeout_s"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise UnavailableError(
                 f"webhook {self._place}: cannot be reached: {error or type(error).__name__}"
