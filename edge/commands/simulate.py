@@ -34,7 +34,7 @@ from edge.commands.options import FiniteRange, verbosity, verbosity_options
     default=(0.25, 0.75),
     show_default=True,
     metavar="LEAST MOST",
-    help="The items' longer sides, as shares of the picture's height.",
+    help="The items' longer sides, as shares of the picture's shorter one.",
 )
 @click.option("--brightness", type=FiniteRange(0.01, 4), default=1.0, show_default=True, help="Of the lamp.")
 @click.option(
@@ -62,19 +62,20 @@ def simulate(
 ) -> None:
     """Build a clip in which photographed items fall, slide or are laid before a camera, rest, and go.
 
-    Light drifts, the sensor is noisy, hands come without items; OUT.json says what happens when. With
-    several backgrounds the seed chooses one.
+    Light drifts, the sensor is noisy, hands come without items; OUT.json says what happens when. The clip is as
+    large as the background, up to 1280 pixels across; of several backgrounds the seed chooses one.
     """
-    from edge.simulation.clip import check_clip, load_cutouts, load_grounds, write_clip
+    from edge.simulation.clip import check_clip, load_cutouts, load_grounds, stage_size, write_clip
     from edge.simulation.lens import Conditions
     from edge.simulation.scene import Plan, Scene
 
     check_clip(out, should_replace=force)
     grounds = load_grounds(background)
-    plan = Plan(pair_share=pair_share, scale=(min(size), max(size)))
+    ground = grounds[seed % len(grounds)]
+    plan = Plan(*stage_size(ground), pair_share=pair_share, scale=(min(size), max(size)))
     conditions = Conditions(brightness=brightness, tint=tint)
     items = load_cutouts(items_path, limit)
-    scene = Scene(items, grounds[seed % len(grounds)], plan, conditions, seed)
+    scene = Scene(items, ground, plan, conditions, seed)
     truth = write_clip(scene, out, should_replace=force)
     sheets = [item.source for item in items if item.is_sheet]
     if sheets and verbosity() >= 0:

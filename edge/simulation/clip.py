@@ -14,12 +14,14 @@ from edge.errors import MissingInputError, UsageError
 from edge.files.whole_file import whole_file
 from edge.host.native import native_stderr_logged
 from edge.messages import Image
-from edge.preprocess import load_picture
+from edge.preprocess import PICTURE_SUFFIXES, load_picture
 from edge.simulation.cutout import Cutout, cut_out
 from edge.simulation.scene import Scene, Visit
 
 _CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
-_PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+# Telephones give more pixels than a bin's camera: they would cost memory, and time for each frame.
+_LONGEST_SIDE_PX = 1280
+_SHORTEST_SIDE_PX = 16
 
 
 def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
@@ -37,7 +39,7 @@ def load_cutouts(folder: Path, limit: int | None = None) -> list[Cutout]:
     turns = [path for turn in range(max(map(len, classes), default=0)) for c in classes for path in c[turn : turn + 1]]
     if not turns:
         raise MissingInputError(f"no pictures in the subfolders of {folder}: expected <class>/*.jpg in it")
-    return [cut_out(load_picture(path), class_name(path.parent.name), str(path)) for path in turns[:limit]]
+    return [cut_out(_photograph(path), class_name(path.parent.name), str(path)) for path in turns[:limit]]
 
 
 def load_grounds(path: Path) -> list[Image]:
@@ -48,11 +50,17 @@ def load_grounds(path: Path) -> list[Image]:
         PictureError: a picture cannot be decoded.
     """
     if path.is_file():
-        return [load_picture(path)]
+        return [_photograph(path)]
     pictures = _pictures(path) if path.is_dir() else []
     if not pictures:
         raise MissingInputError(f"no background at {path}: expected a picture, or a folder with pictures")
-    return [load_picture(picture) for picture in pictures]
+    return [_photograph(picture) for picture in pictures]
+
+
+def stage_size(ground: Image) -> tuple[int, int]:
+    """Width and height of the clip before an empty scene: those of its picture, in even pixels as videos want them."""
+    height, width = (max(_SHORTEST_SIDE_PX, side - side % 2) for side in ground.shape[:2])
+    return width, height
 
 
 def truth_of(scene: Scene, file_name: str) -> dict[str, object]:
@@ -138,9 +146,18 @@ def _event(scene: Scene, visit: Visit) -> dict[str, object]:
     }
 
 
+def _photograph(path: Path) -> Image:
+    image = load_picture(path)
+    scale = _LONGEST_SIDE_PX / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
 def _pictures(folder: Path) -> Sequence[Path]:
     """The pictures in a folder, sorted, without hidden files: other systems leave their own beside each."""
     if not folder.is_dir():
         return []
-    paths = (path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    paths = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     return sorted(path for path in paths if not path.is_dir() and not path.name.startswith("."))

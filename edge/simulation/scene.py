@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -23,6 +24,10 @@ Point = NDArray[np.float64]
 _ARM_WIDTH_SHARE = 0.24
 # A camera exposes for about this long at indoor light: what moves is smeared over it.
 _EXPOSURE_S = 0.02
+# So far away nothing is in sight any more of an item, and of an arm by its finger tips; shares of the diagonal.
+_ITEM_AWAY, _ARM_AWAY = 1.125, 0.875
+# A hand that comes alone reaches so far beyond the middle; a share of the diagonal.
+_BEYOND_MIDDLE = 0.075
 
 
 class Way(StrEnum):
@@ -37,7 +42,7 @@ class Way(StrEnum):
 class Plan:
     """What happens on the stage.
 
-    `scale` is the range of the item's longer side as a share of the picture's height; `hand_only_share`
+    `scale` is the range of the item's longer side as a share of the picture's shorter one; `hand_only_share`
     is how often a hand comes without an item; `pair_share` how often two items come at once.
     """
 
@@ -50,6 +55,11 @@ class Plan:
     scale: tuple[float, float] = (0.25, 0.75)
     hand_only_share: float = 0.15
     pair_share: float = 0.0
+
+    @property
+    def diagonal_px(self) -> float:
+        """What ways are shares of."""
+        return math.hypot(self.width_px, self.height_px)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +94,7 @@ class Scene:
         self._lamp: Point = lamp / max(1e-6, float(np.hypot(*lamp)))
         self.visits = _plan_visits(cutouts, plan, rng)
         """All visits in order of time, also those of a hand alone."""
-        self._still: dict[float, Floats] = {}  # visits at rest, by the time at which they begin
+        self._still: tuple[Visit, Floats] | None = None  # the newest visit at rest, drawn
         self.seconds = (self.visits[-1].gone_s if self.visits else 0.0) + plan.lead_s
 
     def frames(self) -> Iterator[Frame]:
@@ -110,17 +120,17 @@ class Scene:
         if visit is None:
             return self._ground.copy()
         if visit.settled_s + _EXPOSURE_S < at_s < visit.leaves_s:
-            if visit.enters_s not in self._still:
-                self._still[visit.enters_s] = self._drawn(visit, at_s)
-            return self._still[visit.enters_s].copy()
+            if self._still is None or self._still[0] is not visit:
+                self._still = visit, self._drawn(visit, at_s)
+            return self._still[1].copy()
         early, middle, late = (self._drawn(visit, at_s - _EXPOSURE_S * part) for part in (1, 0.5, 0))
         return (early + middle + late) / np.float32(3)
 
     def _drawn(self, visit: Visit, at_s: float) -> Floats:
         canvas = self._ground.copy()
-        for item, pose in zip(visit.items, _item_poses(visit, at_s), strict=True):
+        for item, pose in zip(visit.items, _item_poses(visit, at_s, self.plan), strict=True):
             paste(canvas, item, pose, self._shadow, self._lamp)
-        arm = _arm_pose(visit, at_s)
+        arm = _arm_pose(visit, at_s, self.plan)
         if arm is not None:
             paste(canvas, visit.arm, arm, self._shadow, self._lamp)
         return canvas
@@ -142,7 +152,10 @@ def _plan_visits(cutouts: Sequence[Cutout], plan: Plan, rng: np.random.Generator
 
 
 def _draw_visit(items: Sequence[Cutout], plan: Plan, rng: np.random.Generator, enters_s: float) -> Visit:
-    fitted = [_fitted(item, plan.height_px * rng.uniform(*plan.scale) / max(1, len(items) * 0.75)) for item in items]
+    fitted = [
+        _fitted(item, min(plan.width_px, plan.height_px) * rng.uniform(*plan.scale) / max(1, len(items) * 0.75))
+        for item in items
+    ]
     entry = Way.HAND if not items else Way(rng.choice(list(Way)))
     leave = Way.HAND if not items else Way(rng.choice(list(Way)))
     turn = rng.uniform(0, 2 * np.pi)
@@ -184,13 +197,13 @@ def _rest_pose(item: Cutout, index: int, num_items: int, plan: Plan, rng: np.ran
     return Pose(place(low * plan.width_px, high * plan.width_px), place(0, plan.height_px), 1.0, rng.uniform(0, 360))
 
 
-def _item_poses(visit: Visit, at_s: float) -> tuple[Pose, ...]:
+def _item_poses(visit: Visit, at_s: float, plan: Plan) -> tuple[Pose, ...]:
     if visit.settled_s <= at_s <= visit.leaves_s:
         return visit.poses
     is_coming = at_s < visit.settled_s
     way = visit.entry if is_coming else visit.exit
     away = _share_away(visit, at_s, way)
-    far = visit.origin * 900 * away
+    far = visit.origin * (_ITEM_AWAY * plan.diagonal_px) * away
     rise = 0.6 * away if way is Way.FALL else 0.0
     return tuple(
         Pose(pose.x_px + far[0], pose.y_px + far[1], pose.scale + rise, pose.angle_deg + 60 * rise)
@@ -210,7 +223,7 @@ def _share_away(visit: Visit, at_s: float, way: Way) -> float:
     return float(share**1.5)
 
 
-def _arm_pose(visit: Visit, at_s: float) -> Pose | None:
+def _arm_pose(visit: Visit, at_s: float, plan: Plan) -> Pose | None:
     """Where the finger tips are: at the item while it is carried, on their way to or from it otherwise."""
     is_coming = at_s < visit.settled_s
     if not is_coming and at_s <= visit.leaves_s:
@@ -221,7 +234,9 @@ def _arm_pose(visit: Visit, at_s: float) -> Pose | None:
     share = (at_s - begin_s) / max(1e-6, end_s - begin_s)
     # Down in the first 45 %, at rest on the item for a tenth, away in the last 45 %.
     away = max(0.0, abs(share - 0.5) - 0.05) / 0.45
-    target = np.array([visit.poses[0].x_px, visit.poses[0].y_px]) if visit.poses else -visit.origin * 60 + (320, 240)
-    x_px, y_px = target + visit.origin * 700 * away**1.3
+    target = (plan.width_px / 2, plan.height_px / 2) - visit.origin * (_BEYOND_MIDDLE * plan.diagonal_px)
+    if visit.poses:
+        target = np.array([visit.poses[0].x_px, visit.poses[0].y_px])
+    x_px, y_px = target + visit.origin * (_ARM_AWAY * plan.diagonal_px) * away**1.3
     angle_deg = float(np.degrees(np.arctan2(visit.origin[1], visit.origin[0]))) + 90
     return Pose(float(x_px), float(y_px), visit.arm_scale, angle_deg, anchor_y=1.0)

@@ -140,6 +140,29 @@ def test_photographs_without_an_outline_are_told_to_who_simulates(tmp_path: Path
     assert "outlined.png" not in told.stderr
 
 
+@pytest.mark.parametrize(("width_px", "height_px"), [(160, 90), (91, 161)])
+def test_a_clip_is_as_large_as_its_background(width_px: int, height_px: int, tmp_path: Path) -> None:
+    ground = tmp_path / "ground.png"
+    cv2.imwrite(str(ground), np.full((height_px, width_px, 3), 90, np.uint8))
+    clip, items = tmp_path / "clip.avi", photographs(tmp_path / "items", {"can": 1})
+    told = CliRunner().invoke(simulate, ["--items", str(items), "--background", str(ground), "--out", str(clip)])
+    assert told.exit_code == 0, told.output
+    width_px, height_px = width_px // 2 * 2, height_px // 2 * 2  # even, as videos want it
+    assert {image.shape for _, image in VideoFile(clip).play()} == {(height_px, width_px, 3)}
+    assert json.loads(clip.with_suffix(".json").read_text())["size"] == [width_px, height_px]
+
+
+def test_photographs_of_more_pixels_than_a_camera_has_are_taken_smaller(tmp_path: Path) -> None:
+    (tmp_path / "can").mkdir()
+    large = np.full((1500, 2560, 3), 215, np.uint8)
+    cv2.rectangle(large, (800, 400), (1600, 1000), (160, 60, 30), -1)
+    (tmp_path / "can" / "large.jfif").write_bytes(cv2.imencode(".jpg", large)[1].tobytes())
+    (ground,) = load_grounds(tmp_path / "can")
+    assert ground.shape == (750, 1280, 3)
+    (item,) = load_cutouts(tmp_path)
+    assert max(item.image.shape) == pytest.approx(400, abs=20)  # an outline is found on a coarser picture
+
+
 def test_a_background_is_one_picture_or_all_of_a_folder(tmp_path: Path) -> None:
     folder = photographs(tmp_path, {"empty": 2}) / "empty"
     assert len(load_grounds(folder)) == 2

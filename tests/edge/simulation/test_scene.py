@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -93,3 +95,28 @@ def test_every_ground_can_be_drawn_and_comes_again_from_its_seed(name: str) -> N
     assert drawn.dtype == np.uint8
     assert np.array_equal(drawn, again)
     assert 0 < drawn.mean() < 255
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(1280, 720), (480, 640)])
+def test_in_a_picture_of_any_size_items_are_seen_whole_and_leave_it(width_px: int, height_px: int) -> None:
+    plan = replace(PLAN, width_px=width_px, height_px=height_px, scale=(0.75, 0.75))
+    scene = Scene([item()] * 8, GROUND, plan, CLEAR, seed=3)
+    for visit in scene.visits:
+        box = scene.box_of(visit)
+        assert box.width > 0
+        assert max(box.width, box.height) <= 0.75 * math.sqrt(2) * min(width_px, height_px)
+        for at_s in (visit.enters_s, visit.gone_s):
+            assert covered(scene.exposed(at_s).astype(np.uint8)) == 0
+
+
+def test_a_long_scene_holds_no_more_pictures_than_a_short_one() -> None:
+    scene = Scene([item()] * 12, GROUND, PLAN, CLEAR, seed=3)
+    resting_s = [(visit.settled_s + visit.leaves_s) / 2 for visit in scene.visits]
+    tracemalloc.start()
+    try:
+        for at_s in resting_s:
+            scene.exposed(at_s)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 3 * GROUND.size * np.dtype(np.float32).itemsize
