@@ -50,11 +50,11 @@ def replay(
 ) -> None:
     """Run SOURCE, a video, a recording or a folder of pictures, through the loop and print each decision.
 
-    Settings come from --config, and with them this machine's site file; its actuators and broker are left
-    alone. The same source and settings print the same lines again, but for the wall time `ts`. With --truth,
-    the last lines say which item was taken for what, and how many were right, missed, invented or decided
-    twice. With --expect, it ends with code 1 when outcome, label or bin of a decision differ, or its time by more
-    than a frame.
+    Settings come from --config, and with them this machine's site file; its actuators and broker are left alone. The
+    pictures of a folder follow each other at camera.rate_hz, 12 a second where that is not set. The same source and
+    settings print the same lines again, but for the wall time `ts`. With --truth, the last lines say which item was
+    taken for what, and how many were right, missed, invented or decided twice. With --expect, it ends with code 1 when
+    outcome, label or bin of a decision differ, or its time by more than a frame.
     """
     from edge.clock import ReplayClock
     from edge.config import load_config, with_choices, with_site
@@ -68,7 +68,8 @@ def replay(
     expected = load_expected(expected_path) if expected_path is not None else None
     settings = with_choices(load_config(config_path, overrides), bundle, site)
     settings = settings if config_path is None else with_site(settings)
-    camera = ReplayCameraSection(backend="replay", source=source)
+    rate = settings.camera.model_dump(include={"rate_hz"}, exclude_unset=True)
+    camera = ReplayCameraSection(backend="replay", source=source, **rate)
     settings = settings.model_copy(update={"camera": camera, "web": None})
     shown = Show(as_json=as_json)
     decisions: list[Decision] = []

@@ -67,6 +67,13 @@ def test_a_replay_without_a_decision_says_what_to_try(sorter: Sorter, tmp_path: 
     assert "Nothing lay still: leave out what moves at the rim (presence.region)" in answer.stderr
 
 
+def test_a_folder_of_pictures_is_shown_as_fast_as_it_was_taken(sorter: Sorter, tmp_path: Path) -> None:
+    for index in range(7):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), ground())
+    for settings, lasts_s in (((), "0.5"), (("--set", "camera.rate_hz=5"), "1.2")):
+        assert f"no decision: 7 frames in {lasts_s} s" in sorter("replay", str(tmp_path), *settings).stderr
+
+
 def test_a_replay_prints_the_same_bytes_again_but_for_the_wall_time(sorter: Sorter, shared_data: Path) -> None:
     first, second = (sorter("replay", str(shared_data / f"{CLIP}.mp4"), "--json") for _ in range(2))
     assert first.stdout
