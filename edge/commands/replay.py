@@ -62,7 +62,7 @@ def replay(
     from edge.errors import CheckFailedError
     from edge.service import open_rehearsal
     from edge.truth.expectations import differences, load_expected
-    from edge.truth.scoring import check_fits, load_truth, score
+    from edge.truth.scoring import check_fits, load_truth, score, strange_labels
 
     truth = load_truth(truth_path) if truth_path is not None else None
     expected = load_expected(expected_path) if expected_path is not None else None
@@ -82,5 +82,7 @@ def replay(
     if truth is not None:
         check_fits(truth, loop.duration_s)
         shown.score(score(decisions, truth))
+        labels = sorted({label for decision in decisions for label in decision.scores})
+        shown.strange(strange_labels(truth, labels), labels)
     if expected is not None and (differing := differences(expected, decisions, loop.frame_s)):
         raise CheckFailedError("\n".join([f"the decisions differ from {expected_path}:", *differing]))

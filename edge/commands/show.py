@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.listing import counted
+from edge.listing import counted, some_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.messages import Decision
     from edge.records import DecisionRecord
     from edge.running.telemetry import Telemetry
@@ -60,6 +62,11 @@ class Show:
             click.echo(json.dumps(fields, separators=(",", ":")))
         else:
             click.echo("\n" + _summary(found))
+
+    def strange(self, told: Sequence[str], labels: Sequence[str]) -> None:
+        """What a truth calls things by that no decision can; beside the output. Without labels nothing is known."""
+        if told and labels:
+            click.echo(f"the truth names {some_of(told)}; the model knows {some_of(labels)}", err=True)
 
 
 def tell_page(address: str) -> None:

@@ -8,7 +8,7 @@ lasts. Other keys are ignored.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -122,7 +122,7 @@ def load_truth(path: Path) -> Truth:
     if not path.is_file():
         raise MissingInputError(f"no truth file at {path}: expected a JSON file with events")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark before the first line
     except ValueError as error:
         raise InvalidDataError(f"{path} is not JSON ({error}): expected a truth file with events") from error
     if not isinstance(content, dict) or "events" not in content:
@@ -149,6 +149,11 @@ def check_fits(truth: Truth, duration_s: float) -> None:
             f"the truth has {late.label} come to rest at {late.settled:g} s, but the source ends at {duration_s:.2f} s:"
             " is it the truth of another clip?"
         )
+
+
+def strange_labels(truth: Truth, known: Collection[str]) -> tuple[str, ...]:
+    """The labels of single items that are none of the known ones: nothing can be right about these items."""
+    return tuple(sorted({event.label for event in truth.events if event.num_items == 1}.difference(known)))
 
 
 def score(decisions: Sequence[Decision], truth: Truth, began_s: float = 0.0) -> Score:

@@ -111,6 +111,12 @@ def test_a_recording_replays_what_the_camera_saw(sorter: Sorter, tmp_path: Path)
     (decision,) = lines(replayed)
     assert decision["outcome"] == "accepted"
 
+    at_s = decision["t_s"]
+    event = {"label": "Glas", "enters": 0, "settled": at_s, "leaves": at_s, "gone": at_s}
+    (tmp_path / "truth.json").write_text(json.dumps({"events": [event]}))
+    scored = sorter("replay", str(tmp_path / "morning"), "--truth", str(tmp_path / "truth.json"))
+    assert "the truth names Glas; the model knows cardboard, glass," in scored.stderr
+
     expected = tmp_path / "expected.jsonl"
     expected.write_text(replayed.stdout)
     again = sorter("replay", str(tmp_path / "morning"), "--expect", str(expected))

@@ -6,7 +6,7 @@ import pytest
 
 from edge.errors import InvalidDataError, MissingInputError
 from edge.messages import Decision, Outcome
-from edge.truth.scoring import Score, Truth, TruthEvent, check_fits, load_truth, score
+from edge.truth.scoring import Score, Truth, TruthEvent, check_fits, load_truth, score, strange_labels
 
 CAN = TruthEvent(label="metal", enters=2.0, settled=2.5, leaves=4.5, gone=5.0)
 JAR = TruthEvent(label="glass", enters=7.0, settled=7.5, leaves=9.5, gone=10.0)
@@ -129,6 +129,18 @@ def test_a_truth_file_is_read_and_unknown_keys_are_ignored(tmp_path: Path) -> No
     path = tmp_path / "clip.json"
     path.write_text(json.dumps({"fps": 12, "events": [{**CAN.model_dump(), "source": "a.jpg"}]}))
     assert load_truth(path).events == (CAN,)
+
+
+def test_a_truth_file_may_begin_with_the_mark_of_some_editors(tmp_path: Path) -> None:
+    path = tmp_path / "clip.json"
+    path.write_text(json.dumps({"events": [CAN.model_dump()]}), encoding="utf-8-sig")
+    assert load_truth(path).events == (CAN,)
+
+
+def test_what_no_decision_can_say_is_told_from_what_one_can() -> None:
+    truth = Truth(events=(CAN, JAR.model_copy(update={"label": "Jar"}), JAR.model_copy(update={"num_items": 2})))
+    assert strange_labels(truth, [CAN.label]) == ("Jar",)
+    assert strange_labels(truth, [CAN.label, "Jar"]) == ()
 
 
 def test_a_truth_file_of_states_is_refused_by_name(tmp_path: Path) -> None:
