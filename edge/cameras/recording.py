@@ -34,6 +34,7 @@ from edge.errors import (
     UsageError,
     first_problem,
 )
+from edge.host.native import native_stderr_logged
 from edge.messages import Frame
 from edge.preprocess import load_picture
 
@@ -204,12 +205,17 @@ def _unwritable(folder: Path, error: OSError) -> AccessDeniedError | StorageErro
     return StorageError(f"{folder} cannot be written: {error.strerror}")
 
 
-def _has_bytes(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def _is_whole(path: Path) -> bool:
+    try:
+        with native_stderr_logged():  # libpng tells of one that is cut off
+            load_picture(path)
+    except (MissingInputError, PictureError):
+        return False
+    return True
 
 
 def _lost(num_pictures: int) -> str:
-    return "picture is empty or gone" if num_pictures == 1 else f"{num_pictures} pictures are empty or gone"
+    return "picture is damaged or gone" if num_pictures == 1 else f"{num_pictures} pictures are damaged or gone"
 
 
 class Recording:
@@ -251,10 +257,10 @@ class Recording:
             yield recorded.t_s, frozen(load_picture(path))
 
     def _on_disk(self) -> list[_RecordedFrame]:
-        """The frames without the last ones whose pictures had not reached the disk when the power went."""
+        """The frames without the last ones whose pictures had not reached the disk, all of it, when the power went."""
         listed = list(self._read_index())
         frames = listed.copy()
-        while frames and not _has_bytes(self._folder / frames[-1].file):
+        while frames and not _is_whole(self._folder / frames[-1].file):
             frames.pop()
         if len(frames) < len(listed):
             _log.warning("the recording %s ends early: its last %s", self._folder, _lost(len(listed) - len(frames)))

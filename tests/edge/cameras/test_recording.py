@@ -143,15 +143,19 @@ def test_a_recording_that_was_cut_off_is_whole_up_to_there(tmp_path: Path) -> No
 
 
 def test_pictures_that_had_not_reached_the_disk_when_the_power_went_are_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     folder = record(tmp_path / "rec")
+    whole = (folder / "frames" / "000001.png").read_bytes()
+    (folder / "frames" / "000001.png").write_bytes(whole[: len(whole) // 2])
     (folder / "frames" / "000002.png").write_bytes(b"")
     (folder / "frames" / "000003.png").unlink()
-    assert len(replayed(folder)) == 2
-    assert "ends early: its last 2 pictures are empty or gone" in caplog.text
+    assert len(replayed(folder)) == 1
+    assert "ends early: its last 3 pictures are damaged or gone" in caplog.text
+    assert capfd.readouterr().err == ""
 
     (folder / "frames" / "000000.png").write_bytes(b"")
+    (folder / "frames" / "000001.png").write_bytes(whole)
     with pytest.raises(PictureError, match=r"000000\.png cannot be read as a picture \(0 bytes\)"):
         replayed(folder)
 
