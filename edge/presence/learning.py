@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.presence.planes import SQUARE3, Floats, brightness, exceeds, minus, share_of
+from edge.presence.planes import SQUARE3, Floats, brightness, exceeds, minus, positive, share_of
 from edge.presence.settings import PresenceSettings
 
 # Fewer frames than this say nothing about noise.
@@ -30,26 +30,23 @@ class Lesson:
 
 
 class SceneLearner:
-    """Collects frames until the scene has lain still for long enough."""
+    """Looks on until the scene has lain still for long enough."""
 
     def __init__(self, settings: PresenceSettings) -> None:
         self._settings = settings
-        self._still: list[Floats] = []
-        self._still_since_s = 0.0
+        self._still: _Still | None = None
         self._samples: list[Floats] = []
         self._began_s: float | None = None
 
     def learn(self, log_picture: Floats, now_s: float) -> Lesson | None:
         """Take one more frame, (H, W, 3) log units; the empty scene once it is known."""
-        if self._settings.learn_s == 0:
-            return _summary([log_picture])
         if self._began_s is None:
             self._began_s = now_s
-        if not self._still or has_changed(self._still[0], log_picture):
-            self._still, self._still_since_s = [], now_s
-        self._still.append(log_picture)
-        if len(self._still) >= _MIN_FRAMES and now_s - self._still_since_s >= self._settings.learn_s:
-            return _summary(self._still)
+        if self._still is None or has_changed(self._still.first, log_picture):
+            self._still = _Still(log_picture, now_s)
+        self._still.add(log_picture)
+        if self._settings.learn_s == 0 or self._is_enough(self._still, now_s):
+            return self._still.lesson()
         waited_s = now_s - self._began_s
         if waited_s >= len(self._samples) * self._settings.learn_timeout_s / _NUM_SAMPLES:
             self._samples.append(log_picture)
@@ -58,14 +55,35 @@ class SceneLearner:
             return Lesson(median, np.zeros(median.shape[:2], np.float32))
         return None
 
+    def _is_enough(self, still: _Still, now_s: float) -> bool:
+        return still.num_frames >= _MIN_FRAMES and now_s - still.since_s >= self._settings.learn_s
 
-def _summary(frames: list[Floats]) -> Lesson:
-    stack = np.stack(frames)
-    mean = stack.mean(axis=0)
-    deviation = stack - mean
-    # A flicker of whole rows is the light's, not a pixel's.
-    deviation -= deviation.mean(axis=2, keepdims=True)
-    return Lesson(mean, np.square(deviation).mean(axis=(0, 3)))
+
+class _Still:
+    """What frames have in common that are like the first one: sums alone, since they may be thousands."""
+
+    def __init__(self, first: Floats, since_s: float) -> None:
+        self.first, self.since_s = first, since_s
+        self.num_frames = 0
+        self._change = np.zeros_like(first)
+        self._squares = np.zeros_like(first)
+
+    def add(self, log_picture: Floats) -> None:
+        change = minus(log_picture, self.first)
+        self._change += change
+        self._squares += np.square(_without_rows(change))
+        self.num_frames += 1
+
+    def lesson(self) -> Lesson:
+        num_frames = np.float32(self.num_frames)
+        change = self._change / num_frames
+        variance = self._squares / num_frames - np.square(_without_rows(change))
+        return Lesson(self.first + change, positive(variance.mean(axis=2)))
+
+
+def _without_rows(change: Floats) -> Floats:
+    """A flicker of whole rows is the light's, not a pixel's."""
+    return change - change.mean(axis=1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def has_changed(before: Floats, now: Floats) -> bool:
