@@ -13,6 +13,8 @@ from annotated_types import Ge, Le
 
 from edge.messages import Image, Phase, Sight
 from edge.presence.planes import DARK_LEVEL, Floats
+from edge.presence.settings import Region
+from edge.presence.view import inside
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +102,9 @@ def measure(reference: Image, now: Image) -> Drift:
     return Drift(light, warmth, tint, right_px, down_px, fine_now / max(fine_before, 1e-6), spot)
 
 
-def compare(reference: Image, now: Image) -> Drift:
-    """As `measure`, for pictures of any one size, at the width up to which they tell no more than noise."""
+def compare(reference: Image, now: Image, region: Region) -> Drift:
+    """As `measure`, of what lies in the region; of any one size, at the width up to which it tells more than noise."""
+    reference, now = inside(reference, region), inside(now, region)
     height, width = reference.shape[:2]
     scale = max(1.0, width / _SHARP_WIDTH_PX)
     size = (round(width / scale), round(height / scale))
@@ -223,17 +226,21 @@ class DriftWatch:
 
     Args:
         reference: the empty scene of the day of calibration, (H, W, 3) uint8 RGB.
+        region: nothing outside of it counts.
         report: is told the sentences in one, None when all is well again.
     """
 
     def __init__(
         self,
         reference: Image,
+        region: Region,
         report: Callable[[str | None], None],
         interval_s: float = 10.0,
         num_samples: int = 6,
         stuck_s: float = 1800.0,
     ) -> None:
+        self._region = region
+        reference = inside(reference, region)
         height, width = reference.shape[:2]
         scale = max(1.0, width / _SHARP_WIDTH_PX)
         self._scale = scale
@@ -265,7 +272,7 @@ class DriftWatch:
         self._sample(sight.frame.image)
 
     def _sample(self, image: Image) -> None:
-        cv2.accumulate(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), self._sum)
+        cv2.accumulate(cv2.resize(inside(image, self._region), self._size, interpolation=cv2.INTER_AREA), self._sum)
         self._num += 1
         if self._num < self._num_samples:
             return

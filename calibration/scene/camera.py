@@ -18,9 +18,8 @@ from edge.config.cameras import CameraSection
 from edge.drift import sharpness
 from edge.errors import UsageError
 from edge.messages import Frame, Image
-from edge.preprocess import crop
-from edge.presence.settings import PresenceSettings, Region
-from edge.presence.view import View
+from edge.presence.settings import Region
+from edge.presence.view import inside
 from edge.site import CameraStep, RegionStep, SiteDescription
 
 # An automatic that has not come to rest by then never does: the light flickers, or something moves.
@@ -104,7 +103,7 @@ def _aid_focus(desk: Desk, eyepiece: Eyepiece, region: Region | None) -> None:
     desk.talk.say("Then take it out and press Enter.")
     best = 0.0
     for image in _until_enter(eyepiece):
-        value = sharpness(_inside(image, region or Region()))
+        value = sharpness(inside(image, region or Region()))
         best = max(best, value)
         sys.stderr.write(f"\r{meter(value, best)}")
         sys.stderr.flush()
@@ -190,7 +189,3 @@ def _region_step(desk: Desk, old: SiteDescription, region: Region | None) -> Reg
     if region is None:
         return old.region
     return RegionStep(made_at=desk.now(), left=region.left, top=region.top, right=region.right, bottom=region.bottom)
-
-
-def _inside(image: Image, region: Region) -> Image:
-    return crop(image, View.of(image, PresenceSettings(region=region)).region)

@@ -155,7 +155,9 @@ def _scribe(config: Config, journal: Journal, problems: Problems) -> Scribe:
 
 def _drift_watch(parts: Parts, problems: Problems) -> list[Observer]:
     background = parts.site.background
-    return [] if background is None else [DriftWatch(background, partial(problems.report, "scene"))]
+    if background is None:
+        return []
+    return [DriftWatch(background, parts.presence_settings.region, partial(problems.report, "scene"))]
 
 
 def _open_ring(

@@ -36,6 +36,8 @@ from edge.journal import JournalReader
 from edge.journal.damage import complaint
 from edge.messages import Frame, Image
 from edge.models.verification import check_golden
+from edge.presence.settings import Region
+from edge.presence.view import inside
 from edge.publishers.connection import greet
 from edge.running.day_budget import WRITES_KEY, DayWrites
 from edge.site import NO_SITE, Site
@@ -84,8 +86,9 @@ def camera(config: Config) -> Iterator[Finding]:
         return
     height, width = frames[-1].image.shape[:2]
     yield from _rate(config, f"{name}: {width}x{height}", frames)
-    yield from _light(frames[-1].image)
-    yield from _scene(site, [frame.image for frame in frames[len(frames) // 2 :]])
+    region = site.region or config.presence.region
+    yield from _light(inside(frames[-1].image, region))
+    yield from _scene(site, region, [frame.image for frame in frames[len(frames) // 2 :]])
     if (
         isinstance(config.camera, UsbCameraSection)
         and "auto_exposure" not in config.camera.controls
@@ -271,7 +274,7 @@ def _light(image: Image) -> Iterator[Finding]:
         yield ok("light", found)
 
 
-def _scene(site: Site, images: Sequence[Image]) -> Iterator[Finding]:
+def _scene(site: Site, region: Region, images: Sequence[Image]) -> Iterator[Finding]:
     """Is the empty scene what it was on the day of its calibration?"""
     reference = site.background
     if reference is None:
@@ -284,7 +287,7 @@ def _scene(site: Site, images: Sequence[Image]) -> Iterator[Finding]:
     total = np.zeros(reference.shape, np.float32)
     for image in images:
         cv2.accumulate(image, total)
-    drift = compare(reference, np.rint(total / len(images)).astype(np.uint8))
+    drift = compare(reference, np.rint(total / len(images)).astype(np.uint8), region)
     changes = list(sentences(drift))
     for sentence in changes:
         found, _, advice = sentence.rpartition("; " if "; " in sentence else ": ")

@@ -9,7 +9,7 @@ import cv2
 
 from edge.errors import PictureError
 from edge.messages import Box, Image
-from edge.presence.settings import PresenceSettings
+from edge.presence.settings import PresenceSettings, Region
 
 # Below this many pixels across there is nothing to tell an item by, and OpenCV takes a row for something else.
 _LEAST_SIDE_PX = 8
@@ -48,9 +48,8 @@ class View:
 
         The bilinear step to twice the size costs a tenth of a box average over all pixels.
         """
-        region = self.region
-        inside = image[region.y : region.y + region.height, region.x : region.x + region.width]
-        if region.width > 2 * self.width_px:
+        inside = _cut(image, self.region)
+        if self.region.width > 2 * self.width_px:
             inside = cv2.resize(inside, (2 * self.width_px, 2 * self.height_px), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         return cv2.resize(inside, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
@@ -68,3 +67,16 @@ class View:
         right, bottom = math.ceil((box.x + box.width) * scale_x), math.ceil((box.y + box.height) * scale_y)
         right, bottom = min(right, self.region.width), min(bottom, self.region.height)
         return Box(self.region.x + left, self.region.y + top, right - left, bottom - top)
+
+
+def inside(image: Image, region: Region) -> Image:
+    """What of a picture lies in the region of interest, at the picture's own size; a view of it.
+
+    Raises:
+        PictureError: as `View.of`.
+    """
+    return _cut(image, View.of(image, PresenceSettings(region=region)).region)
+
+
+def _cut(image: Image, box: Box) -> Image:
+    return image[box.y : box.y + box.height, box.x : box.x + box.width]

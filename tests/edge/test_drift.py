@@ -12,6 +12,7 @@ import pytest
 from edge.drift import Drift, DriftWatch, compare, fingerprint, measure, sentences, sharpness
 from edge.messages import Frame, Image, Phase, Presence, Sight
 from edge.preprocess import load_picture
+from edge.presence import Region
 from tests.scenes.pictures import load_stage
 
 Change = Callable[[Image], Image]
@@ -89,7 +90,7 @@ def test_light_is_told_by_how_much_it_changed(light: float, said: str) -> None:
 
 def test_a_movement_is_told_in_pixels_of_the_frame(scene: Image) -> None:
     large = cv2.resize(scene, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
-    (sentence,) = sentences(compare(large, moved(30, 0)(large)))  # type: ignore[arg-type]
+    (sentence,) = sentences(compare(large, moved(30, 0)(large), Region()))  # type: ignore[arg-type]
     assert sentence.startswith("camera moved 30 px right")
 
 
@@ -114,12 +115,15 @@ def test_a_fingerprint_is_in_grey_levels() -> None:
     assert (found.sharpness, found.noise) == (0, 1.5)
 
 
+WHOLE, LEFT_HALF = Region(), Region(right=0.5)
+
+
 class Day:
     """A watch on a scene, fed one sight a second."""
 
-    def __init__(self, scene: Image) -> None:
+    def __init__(self, scene: Image, region: Region = WHOLE) -> None:
         self.told: list[str | None] = []
-        self._watch = DriftWatch(scene, self.told.append, interval_s=1.0, num_samples=3, stuck_s=20.0)
+        self._watch = DriftWatch(scene, region, self.told.append, interval_s=1.0, num_samples=3, stuck_s=20.0)
         self._now_s = 0.0
 
     def see(self, image: Image, phase: Phase = Phase.EMPTY, num: int = 6) -> None:
@@ -152,6 +156,32 @@ def test_items_are_not_taken_for_drift(scene: Image) -> None:
         day.see(scene, num=3)
         day.see(lit(0.1)(scene), Phase.SETTLED, num=10)
     assert day.told == []
+
+
+def beside(change: Change) -> Change:
+    """The same in a mirror, and to the right of the middle alone."""
+
+    def changed(image: Image) -> Image:
+        middle = image.shape[1] // 2
+        return np.hstack([image[:, :middle], change(image[:, ::-1])[:, ::-1][:, middle:]])
+
+    return changed
+
+
+@pytest.mark.parametrize("change", [lit(0.2), lit(1.4, 1.0, 0.8), smudged])
+def test_what_becomes_of_the_picture_outside_of_the_region_is_no_drift(scene: Image, change: Change) -> None:
+    now = beside(change)(scene)
+    for region, is_told in ((WHOLE, True), (LEFT_HALF, False)):
+        day = Day(scene, region)
+        day.see(now)
+        assert bool(day.told) == is_told
+        assert bool([*sentences(compare(scene, now, region))]) == is_told
+
+
+def test_a_movement_is_told_within_the_region_too(scene: Image) -> None:
+    day = Day(scene, LEFT_HALF)
+    day.see(moved(12, 0)(scene), num=12)
+    assert [str(sentence)[:24] for sentence in day.told] == ["camera moved 12 px right"]
 
 
 def test_what_lies_there_for_ever_is_told(scene: Image) -> None:

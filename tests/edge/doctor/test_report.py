@@ -95,14 +95,14 @@ def keep(site: Path, empty: Image) -> None:
     SiteFolder(site).change(lambda old: old.model_copy(update={"background": step}), parts)
 
 
-def doctor_on(folder: Path, now: Image) -> dict[str, str]:
+def doctor_on(folder: Path, now: Image, *settings: str) -> dict[str, str]:
     """What the doctor says of the scene at a bin that was calibrated on `a_floor` and sees `now`."""
     pictures, site = folder / "now", folder / "site"
     pictures.mkdir()
     for number in range(4):
         cv2.imwrite(str(pictures / f"{number}.png"), now[..., ::-1])
     keep(site, a_floor())
-    places = (f"camera.source={pictures}", f"site={site}", "camera.backend=replay")
+    places = (f"camera.source={pictures}", f"site={site}", "camera.backend=replay", *settings)
     return findings_of(*(word for place in places for word in ("--set", place)))[1]["scene"]
 
 
@@ -110,6 +110,11 @@ def test_a_scene_that_is_as_it_was_is_well(tmp_path: Path) -> None:
     found = doctor_on(tmp_path, a_floor())
     assert found["level"] == "ok"
     assert "brightness 100%" in found["found"]
+
+
+def test_a_scene_that_has_changed_beside_the_region_is_well(tmp_path: Path) -> None:
+    beside = cv2.circle(a_floor().copy(), (100, 200), 90, (20, 20, 20), cv2.FILLED)
+    assert doctor_on(tmp_path, beside, "presence.region.left=0.5")["level"] == "ok"
 
 
 @pytest.mark.parametrize(
