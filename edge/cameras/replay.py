@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # For files that say nothing of their rate; what the simulated camera and the shared clips run at.
 FALLBACK_RATE_HZ = 12.0
+
+_WORDS = re.compile(r"(\D*)(\d*)")
 
 # Containers guess their frame count, some from duration and rate, which says little where the rate varies: a file that
 # ends this much short of it in frames and in time was cut.
@@ -123,7 +126,9 @@ class PictureFolder:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """The picture files in a folder and in its subfolders, sorted by path, hidden ones left out.
+    """The picture files in a folder and in its subfolders, in the order of their paths, hidden ones left out.
+
+    Numbers in names count as such: 9.png comes before 10.png.
 
     Raises:
         MissingInputError: there is no such folder.
@@ -131,11 +136,16 @@ def pictures_below(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise MissingInputError(f"no folder at {folder}: expected a folder of pictures")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    paths = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
     paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not paths:
         raise PictureError(f"no picture in {folder}: expected {', '.join(sorted(PICTURE_SUFFIXES))} files")
-    return paths
+    return sorted(paths, key=lambda path: ([_by_number(part) for part in path.parts], path))
+
+
+def _by_number(name: str) -> list[tuple[str, int]]:
+    """What a name is sorted by: its words, each with the number that follows it."""
+    return [(word, int(number or -1)) for word, number in _WORDS.findall(name)]
 
 
 class _Times:

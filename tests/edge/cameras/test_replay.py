@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.film import FilmCamera
-from edge.cameras.replay import PictureFolder, VideoFile, film_of
+from edge.cameras.replay import PictureFolder, VideoFile, film_of, pictures_below
 from edge.cameras.scripted import ScriptedCapture
 from edge.clock import ReplayClock
 from edge.errors import InvalidDataError, MissingInputError, PictureError, UnavailableError, VideoError
@@ -120,6 +120,13 @@ def test_a_folder_is_shown_in_the_order_of_its_paths_at_the_given_rate(tmp_path:
     frames = all_frames(camera)
     assert [frame.captured_at_s for frame in frames] == [0.0, 0.25, 0.5, 0.75]
     assert [round(float(frame.image[..., 0].mean()), -1) for frame in frames] == [30, 60, 90, 120]
+
+
+def test_the_pictures_of_a_folder_follow_each_other_by_number(tmp_path: Path) -> None:
+    names = ["day 9/2.png", "day 9/10.png", "day 10/frame1.png", "day 10/frame2.png", "day 10/frame10.png", "end.png"]
+    for name in reversed(names):
+        write_picture(tmp_path / name, picture(50))
+    assert pictures_below(tmp_path) == [tmp_path / name for name in names]
 
 
 def test_pictures_of_another_size_are_refused_at_their_place(tmp_path: Path) -> None:
