@@ -65,6 +65,7 @@ class Route:
     def _way(self, track: Track) -> tuple[int, int]:
         if self.direction is not Direction.AUTO:
             return _WAY[self.direction]
-        if abs(track.moved_x) >= abs(track.moved_y):
-            return (1 if track.moved_x > 0 else -1), 0
-        return 0, (1 if track.moved_y > 0 else -1)
+        # By the farthest that it has been: a belt that goes back a little turns nothing round.
+        if abs(track.far_x) >= abs(track.far_y):
+            return (1 if track.far_x > 0 else -1), 0
+        return 0, (1 if track.far_y > 0 else -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
@@ -19,9 +20,10 @@ _SPEED_WEIGHT = 0.5
 class Track:
     """One thing on its way: `box` is where it is, or must be; pixels, and pixels a second.
 
-    `width` and `height` are the greatest that it had when it was seen in one piece. `came_across` is True for what came
-    into view over the left or right rim, False over the upper or lower one, None where that was not seen. `was_whole`:
-    a rim on its way has not cut it off all the time.
+    `moved` is how far it is from where it came into view, `far` the farthest that it has been from there. `width` and
+    `height` are the greatest that it had when it was seen in one piece. `came_across` is True for what came into view
+    over the left or right rim, False over the upper or lower one, None where that was not seen. `was_whole`: a rim on
+    its way has not cut it off all the time.
     """
 
     item: Item
@@ -31,6 +33,8 @@ class Track:
     height: int
     moved_x: float = 0.0
     moved_y: float = 0.0
+    far_x: float = 0.0
+    far_y: float = 0.0
     speed_x: float = 0.0
     speed_y: float = 0.0
     num_seen: int = 1
@@ -73,7 +77,7 @@ class Track:
                 step_y = 0.0
             if self.came_across is False and is_cut_off(box.x, box.width, region.x, region.width):
                 step_x = 0.0
-            self.moved_x, self.moved_y = self.moved_x + step_x, self.moved_y + step_y
+            self._move(step_x, step_y)
             weight = 1.0 if self.num_seen == 1 else _SPEED_WEIGHT
             self.speed_x += weight * (step_x / elapsed_s - self.speed_x)
             self.speed_y += weight * (step_y / elapsed_s - self.speed_y)
@@ -85,5 +89,10 @@ class Track:
     def carry_on(self, now_s: float) -> None:
         """The thing touches another: it goes on as it went."""
         expected = self.expected(now_s)
-        self.moved_x, self.moved_y = self.moved_x + expected.x - self.box.x, self.moved_y + expected.y - self.box.y
+        self._move(expected.x - self.box.x, expected.y - self.box.y)
         self.box, self.seen_s, self.is_alone = expected, now_s, False
+
+    def _move(self, step_x: float, step_y: float) -> None:
+        self.moved_x, self.moved_y = self.moved_x + step_x, self.moved_y + step_y
+        if math.hypot(self.moved_x, self.moved_y) > math.hypot(self.far_x, self.far_y):
+            self.far_x, self.far_y = self.moved_x, self.moved_y

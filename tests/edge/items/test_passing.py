@@ -129,6 +129,21 @@ def test_what_is_taken_away_before_the_line_has_left() -> None:
     assert not item.has_passed
 
 
+def test_what_a_belt_that_goes_back_brings_again_has_not_passed_again() -> None:
+    passes, returns, leaves = moving(-80, 150, 20, 40), moving(600, 150, -20, 7), moving(500, 150, 20, 9)
+    (_, first), (_, again) = decided(tracker(), [*passes, *[passes[-1]] * 8, *returns, *leaves])
+    assert first.has_passed
+    assert again.has_left
+    assert not again.has_passed
+
+
+def test_what_goes_back_before_the_line_has_left() -> None:
+    comes = moving(-80, 150, 20, 14)
+    [(_, item)] = decided(tracker(), [*comes, *reversed(comes), Box(-110, 150, 80, 60)])
+    assert item.has_left
+    assert not item.has_passed
+
+
 def test_what_does_not_travel_is_no_item() -> None:
     assert decided(tracker(), [Box(200 + index % 2, 100, 80, 60) for index in range(60)]) == []
 
