@@ -206,8 +206,7 @@ def serve(loop: Steps, requests: Requests, reread: Callable[[], bool] = lambda: 
             if not loop.step():
                 break
         # After a step only: a heartbeat must mean that nothing of capture, inference and decision hangs.
-        notify("WATCHDOG=1" if is_ready else "READY=1")
-        is_ready = True
+        is_ready |= notify("WATCHDOG=1" if is_ready else "READY=1")  # said again where the manager was too busy
         if requests.is_stopping:
             break
         # An item that lies there while the loop is replaced would be decided twice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,37 @@ def test_the_configuration_is_read_again_while_the_camera_is_away() -> None:
     requests = Requests()
     requests.reload()
     assert serve(Steps(CameraLostError("gone")), requests, lambda: True) is Ending.RELOADED
+
+
+def test_the_manager_is_told_again_that_the_bin_is_ready_when_it_was_too_busy(manager: socket.socket) -> None:
+    """It would give up on a service that never says so."""
+    told: list[str] = []
+
+    class Crowded(Steps):
+        def step(self) -> bool:
+            if len(self._answers) == 2:
+                told.extend(hear_all(manager))
+            return super().step()
+
+    crowd(manager)
+    serve(Crowded(True, True, False), Requests())  # noqa: FBT003
+    assert "READY=1" not in told
+    assert hear_all(manager) == ["READY=1", "STOPPING=1"]
+
+
+def crowd(manager: socket.socket) -> None:
+    """Fill what waits for the manager, up to its last place."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, suppress(BlockingIOError):
+        other.setblocking(False)  # noqa: FBT003
+        while True:
+            other.sendto(b"STATUS=other services, too", manager.getsockname())
+
+
+def hear_all(manager: socket.socket) -> list[str]:
+    """What waits for the manager."""
+    heard = []
+    manager.setblocking(False)  # noqa: FBT003
+    with suppress(BlockingIOError):
+        while True:
+            heard.append(manager.recv(100).decode())
+    return heard
