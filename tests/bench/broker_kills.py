@@ -68,7 +68,7 @@ class UnreliableBroker:
         self._listener = self._restart()
 
     def stop(self) -> None:
-        self._broker.kill()
+        self._broker.close()
         self._keep()
         self.gate.close()
 

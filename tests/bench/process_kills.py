@@ -128,7 +128,7 @@ def run(binary: str, folder: Path, num_kills: int, seed: int) -> Tally:
     for _ in range(num_kills):
         next_item = 1 + _run_and_kill(folder, broker.port, next_item, chance)
     _tell_the_rest(folder, broker.port)
-    broker.kill()
+    broker.close()
     told = [int(json.loads(message.payload)["seq"]) for message in listener.left_over()]
     return _tally(folder, num_kills, told, time.monotonic() - began_s)
 

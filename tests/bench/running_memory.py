@@ -58,7 +58,7 @@ def measure(clip: Path, seconds: float, settings: list[str], folder: Path, mosqu
         process.terminate()
     num_decisions = listener.messages.qsize()
     listener.close()
-    broker.kill()
+    broker.close()
     return {
         "clip": clip.name,
         "steady_mb": statistics.median(resident[len(resident) // 2 :]),

@@ -173,7 +173,7 @@ def main() -> None:
         try:
             found = run(folder / "bin", broker, arguments.hours, arguments.every)
         finally:
-            broker.kill()
+            broker.close()
     print(json.dumps(found))
     sys.exit(found["missing"] != 0)
 

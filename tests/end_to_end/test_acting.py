@@ -143,7 +143,7 @@ def test_a_command_over_mqtt_switches_movements_off_and_the_state_says_so(
     assert "has shown all" not in told  # its camera had more
     states_told.close()
     outcomes.close()
-    broker.kill()
+    broker.close()
 
 
 def test_decisions_are_listed_explained_and_corrected_while_the_bin_runs_and_every_line_is_off_after_sigterm(

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -27,7 +26,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge.bundle import DEFAULT_BUNDLE, load_bundle
 from edge.models.fetch import pack
 from tests.edge.cameras.test_stream import MjpegServer
+from tests.edge.claimed_port import ClaimedPort
 from tests.edge.presence.watcher import ground
+from tests.edge.publishers.broker import Broker
 from tests.edge.web_server import serving
 from tests.scenes.pictures import load_stage
 
@@ -154,15 +155,10 @@ def test_a_simulated_clip_is_decided_as_its_truth_says(sorter: Sorter, tmp_path:
 @pytest.fixture
 def broker(mosquitto: str, tmp_path: Path) -> Iterator[int]:
     """The port of a broker of our own on loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
-    process = subprocess.Popen([mosquitto, "-c", config], stderr=subprocess.DEVNULL)
-    yield port
-    process.terminate()
-    process.wait(10)
+    broker = Broker(mosquitto, tmp_path)
+    broker.start()
+    yield broker.port
+    broker.close()
 
 
 class Listener:
@@ -250,7 +246,8 @@ def test_a_running_bin_journals_and_publishes_each_decision_and_stops_on_sigterm
 
 
 def test_a_network_camera_that_dies_is_a_problem_on_the_broker_until_it_is_back(broker: int, tmp_path: Path) -> None:
-    server = MjpegServer()
+    port = ClaimedPort()
+    server = MjpegServer(port.number)
     listener = Listener(broker)
     settings = {
         "device.id": "hall",
@@ -269,11 +266,12 @@ def test_a_network_camera_that_dies_is_a_problem_on_the_broker_until_it_is_back(
     server.die()
     assert "hung up" in listener.wait_until("sorter/hall/problem", "camera stalled")
     assert "is the camera on" in listener.wait_until("sorter/hall/problem", "camera unplugged")
-    reborn = MjpegServer(server.port)
+    reborn = MjpegServer(port.number)
     listener.wait_until("sorter/hall/problem", "none")
     process.send_signal(signal.SIGTERM)
     _, complaints = process.communicate(timeout=20)
     reborn.die()
+    port.close()
     listener.close()
     assert process.returncode == 0, complaints
     logged = [line.partition(" camera ")[2].split()[0] for line in complaints.splitlines()]

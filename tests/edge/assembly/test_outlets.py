@@ -22,7 +22,7 @@ def broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(mosquitto, tmp_path)
     broker.start()
     yield broker
-    broker.kill()
+    broker.close()
 
 
 def live_with(bin_name: str, broker: Broker, journal: Journal, *overrides: str) -> None:

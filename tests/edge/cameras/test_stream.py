@@ -20,6 +20,7 @@ from edge.cameras.stream import StreamSettings, StreamSource, check_url, stream_
 from edge.clock import ReplayClock, SystemClock
 from edge.errors import CameraError, CameraLostError, ConfigError, StalledCameraError
 from edge.messages import Frame
+from tests.edge.claimed_port import ClaimedPort
 
 FRAME_PERIOD_S = 1 / 30
 # How long anything may take before the test gives up; each wait ends with what it waits for.
@@ -156,14 +157,14 @@ def test_a_stream_gives_rgb_frames_in_order(server: MjpegServer) -> None:
         assert bench.history == [(None, bench.history[0][1])]
 
 
-def test_a_server_that_is_killed_and_started_again_is_found_again(server: MjpegServer) -> None:
-    with watched(server.url) as bench:
+def test_a_server_that_is_killed_and_started_again_is_found_again() -> None:
+    with ClaimedPort() as port, watched((server := MjpegServer(port.number)).url) as bench:
         bench.frame()
         server.die()
         fault, after_s = bench.until_fault()
         assert fault is Fault.STALLED
         assert after_s < NOTICED_WITHIN_S
-        reborn = MjpegServer(server.port)
+        reborn = MjpegServer(port.number)
         try:
             assert bench.frame().sequence > 0
             bench.until_well()
@@ -194,11 +195,11 @@ def test_a_server_that_repeats_one_picture_is_frozen(server: MjpegServer) -> Non
 
 
 def test_nothing_that_listens_is_an_error_without_the_password() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    settings = StreamSettings(f"http://bin:secret@127.0.0.1:{port}/stream?key=abc")
-    with pytest.raises(CameraLostError, match=rf"no video from http://127\.0\.0\.1:{port}/stream within") as caught:
-        StreamSource(settings, SystemClock())
+    with ClaimedPort() as port:
+        settings = StreamSettings(f"http://bin:secret@127.0.0.1:{port.number}/stream?key=abc")
+        address = rf"http://127\.0\.0\.1:{port.number}/stream"
+        with pytest.raises(CameraLostError, match=rf"no video from {address} within") as caught:
+            StreamSource(settings, SystemClock())
     assert "secret" not in str(caught.value)
     assert "abc" not in str(caught.value)
 

@@ -14,19 +14,17 @@ from typing import Self
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.edge.claimed_port import ClaimedPort
+
 PATIENCE_S = 30.0
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 class Broker:
-    """mosquitto on a loopback port of its own; `options` are further lines of its configuration."""
+    """mosquitto on a loopback port of its own, dead or alive; `options` are further lines of its configuration."""
 
     def __init__(self, binary: str, folder: Path, options: str = "allow_anonymous true") -> None:
-        self.port = free_port()
+        self._claimed = ClaimedPort()
+        self.port = self._claimed.number
         self._binary = binary
         self._settings = folder / f"mosquitto-{self.port}.conf"
         self._settings.write_text(f"listener {self.port} 127.0.0.1\n{options}\n")
@@ -64,6 +62,11 @@ class Broker:
             assert self._process.stderr is not None
             self._process.stderr.close()
             self._process = None
+
+    def close(self) -> None:
+        """For good: its port is let go, too."""
+        self.kill()
+        self._claimed.close()
 
 
 class Gate:

@@ -17,7 +17,7 @@ def broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     """A broker that is not running yet."""
     broker = Broker(mosquitto, tmp_path)
     yield broker
-    broker.kill()
+    broker.close()
     # paho's clients hang in circles, and the sockets that wake them may be found before them: not ours to close.
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         gc.collect()

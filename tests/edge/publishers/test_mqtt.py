@@ -21,7 +21,8 @@ from edge.publishers.connection import MqttSettings, Steadiness, greet
 from edge.publishers.mqtt import Announcement, MqttPublisher
 from edge.publishers.state import count_topic
 from edge.records import DecisionRecord
-from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener, free_port
+from tests.edge.claimed_port import ClaimedPort
+from tests.edge.publishers.broker import PATIENCE_S, Broker, Gate, Listener
 from tests.edge.records import a_record
 
 
@@ -309,11 +310,12 @@ def test_a_bin_gives_its_own_name_and_speaks_the_protocol_that_it_is_told(
 
 
 def test_stop_is_quick_when_there_never_was_a_broker(journal: Journal) -> None:
-    publisher = _publisher(journal, free_port())
-    publisher.start()
-    _decide(journal, publisher, 1)
+    with ClaimedPort() as nobodys:
+        publisher = _publisher(journal, nobodys.number)
+        publisher.start()
+        _decide(journal, publisher, 1)
 
-    publisher.stop(timeout_s=PATIENCE_S)
+        publisher.stop(timeout_s=PATIENCE_S)
 
     assert publisher.problem is not None
     assert len(journal.outbox("mqtt").pending(10)) == 1
@@ -326,7 +328,7 @@ def locked_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "bin", "right"], check=True)
     broker = Broker(mosquitto, tmp_path, f"allow_anonymous false\npassword_file {passwords}\nuser root")
     yield broker
-    broker.kill()
+    broker.close()
 
 
 @pytest.fixture
@@ -404,7 +406,7 @@ def refusing_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     (tmp_path / "acl").chmod(0o644)
     broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\nuser root")
     yield broker
-    broker.kill()
+    broker.close()
 
 
 def test_a_decision_that_the_access_list_refuses_waits_until_it_is_taken(
@@ -431,7 +433,7 @@ def narrow_broker(mosquitto: str, tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(mosquitto, tmp_path, "allow_anonymous true\nmax_packet_size 2000")
     broker.start()
     yield broker
-    broker.kill()
+    broker.close()
 
 
 def test_what_the_broker_does_not_take_is_not_sent_and_holds_up_nothing(
@@ -480,7 +482,7 @@ def test_a_broker_without_what_the_bin_needs_says_so(mosquitto: str, tmp_path: P
     broker.start()
     with pytest.raises(UnavailableError, match="the bin needs retained messages and QoS 1"):
         greet(MqttSettings("bin-7", host="127.0.0.1", port=broker.port))
-    broker.kill()
+    broker.close()
 
 
 def test_a_broker_that_lets_nobody_listen_is_a_problem(mosquitto: str, tmp_path: Path, journal: Journal) -> None:
@@ -494,7 +496,7 @@ def test_a_broker_that_lets_nobody_listen_is_a_problem(mosquitto: str, tmp_path:
         _decide(journal, publisher, 1)
         assert publisher.flush(PATIENCE_S), "the answer to the subscription comes before that to the decision"
         assert "hear no command (Not authorized); let this user read sorter/bin-7/#" in (publisher.problem or "")
-    broker.kill()
+    broker.close()
 
 
 def test_two_bins_of_one_name_say_so_once_each(

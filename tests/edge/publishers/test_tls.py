@@ -37,7 +37,7 @@ def broker(mosquitto: str, tmp_path: Path, authority: Authority) -> Iterator[Bro
     broker = Broker(mosquitto, tmp_path, f"allow_anonymous true\n{options}")
     broker.start()
     yield broker
-    broker.kill()
+    broker.close()
 
 
 def settings(broker: Broker, authority: Authority, client: tuple[Path, Path] | None) -> MqttSettings:
@@ -66,7 +66,7 @@ def test_a_broker_that_speaks_no_tls_hangs_up_and_use_tls_is_named(
     plain.start()
     with pytest.raises(UnavailableError, match="check port, use_tls, certificate_file and key_file"):
         greet(settings(plain, authority, None))
-    plain.kill()
+    plain.close()
 
 
 def test_a_server_that_answers_otherwise_than_tls_does_is_named(authority: Authority) -> None:
@@ -109,7 +109,7 @@ def test_a_broker_whose_certificate_does_not_hold_here_is_not_trusted_and_it_is_
     broker.start()
     with pytest.raises(UnavailableError, match=rf"is not trusted \({why}.*\); check .* the date here"):
         greet(settings(broker, authority, None))
-    broker.kill()
+    broker.close()
 
 
 def test_a_broker_that_wants_a_certificate_turns_away_whoever_has_none(
@@ -128,7 +128,7 @@ def test_a_broker_that_does_not_speak_tls_is_told_from_one_that_is_away(
     plain.start()
     with pytest.raises(UnavailableError, match="check"):
         greet(settings(plain, authority, None))
-    plain.kill()
+    plain.close()
 
 
 @pytest.fixture

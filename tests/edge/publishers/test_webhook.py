@@ -16,7 +16,8 @@ from edge.errors import ConfigError
 from edge.journal import Journal
 from edge.publishers.retry import RetrySettings
 from edge.publishers.webhook import WebhookPublisher, WebhookSettings
-from tests.edge.publishers.broker import PATIENCE_S, free_port
+from tests.edge.claimed_port import ClaimedPort
+from tests.edge.publishers.broker import PATIENCE_S
 from tests.edge.records import a_record, fill
 
 
@@ -199,12 +200,13 @@ def test_each_outage_is_warned_of_once_and_begins_with_a_short_pause(
 
 def test_a_server_that_is_away_is_a_problem_without_the_secret_and_stop_is_quick(journal: Journal) -> None:
     pause = FirstPause()
-    place = f"127.0.0.1:{free_port()}"
-    url = f"http://bin:secret@{place}/hooks/secret?key=secret"
-    publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), pause)
-    publisher.start()
-    _decide(journal, publisher, 1)
-    assert pause.has_begun.wait(PATIENCE_S)
+    with ClaimedPort() as nobodys:
+        place = f"127.0.0.1:{nobodys.number}"
+        url = f"http://bin:secret@{place}/hooks/secret?key=secret"
+        publisher = WebhookPublisher(WebhookSettings(url), journal.outbox("webhook"), pause)
+        publisher.start()
+        _decide(journal, publisher, 1)
+        assert pause.has_begun.wait(PATIENCE_S)
 
     assert publisher.problem is not None
     assert f"webhook http://{place}: cannot be reached" in publisher.problem
