@@ -99,10 +99,12 @@ def test_a_bin_that_nobody_described_says_so_and_ends_well(tmp_path: Path) -> No
 
 
 def test_ctrl_c_while_it_is_being_loaded_leaves_no_stack_trace(tmp_path: Path) -> None:
-    """`-v` of Python tells each import as it begins; the first of ours is the moment."""
-    process = subprocess.Popen(
-        [sys.executable, "-v", "-m", "edge", "demo"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    """`-v` of Python tells each import as it begins; the first of ours is the moment.
+
+    Into so small a pipe it cannot tell the others, and so not be through with them, before they are read.
+    """
+    command = [sys.executable, "-v", "-m", "edge", "demo"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, pipesize=4096)
     assert process.stderr is not None
     for told in process.stderr:
         if "edge/cli.py" in told or "edge.cli" in told:
