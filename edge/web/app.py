@@ -24,6 +24,7 @@ from edge.web.guard import Guard, check_token, peer_of
 from edge.web.live import LiveFeed, LivePart
 from edge.web.metrics import MetricsPart
 from edge.web.review import ReviewPart
+from edge.web.said import Said
 from edge.web.teaching import TeachPart
 from edge.web.trying import TryPart
 from edge.web.window import Window
@@ -55,10 +56,11 @@ def build_app(window: Window, access: Access, workers: Workers, is_over: Callabl
     routes = [*_own_routes(window, access), *TryPart(window.open_classifier, workers).routes()]
     if (work := window.work) is not None:
         feed = LiveFeed(work.sights, window.labels, workers, now_s, is_over)
-        routes += LivePart(work, feed, workers).routes()
+        said = Said()
+        routes += LivePart(work, feed, said, workers).routes()
         routes += MetricsPart(window, work, lambda: feed.num_watchers, workers).routes()
         if work.pictures is not None:
-            routes += ReviewPart(work.journal, work.pictures, workers).routes()
+            routes += ReviewPart(work.journal, work.pictures, said, workers).routes()
         if work.controls is not None:
             routes += ControlPart(work.controls).routes()
         if work.teacher is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from edge.journal import Entry, Filter
 from edge.messages import Box, Phase, Sight
 from edge.web.jpeg import JPEG_TYPE, small_jpeg
+from edge.web.said import Said
 from edge.web.window import Controls, SightSlot, Work
 from edge.web.workers import Workers
 
@@ -132,9 +133,10 @@ def _shares(box: Box, width_px: int, height_px: int) -> list[float]:
 class LivePart:
     """The addresses of the live part."""
 
-    def __init__(self, work: Work, feed: LiveFeed, workers: Workers) -> None:
+    def __init__(self, work: Work, feed: LiveFeed, said: Said, workers: Workers) -> None:
         self._work = work
         self._feed = feed
+        self._said = said
         self._workers = workers
 
     def routes(self) -> list[Route]:
@@ -152,7 +154,9 @@ class LivePart:
         return Response(picture.jpeg, media_type=JPEG_TYPE, headers={"Sorter-Sight": picture.told})
 
     async def _now(self, request: Request) -> Response:
-        return JSONResponse(await self._workers.do(self._state, number(request, "after", 0)))
+        return JSONResponse(
+            await self._workers.do(self._state, number(request, "after", 0), number(request, "said", -1))
+        )
 
     async def _decisions(self, request: Request) -> Response:
         limit = max(0, min(number(request, "limit", _NUM_DECISIONS), _MAX_DECISIONS))  # SQLite takes -1 for all
@@ -168,8 +172,9 @@ class LivePart:
             raise HTTPException(404, "this picture was not kept")
         return Response(jpeg, media_type=JPEG_TYPE, headers={"Cache-Control": "private, max-age=86400"})
 
-    def _state(self, after_seq: int) -> dict[str, object]:
+    def _state(self, after_seq: int, num_said: int) -> dict[str, object]:
         telemetry = self._work.telemetry
+        num_by_now, words = self._said.after(num_said)
         newest = self._work.journal.decisions(limit=_NUM_DECISIONS, newest_first=True)
         # What a person said of one that the page shows already may have been said elsewhere.
         told = [entry for entry in newest if entry.seq > after_seq or entry.is_wrong or entry.corrected is not None]
@@ -182,6 +187,7 @@ class LivePart:
             "controls": _as_they_stand(self._work.controls),
             "timings_ms": telemetry.percentiles_ms(),
             "decisions": [as_json(entry) for entry in told],
+            "said": {"number": num_by_now, "words": [asdict(word) for word in words]},
         }
 
     def _older(self, before_seq: int, limit: int) -> list[dict[str, object]]:

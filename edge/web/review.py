@@ -22,6 +22,7 @@ from edge.messages import Outcome
 from edge.web.bodies import read_form
 from edge.web.export import Reviewed, data_folder_zip
 from edge.web.folding import fingerprint, fold
+from edge.web.said import Said, Word
 from edge.web.window import Decisions, ItemPictures
 from edge.web.workers import Workers
 
@@ -139,9 +140,10 @@ class Folding:
 class ReviewPart:
     """The addresses of the review part."""
 
-    def __init__(self, journal: Decisions, pictures: ItemPictures, workers: Workers) -> None:
+    def __init__(self, journal: Decisions, pictures: ItemPictures, said: Said, workers: Workers) -> None:
         self._journal = journal
         self._pictures = pictures
+        self._said = said
         self._workers = workers
         self._folding = Folding(journal, pictures)
 
@@ -153,9 +155,11 @@ class ReviewPart:
         ]
 
     async def _list(self, _request: Request) -> Response:
+        num_said, _ = self._said.after(-1)  # before the journal is read: what is said meanwhile is told twice, not lost
         folds = await self._workers.do(self._folding.folds)
         has_labelled = await self._workers.do(self._folding.has_labelled)
-        return JSONResponse({"folds": [one.as_json() for one in folds], "has_labelled": has_labelled})
+        told = [one.as_json() for one in folds]
+        return JSONResponse({"folds": told, "has_labelled": has_labelled, "num_said": num_said})
 
     async def _label(self, request: Request) -> Response:
         form = await read_form(request, LabelForm)
@@ -165,8 +169,9 @@ class ReviewPart:
 
     def _correct(self, form: LabelForm) -> bool:
         is_known = [self._journal.find(record_id) is not None for record_id in form.ids]
-        for record_id in form.ids if all(is_known) else ():
-            self._journal.correct(record_id, form.label)
+        if all(is_known):
+            entries = [self._journal.correct(record_id, form.label) for record_id in form.ids]
+            self._said.add(Word(entry.id, entry.corrected) for entry in entries)
         return all(is_known)
 
     async def _export(self, _request: Request) -> Response:

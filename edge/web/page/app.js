@@ -26,8 +26,9 @@ async function meet() {
   for (const link of document.querySelectorAll("#tabs a")) link.hidden = !parts.includes(link.dataset.part);
   find("tabs").hidden = parts.length < 2;
   for (const name of parts) PARTS[name].meet(about);
+  const entered = route();
   if (about.parts.live) live.watch();
-  await route();
+  await entered;
 }
 
 function begin() {

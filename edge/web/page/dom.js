@@ -104,14 +104,27 @@ export function thumbnail(id) {
   return image;
 }
 
-/** Buttons for labels, with the keys 1 to 9 for the first nine. They stay what they are: one that has the focus keeps it. */
-export function labelButtons(group, labels, onPick, pressed = null) {
-  while (group.children.length > labels.length) group.lastChild.remove();
-  labels.forEach((label, index) => {
-    if (!group.children[index]) group.append(make("button", { type: "button" }, make("span"), index < 9 ? make("kbd", { textContent: String(index + 1) }) : null));
+/** Buttons for labels, with the keys 1 to 9 for the first nine, and one, with x, for null: wrong, whatever it is.
+ *  They stay what they are: one that has the focus keeps it. */
+export function labelButtons(group, labels, onPick, pressed) {
+  const words = [...labels, null];
+  while (group.children.length > words.length) group.lastChild.remove();
+  words.forEach((label, index) => {
+    if (!group.children[index]) group.append(make("button", { type: "button" }, make("span"), make("kbd")));
     const button = group.children[index];
-    button.firstChild.textContent = button.firstChild.title = label;
+    const [name, key] = button.children;
+    button.className = label === null ? "any" : "";
+    name.textContent = name.title = label ?? "wrong, whatever it is";
+    key.textContent = label === null ? "x" : index < 9 ? String(index + 1) : "";
     button.setAttribute("aria-pressed", String(label === pressed));
     button.onclick = () => onPick(label);
   });
+}
+
+/** Presses the label's button that has this key; whether there is one. */
+export function pressKey(group, { key, ctrlKey, metaKey, altKey }) {
+  const button = [...group.children].find((one) => one.lastChild.textContent === key);
+  if (!button || ctrlKey || metaKey || altKey) return false;
+  button.click();
+  return true;
 }

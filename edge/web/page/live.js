@@ -1,6 +1,7 @@
 // Live: the picture, the decisions as they fall, counts, timings and problems.
 import * as controls from "./controls.js";
-import { askJson, find, labelButtons, make, outcomeWord, patience, percent, send, showBars, showLabel, thumbnail, trouble, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, patience, percent, pressKey, send, showBars, showLabel, thumbnail, trouble, when } from "./dom.js";
+import * as review from "./review.js";
 import { LiveStream } from "./stream.js";
 
 const PAUSE_MS = 1000;
@@ -12,6 +13,7 @@ let about = null;
 let newest = 0;
 let oldest = Infinity;
 let timer = null;
+let turn = 0;
 let isOn = false;
 let last = null;
 let movedAt = 0;
@@ -25,9 +27,7 @@ const stream = new LiveStream("live", (sight) => {
 export function begin() {
   find("older").onclick = showOlder;
   controls.begin();
-  find("detail").addEventListener("keydown", (event) => {
-    if (/^[1-9]$/.test(event.key)) find("detail-labels").children[Number(event.key) - 1]?.click();
-  });
+  find("detail").addEventListener("keydown", (event) => pressKey(find("detail-labels"), event));
   find("detail").addEventListener("click", (event) => { if (event.target === find("detail")) find("detail").close(); });
 }
 
@@ -38,8 +38,11 @@ export function meet(page) {
   find("identity").textContent = [`model ${page.model}`, page.site ? `site ${page.site}` : "no site file", `sorter ${page.version}`].join(" · ");
 }
 
+/** Asks anew: what is on its way answers what was asked before. */
 export function enter() {
+  unwatch();
   startOver();
+  watch();
   stream.start();
 }
 export function leave() { stream.stop(); }
@@ -54,18 +57,22 @@ function startOver() {
 export function watch() {
   if (isOn) return;
   isOn = true;
-  tick();
+  turn += 1;
+  tick(turn);
 }
 
 export function unwatch() {
   isOn = false;
+  turn += 1;
   clearTimeout(timer);
 }
 
-async function tick() {
+/** Asks again and again, until another turn has begun: what is answered then is of no interest any more. */
+async function tick(mine) {
   if (!document.hidden) {
     try {
-      const now = await askJson(`/api/now?after=${newest}`, { signal: patience(PATIENCE_MS) });
+      const now = await askJson(`/api/now?after=${newest}&said=${review.numSaid}`, { signal: patience(PATIENCE_MS) });
+      if (mine !== turn) return;
       if (now.began_s !== about.began_s) {
         unwatch();
         document.dispatchEvent(new Event("anew"));
@@ -73,16 +80,18 @@ async function tick() {
       }
       show(now);
     } catch (error) {
+      if (mine !== turn) return;
       if (error.status !== 401) {
         showProblems([trouble(error)]);
         showState("no answer", "bad");
       }
     }
   }
-  if (isOn) timer = setTimeout(tick, PAUSE_MS);
+  timer = setTimeout(() => tick(mine), PAUSE_MS);
 }
 
 function show(now) {
+  review.hear(now.said);
   showProblems(now.problems);
   showWork(now);
   controls.show(now.controls);
@@ -235,7 +244,7 @@ function showDetail(button, decision) {
   const facts = { when: new Date(decision.ts).toLocaleString(), decided: took, frames: `${decision.frames.used} used, ${decision.frames.rejected} left out`, movement: moved, model: decision.model, site: decision.site ?? "none", id: `${decision.seq} · ${decision.id}` };
   find("detail-facts").replaceChildren(...Object.entries(facts).flatMap(([name, fact]) => [make("dt", { textContent: name }), make("dd", { textContent: fact })]));
   find("detail-correct").hidden = !about.parts.review;
-  labelButtons(find("detail-labels"), about.labels, (label) => correct(button, decision, label), decision.corrected);
+  labelButtons(find("detail-labels"), about.labels, (label) => correct(button, decision, label), decision.corrected ?? (decision.is_wrong ? null : undefined));
 }
 
 async function correct(button, decision, label) {

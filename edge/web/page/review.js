@@ -1,5 +1,5 @@
 // Review: one picture at a time, one key for each label.
-import { askJson, find, labelButtons, make, outcomeWord, percent, send, showLabel, thumbnail, trouble, when } from "./dom.js";
+import { askJson, find, labelButtons, make, outcomeWord, percent, pressKey, send, showLabel, thumbnail, trouble, when } from "./dom.js";
 
 const GROUPS = { todo: (one) => ["unknown", "unsure", "wrong"].includes(one.why), sure: (one) => one.why === "sure", labelled: (one) => one.why === "labelled" };
 const DONE = {
@@ -14,58 +14,93 @@ let which = "todo";
 let index = 0;
 let labels = [];
 let last = null;
+let held = null;
+// How many words, said in any browser, are known here.
+export let numSaid = -1;
 let isHere = false;
 let hasLabelled = false;
 
 export function begin() {
   for (const button of document.querySelectorAll("#review .chips button")) {
     button.append(" ", make("small"));
-    button.onclick = () => { which = button.dataset.which; index = 0; draw(); };
+    button.onclick = () => { held = null; which = button.dataset.which; index = 0; draw(); };
   }
   find("review-new").onsubmit = (event) => {
     event.preventDefault();
     const name = find("review-name").value.trim();
     if (!name) return;
     find("review-name").value = "";
-    if (!labels.includes(name)) labels.push(name);
     say(name);
   };
   document.addEventListener("keydown", pressed);
 }
 
-export function meet(page) { labels = [...page.labels]; }
+export function meet(page) {
+  labels = [...page.labels];
+  numSaid = -1;
+}
 
 export async function enter() {
   isHere = true;
   try {
-    ({ folds, has_labelled: hasLabelled } = await askJson("/api/review"));
+    ({ folds, has_labelled: hasLabelled, num_said: numSaid } = await askJson("/api/review"));
   } catch (error) {
     showEmpty("The items cannot be shown", trouble(error));
     return;
   }
   for (const one of folds) if (one.label && !labels.includes(one.label)) labels.push(one.label);
+  held = null;
   index = 0;
   draw();
 }
 
+/** What was said in another browser holds here, too; only what is looked at stays until one moves on. */
+export function hear({ number, words }) {
+  numSaid = number;
+  const one = shown()[index];
+  let isNews = false;
+  for (const { id, label } of words) {
+    const spoken = folds.find(({ ids }) => ids.includes(id));
+    if (!spoken || word(spoken) === label) continue;
+    mark(spoken, label);
+    isNews = true;
+  }
+  if (!isHere || !one || !isNews) return;
+  held = one;
+  index = shown().indexOf(one);
+  draw();
+}
+
+/** What was said of it: a label; null: it was wrong; undefined: nothing. */
+const word = (one) => one.label ?? (one.why === "wrong" ? null : undefined);
+
+function mark(one, label) {
+  if (label !== null && !labels.includes(label)) labels.push(label);
+  one.label = label;
+  one.why = label === null ? "wrong" : "labelled";
+}
+
 export function leave() { isHere = false; }
 
-const shown = () => folds.filter(GROUPS[which]);
+const shown = () => folds.filter((one) => GROUPS[which](one) || one === held);
 
 function pressed(event) {
   if (!isHere || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input") || find("detail").open) return;
-  const digit = Number(event.key);
-  if (digit >= 1 && digit <= Math.min(9, labels.length)) say(labels[digit - 1]);
-  else if (event.key === "x") say(null);
-  else if (event.key === "ArrowRight") move(1);
+  if (event.key === "ArrowRight") move(1);
   else if (event.key === "ArrowLeft") move(-1);
-  else if (event.key === "u" && last) { which = Object.keys(GROUPS).find((name) => GROUPS[name](last)); index = Math.max(0, shown().indexOf(last)); draw(); }
-  else return;
+  else if (event.key === "u" && last) { which = Object.keys(GROUPS).find((name) => GROUPS[name](last)); go(last); }
+  else if (!pressKey(find("review-labels"), event)) return;
   event.preventDefault();
 }
 
 function move(step) {
-  index = Math.max(0, Math.min(shown().length - 1, index + step));
+  const list = shown();
+  go(list[Math.max(0, Math.min(list.length - 1, index + step))]);
+}
+
+function go(one) {
+  held = null;
+  index = Math.max(0, shown().indexOf(one));
   draw();
 }
 
@@ -82,9 +117,9 @@ async function sayNow(label) {
     find("review-reason").textContent = trouble(error);
     return;
   }
-  one.label = label;
-  one.why = label === null ? "wrong" : "labelled";
+  mark(one, label);
   last = one;
+  held = null;
   // What was labelled leaves the list, and the next one takes its place.
   if (shown()[index] === one) index += 1;
   draw();
@@ -117,13 +152,13 @@ function draw() {
   else if (one.guess) showLabel(find("review-guess"), "Taken for ", one.guess, `, ${percent(one.confidence)}`);
   else find("review-guess").textContent = outcomeWord(one.outcome);
   find("review-reason").textContent = one.reason;
-  labelButtons(find("review-labels"), labels, say, one.label ?? null);
+  labelButtons(find("review-labels"), labels, say, word(one));
   const strip = find("review-strip");
   const hadFocus = strip.contains(document.activeElement);
   strip.replaceChildren(...list.map((other, position) => {
     const button = make("button", { type: "button", "aria-label": `Item ${position + 1}` }, thumbnail(other.ids[0]), other.ids.length > 1 ? make("span", { className: "many", textContent: `×${other.ids.length}` }) : null, other.label ? make("span", { className: "said", textContent: other.label }) : null);
     if (position === index) button.setAttribute("aria-current", "true");
-    button.onclick = () => { index = position; draw(); };
+    button.onclick = () => go(other);
     return make("li", {}, button);
   }));
   const current = strip.children[index];

@@ -247,6 +247,63 @@ def test_the_last_label_can_be_changed(standing: StandingBin, visitor: Visitor, 
     assert standing.journal.decisions()[0].corrected == "metal"
 
 
+def test_without_a_keyboard_one_says_as_well_that_it_was_wrong_whatever_it_is(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    standing.decide(Outcome.UNKNOWN, 1)
+    standing.decide(Outcome.ACCEPTED, 2)
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.goto(f"{visitor.address}#review")
+    wrong = page.get_by_role("button", name="wrong, whatever it is")
+    wrong.click()
+    expect(wrong).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("link", name="Live").click()
+    page.locator("#decisions button").first.click()
+    wrong.click()
+    expect(wrong).to_have_attribute("aria-pressed", "true")
+    assert [(entry.is_wrong, entry.corrected) for entry in standing.journal.decisions()] == [(True, None)] * 2
+
+
+def test_a_decision_is_called_wrong_by_key_where_it_is_shown_but_not_by_a_shortcut_of_the_browsers(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, Outcome.ACCEPTED)
+    page.goto(visitor.address)
+    page.locator("#decisions button").click()
+    page.keyboard.press("Control+x")
+    page.keyboard.press("9")
+    page.keyboard.press("1")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("glass")
+    page.keyboard.press("x")
+    expect(page.locator("#detail-labels [aria-pressed=true]")).to_contain_text("wrong")
+    assert standing.journal.decisions()[0].corrected is None
+
+
+def test_what_one_browser_labels_leaves_the_list_of_another_but_for_what_is_looked_at_there(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    for seed in range(3):
+        standing.decide(Outcome.UNKNOWN, seed)
+    other = page.context.new_page()
+    for one in (page, other):
+        one.goto(f"{visitor.address}#review")
+        expect(one.locator("#review-count")).to_have_text(re.compile("^1 of 3"))
+    page.keyboard.press("1")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 2"))
+    expect(other.locator("#review-guess")).to_have_text("You say: glass")
+    expect(other.locator("#review-count")).to_have_text(re.compile("^1 of 3"))
+    page.locator("#review-name").fill("old battery")
+    page.locator("#review-name").press("Enter")
+    expect(other.locator("#review-count")).to_have_text(re.compile("^1 of 2"))
+    expect(other.get_by_role("button", name="old battery")).to_be_visible()
+    other.keyboard.press("ArrowRight")
+    expect(other.locator("#review-count")).to_have_text(re.compile("^1 of 1"))
+    expect(other.locator("#review-guess")).to_contain_text("Taken for metal")
+    other.keyboard.press("2")
+    expect(page.locator("#review-guess")).to_have_text("You say: metal")
+    assert [entry.corrected for entry in standing.journal.decisions()] == ["metal", "old battery", "glass"]
+
+
 def test_a_dropped_picture_gets_its_classes_and_a_heat_map(visitor: Visitor, page: Page, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), an_image(3))
     open_try(visitor, page)
@@ -585,7 +642,7 @@ def test_a_label_that_nobody_answers_to_is_told_as_not_arrived(
     page.clock.install()
     page.route("**/api/review/label", lambda _: None)  # a network that has died refuses nothing
     page.goto(f"{visitor.address}#review")
-    expect(page.locator("#review-labels button")).to_have_count(2)
+    expect(page.locator("#review-guess")).to_contain_text("metal")
     with page.expect_request("**/api/review/label"):
         page.keyboard.press("1")
     page.clock.run_for(25_000)

@@ -57,6 +57,21 @@ def test_a_correction_shows_beside_the_decision(standing: StandingBin, visitor: 
     assert (decision["label"], decision["corrected"], decision["is_wrong"]) == ("metal", "glass", True)
 
 
+def test_what_is_said_is_told_to_whoever_looks_on_since_and_to_nobody_twice(
+    standing: StandingBin, visitor: Visitor
+) -> None:
+    ids = [standing.decide(Outcome.UNKNOWN, seed=2).id for _ in range(2)]
+    assert visitor.ask("/api/now").told["said"] == {"number": 0, "words": []}
+    visitor.send("/api/review/label", {"ids": ids, "label": "glass"})
+    visitor.send("/api/review/label", {"ids": ids[:1], "label": None})
+    last = {"id": ids[0], "label": None}
+    words = [*({"id": one, "label": "glass"} for one in ids), last]
+    assert visitor.ask("/api/now?said=0").told["said"] == {"number": 3, "words": words}
+    assert visitor.ask("/api/now?said=2").told["said"] == {"number": 3, "words": [last]}
+    for number in (-1, 3, 99):
+        assert visitor.ask(f"/api/now?said={number}").told["said"] == {"number": 3, "words": []}
+
+
 def test_wrong_without_a_label_waits_for_one(standing: StandingBin, visitor: Visitor) -> None:
     record = standing.decide()
     assert visitor.send("/api/review/label", {"ids": [record.id], "label": None}).status == 204
