@@ -15,6 +15,7 @@ let oldest = Infinity;
 let timer = null;
 let turn = 0;
 let isOn = false;
+let isAsking = false;
 let last = null;
 let movedAt = 0;
 
@@ -211,10 +212,11 @@ async function open(button, decision) {
   rewrite(button, known);
 }
 
-/** The button is off while it asks: pressed twice it would bring the same ones twice. */
+/** Pressed twice it would bring the same ones twice; off meanwhile, it would lose the focus. */
 async function showOlder() {
+  if (isAsking) return;
+  isAsking = true;
   const button = find("older");
-  button.disabled = true;
   try {
     const { decisions } = await askJson(`/api/decisions?before=${oldest}`);
     find("decisions").append(...decisions.map((decision) => line(decision, false)));
@@ -224,7 +226,7 @@ async function showOlder() {
   } catch (error) {
     button.textContent = `Older: ${trouble(error)}`;
   } finally {
-    button.disabled = false;
+    isAsking = false;
   }
 }
 

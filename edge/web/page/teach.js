@@ -58,8 +58,8 @@ async function teach(event) {
     say(trouble(error));
     follow();
   }
-  // The button that was pressed was off meanwhile, and lost the focus.
-  if (document.activeElement === document.body) find(looks.length ? "teach-go" : "look").focus();
+  // The button that was pressed was off meanwhile, and loses the focus, though not before the screen is drawn again.
+  if ([document.body, find("teach-go")].includes(document.activeElement)) find(looks.length ? "teach-go" : "look").focus();
 }
 
 function follow() {

@@ -607,6 +607,21 @@ def test_older_decisions_come_once_however_often_they_are_asked_for_and_after_a_
     assert len(asked) == 1
 
 
+def test_who_asks_for_older_decisions_by_key_stays_on_the_button(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    see_and_decide(standing, *[Outcome.ACCEPTED] * 70)
+    page.goto(visitor.address)
+    older = page.get_by_role("button", name="Older")
+    expect(older).to_be_visible()
+    older.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#decisions li")).to_have_count(60)
+    expect(older).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#decisions li")).to_have_count(70)
+
+
 def test_what_was_said_elsewhere_shows_when_a_decision_is_opened_and_on_the_way_back_to_live(
     standing: StandingBin, visitor: Visitor, page: Page
 ) -> None:
