@@ -114,7 +114,7 @@ export function labelButtons(group, labels, onPick, pressed) {
     const button = group.children[index];
     const [name, key] = button.children;
     button.className = label === null ? "any" : "";
-    name.textContent = name.title = label ?? "wrong, whatever it is";
+    name.textContent = name.title = label ?? "simply wrong";
     key.textContent = label === null ? "x" : index < 9 ? String(index + 1) : "";
     button.setAttribute("aria-pressed", String(label === pressed));
     button.onclick = () => onPick(label);
