@@ -55,7 +55,7 @@ def install(*, dry_run: bool, root: Path, no_start: bool) -> None:
 @service.command()
 @dry_run_option
 @root_option
-@click.option("--purge", is_flag=True, help="Also the configuration, the site file and every decision.")
+@click.option("--purge", is_flag=True, help="Also the configuration, the site file, every decision and the user.")
 @verbosity_options
 def uninstall(*, dry_run: bool, root: Path, purge: bool) -> None:
     """Stop the bin and take away what install wrote. What belongs to the owner stays unless --purge."""
