@@ -115,11 +115,20 @@ def new_server(settings: PageSettings, window: Window) -> PageServer:
     Raises:
         MissingLibraryError: the extra is not installed.
     """
+    return server_type()(settings, window)
+
+
+def server_type() -> type[PageServer]:
+    """What serves a page.
+
+    Raises:
+        MissingLibraryError: the extra is not installed.
+    """
     try:
         from edge.web.server import PageServer  # noqa: PLC0415 - only where a page is wanted
     except ModuleNotFoundError as error:
         raise MissingLibraryError.of_extra("the page", str(error.name), "web") from error
-    return PageServer(settings, window)
+    return PageServer
 
 
 def window_of(parts: Parts, work: Work | None) -> Window:

@@ -22,6 +22,7 @@ from edge.assembly.chosen import load_chosen
 from edge.assembly.classes import open_site
 from edge.assembly.misfits import misfits
 from edge.assembly.outlets import mqtt_settings
+from edge.assembly.page import server_type
 from edge.assembly.parts import calibrated_camera
 from edge.assembly.places import journal_path, pictures_folder
 from edge.classifiers.litert import LiteRTClassifier
@@ -201,9 +202,10 @@ def lines(config: Config) -> Iterator[Finding]:
 
 
 def page(config: Config) -> Iterator[Finding]:
-    """Is the page's address one of this machine, and its port free?"""
+    """Can a page be served, is its address one of this machine, and its port free?"""
     if config.web is None:
         return
+    server_type()
     try:
         listen_at(config.web.host, config.web.port).close()
     except SorterError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -157,6 +158,15 @@ def test_a_port_that_another_program_has_is_a_warning(host: str) -> None:
     assert f"port {taken_port}: another program has it" in found.found
     (found,) = page(config)
     assert found.level == "ok"
+
+
+def test_a_page_without_its_library_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bin would not start."""
+    monkeypatch.delitem(sys.modules, "edge.web.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    (found,) = examine("page", lambda: page(load_config(None, ["web.port=0"], {})))
+    assert (found.level, found.found) == ("failure", "the page needs uvicorn, which is not installed")
+    assert found.advice == "pip install '.[web]' in sorter's folder"
 
 
 def test_a_page_at_an_address_that_is_none_of_this_machine_is_a_warning() -> None:
