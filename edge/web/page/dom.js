@@ -110,12 +110,13 @@ export function labelButtons(group, labels, onPick, pressed) {
   const words = [...labels, null];
   while (group.children.length > words.length) group.lastChild.remove();
   words.forEach((label, index) => {
-    if (!group.children[index]) group.append(make("button", { type: "button" }, make("span"), make("kbd")));
+    if (!group.children[index]) group.append(make("button", { type: "button" }, make("span"), make("kbd", { "aria-hidden": "true" })));
     const button = group.children[index];
     const [name, key] = button.children;
     button.className = label === null ? "any" : "";
     name.textContent = name.title = label ?? "simply wrong";
     key.textContent = label === null ? "x" : index < 9 ? String(index + 1) : "";
+    button.setAttribute("aria-keyshortcuts", key.textContent);
     button.setAttribute("aria-pressed", String(label === pressed));
     button.onclick = () => onPick(label);
   });

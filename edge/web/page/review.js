@@ -156,7 +156,7 @@ function draw() {
   const strip = find("review-strip");
   const hadFocus = strip.contains(document.activeElement);
   strip.replaceChildren(...list.map((other, position) => {
-    const button = make("button", { type: "button", "aria-label": `Item ${position + 1}` }, thumbnail(other.ids[0]), other.ids.length > 1 ? make("span", { className: "many", textContent: `×${other.ids.length}` }) : null, other.label ? make("span", { className: "said", textContent: other.label }) : null);
+    const button = make("button", { type: "button", "aria-label": [`Item ${position + 1}`, other.label ?? other.guess].filter(Boolean).join(": ") }, thumbnail(other.ids[0]), other.ids.length > 1 ? make("span", { className: "many", textContent: `×${other.ids.length}` }) : null, other.label ? make("span", { className: "said", textContent: other.label }) : null);
     if (position === index) button.setAttribute("aria-current", "true");
     button.onclick = () => go(other);
     return make("li", {}, button);
