@@ -31,9 +31,16 @@ from edge.site import BackgroundStep, part_name
 from edge.web.listening import listen_at
 
 
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of whoever runs the tests, in which others may be at work."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 def findings_of(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
     """The exit code, and what `doctor --json` finds by topic."""
     answer = CliRunner().invoke(doctor, ["--json", *arguments])
+    assert answer.stdout, answer.exc_info
     found = json.loads(answer.stdout)["findings"]
     return answer.exit_code, {finding["topic"]: finding for finding in found}
 
