@@ -15,6 +15,7 @@ from edge.models.store import ModelStore, Role
 from edge.models.trial import begin_trial
 from tests.edge.accelerator import build_driver, compiled_bundle
 from tests.edge.cameras.test_stream import MjpegServer
+from tests.edge.claimed_port import ClaimedPort
 
 SORTER = (sys.executable, "-c", "from edge.cli import main; main()")
 
@@ -98,10 +99,9 @@ def test_a_bin_without_memory_ends_so_that_it_is_started_again_and_loses_no_deci
 
 def test_a_service_whose_camera_comes_later_says_so_and_waits_for_it(tmp_path: Path) -> None:
     """After a power cut a network camera takes longer to begin than the bin does."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "STATE_DIRECTORY": str(tmp_path)}
     with ExitStack() as stack:
+        port = stack.enter_context(ClaimedPort()).number
         manager = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         manager.bind(environment["NOTIFY_SOCKET"])
         manager.settimeout(1.0)
