@@ -123,7 +123,7 @@ class _Opening:
 
 
 class ReopeningCamera:
-    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s; darkness also by light.
+    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s, in the dark of 30 s.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. One that `is_awaited`
     may come later, as a network camera that starts with its bin does: to be away is a fault then, too. Later,
@@ -246,9 +246,11 @@ class ReopeningCamera:
 
     def _fail(self, error: Exception) -> None:
         now_s, fault = self._clock.now_s(), _FAULTS[type(error)]
-        if fault in _DARKNESS and self._retry_at_s is not None and self._is_in_the_dark(self._retry_at_s):
+        is_dark = fault in _DARKNESS
+        if is_dark and self._health.fault in _DARKNESS and self._retry_at_s is not None:
             return  # black or too dark, it is the same night
-        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
+        # While it is opened it would miss the light that comes on with a lid.
+        delay_s = _LONGEST_DELAY_S if is_dark else min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
         self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._num_tries = min(self._num_tries + 1, 16)
         if fault == self._health.fault:
@@ -256,7 +258,7 @@ class ReopeningCamera:
         else:
             log.warning("camera %s: %s", fault, error)
             self._change(CameraHealth(fault, str(error), now_s))
-        if fault not in _DARKNESS:
+        if not is_dark:
             # Last, because a read that hangs holds it up for some seconds.
             self._camera.close()
 
