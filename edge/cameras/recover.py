@@ -39,6 +39,9 @@ _GLANCE_S = 0.2
 # A camera without a frame for this long is stalled; one late frame is not. Longer than a stuck picture
 # needs to be known for one, since none of its repeats is given.
 _STALLED_AFTER_S = 1.5
+# Webcams take up to a second to their first one, and whether that is dark or stuck shows later still. A device that
+# gives none at all says so itself after as long.
+_FIRST_PICTURE_S = 2.0
 
 # Longer than a stuck or dark picture needs to show itself again after reopening, so that a fault that
 # comes back at once is one fault and not many.
@@ -217,7 +220,7 @@ class ReopeningCamera:
     def _begin(self) -> None:
         self._retry_at_s = None
         self._works_since_s = None
-        self._last_frame_s = self._clock.now_s()
+        self._last_frame_s = self._clock.now_s() + _FIRST_PICTURE_S
 
     def _is_in_the_dark(self, retry_at_s: float) -> bool:
         """Whether the camera is open, and not to be opened again yet."""

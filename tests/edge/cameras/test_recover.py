@@ -276,6 +276,32 @@ def test_a_night_that_is_now_black_and_now_too_dark_is_told_once(caplog: pytest.
     assert len(caplog.records) <= 4
 
 
+class Drowsy(Moody):
+    """A camera in the dark. Its first picture takes it most of a second, and its darkness must last to be known."""
+
+    def next_frame(self, timeout_s: float) -> Frame | None:
+        known_at_s = self.opened_at_s[-1] + 0.8 + 1.2
+        asked_at_s = self._clock.now_s()
+        self._clock.advance_to(min(known_at_s, asked_at_s + timeout_s))
+        if self._clock.now_s() < known_at_s:
+            raise StaleFrameError("nothing new")
+        raise BlackPictureError("black")
+
+
+def test_a_camera_that_is_slow_to_begin_is_dark_all_night_and_not_stalled() -> None:
+    """Its bin would begin anew every two minutes, and ask its owner for another cable."""
+    clock = ReplayClock()
+    history: list[CameraHealth] = []
+    inner = Drowsy(clock)
+    camera = ReopeningCamera(inner, clock, history.append, lambda wait_s: clock.advance_to(clock.now_s() + wait_s), 3)
+    camera.open()
+    while clock.now_s() < 600.0:
+        with pytest.raises(CameraError):
+            camera.next_frame(TIMEOUT_S)
+    assert len(inner.opened_at_s) > 10
+    assert [health.fault for health in history] == [None, Fault.BLACK]
+
+
 class Slow(Moody):
     """A camera that takes as long to open again as a test says."""
 
