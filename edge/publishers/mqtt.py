@@ -49,6 +49,9 @@ OFFLINE = "offline"
 # How soon a waiting delivery notices that it should stop.
 _POLL_S = 0.2
 
+# How many times its keepalive a broker has for a receipt: one that went without a word is known to be away after two.
+_NUM_KEEPALIVES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
@@ -192,13 +195,16 @@ class MqttPublisher:
         try:
             # If the broker goes now, paho keeps this one message and sends it, unchanged, when it is back.
             sent_id = self._client.publish(topic, entry.record, QOS).mid
-            overdue_at_s = time.monotonic() + self._settings.keepalive_s
+            patience_s = _NUM_KEEPALIVES * self._settings.keepalive_s
+            overdue_at_s = time.monotonic() + patience_s
             while not stopping.is_set():
                 with contextlib.suppress(queue.Empty):
                     message_id, reason = receipts.get(timeout=_POLL_S)
                     if message_id == sent_id:
                         return reason
-                if self._refusal is None and time.monotonic() > overdue_at_s:
+                if not self._is_connected.is_set():
+                    overdue_at_s = time.monotonic() + patience_s
+                elif self._refusal is None and time.monotonic() > overdue_at_s:
                     self._refusal = self._warn(NO_RECEIPT)
         finally:
             self._receipts = None

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from logging.handlers import QueueHandler
 from pathlib import Path
@@ -378,6 +378,27 @@ def test_a_broker_that_gives_no_receipt_is_a_problem(journal: Journal) -> None:
                 assert said, publisher.problem
                 if bytes([0xC0, 0]) in said:  # PINGREQ
                     connection.sendall(bytes([0xD0, 0]))
+        assert len(journal.outbox("mqtt").pending(9)) == 1
+
+
+def test_a_broker_that_is_away_owes_no_receipt(journal: Journal, warnings: queue.Queue[logging.LogRecord]) -> None:
+    with ClaimedPort() as port:
+        settings = MqttSettings("bin-7", host="127.0.0.1", port=port.number, keepalive_s=1)
+        publisher = MqttPublisher(settings, journal.outbox("mqtt"))
+        server = socket.create_server(("127.0.0.1", port.number))
+        with telling(publisher):
+            with server, server.accept()[0] as connection:
+                connection.settimeout(PATIENCE_S)
+                connection.sendall(bytes([0x20, 3, 0, 0, 0]))  # CONNACK: let in
+                _decide(journal, publisher, 1)
+                while b"sorter/bin-7/decision" not in connection.recv(4096):
+                    pass
+            while "throws it out" not in warnings.get(timeout=PATIENCE_S).getMessage():
+                pass
+            until_s = time.monotonic() + 3.5
+            while (left_s := until_s - time.monotonic()) > 0:
+                with suppress(queue.Empty):
+                    assert "receipt" not in warnings.get(timeout=left_s).getMessage()
         assert len(journal.outbox("mqtt").pending(9)) == 1
 
 
