@@ -56,16 +56,19 @@ export async function enter() {
 
 /** What was said in another browser holds here, too; only what is looked at stays until one moves on. */
 export function hear({ number, words }) {
+  if (words.length === 0) return;
   numSaid = number;
+  const heard = new Map(words.map(({ id, label }) => [id, label]));
   const one = shown()[index];
   let isNews = false;
-  for (const { id, label } of words) {
-    const spoken = folds.find(({ ids }) => ids.includes(id));
-    if (!spoken || word(spoken) === label) continue;
+  for (const spoken of folds) {
+    const label = heard.get(spoken.ids[0]);
+    // Of alike ones all must have been said the same: somebody may have spoken of a single one.
+    if (label === undefined || label === word(spoken) || spoken.ids.some((id) => heard.get(id) !== label)) continue;
     mark(spoken, label);
     isNews = true;
   }
-  if (!isHere || !one || !isNews) return;
+  if (!isHere || !isNews) return;
   held = one;
   index = shown().indexOf(one);
   draw();

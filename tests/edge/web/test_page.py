@@ -305,6 +305,26 @@ def test_what_one_browser_labels_leaves_the_list_of_another_but_for_what_is_look
     assert [entry.corrected for entry in standing.journal.decisions()] == ["metal", "old battery", "glass"]
 
 
+def test_what_one_browser_says_of_one_of_several_alike_leaves_the_others_in_the_list_of_another(
+    standing: StandingBin, visitor: Visitor, page: Page
+) -> None:
+    alike = [standing.decide(Outcome.UNKNOWN, seed=1).id for _ in range(2)]
+    other = standing.decide(Outcome.UNKNOWN, seed=2).id
+    page.goto(f"{visitor.address}#review")
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 2"))
+    for ids in (alike[:1], [other]):
+        visitor.send("/api/review/label", {"ids": ids, "label": "glass"})
+    expect(page.locator("#review-guess")).to_have_text("You say: glass")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#review-picture figcaption")).to_contain_text("2 alike")
+    visitor.send("/api/review/label", {"ids": alike, "label": "metal"})
+    expect(page.locator("#review-guess")).to_have_text("You say: metal")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#review-empty h2")).to_have_text("Nothing waits for a label")
+    visitor.send("/api/review/label", {"ids": [other], "label": None})
+    expect(page.locator("#review-count")).to_have_text(re.compile("^1 of 1"))
+
+
 def test_a_dropped_picture_gets_its_classes_and_a_heat_map(visitor: Visitor, page: Page, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "photo.jpg"), an_image(3))
     open_try(visitor, page)
