@@ -257,5 +257,5 @@ async function correct(button, decision, label) {
     find("detail-error").textContent = trouble(error);
     return;
   }
-  rewrite(button, { ...decision, corrected: label, is_wrong: label !== decision.label });
+  rewrite(button, { ...decision, corrected: label, is_wrong: label === null || label !== decision.label });
 }

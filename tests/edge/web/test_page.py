@@ -305,6 +305,16 @@ def test_what_one_browser_labels_leaves_the_list_of_another_but_for_what_is_look
     assert [entry.corrected for entry in standing.journal.decisions()] == ["metal", "old battery", "glass"]
 
 
+def test_what_got_no_label_is_called_simply_wrong_at_once(standing: StandingBin, visitor: Visitor, page: Page) -> None:
+    see_and_decide(standing, Outcome.MULTIPLE)
+    page.goto(visitor.address)
+    page.locator("#decisions button").click()
+    page.route("**/api/now*", lambda route: route.abort())  # which would tell it a second later
+    wrong = page.get_by_role("button", name="simply wrong", exact=True)
+    wrong.click()
+    expect(wrong).to_have_attribute("aria-pressed", "true")
+
+
 def test_what_one_browser_says_of_one_of_several_alike_leaves_the_others_in_the_list_of_another(
     standing: StandingBin, visitor: Visitor, page: Page
 ) -> None:
