@@ -370,14 +370,13 @@ def test_a_broker_that_gives_no_receipt_is_a_problem(journal: Journal) -> None:
         settings = MqttSettings("bin-7", host="127.0.0.1", port=server.getsockname()[1], keepalive_s=1)
         publisher = MqttPublisher(settings, journal.outbox("mqtt"))
         with telling(publisher), server.accept()[0] as connection:
-            connection.settimeout(PATIENCE_S)
+            connection.settimeout(0.1)
             connection.sendall(bytes([0x20, 3, 0, 0, 0]))  # CONNACK: let in
             _decide(journal, publisher, 1)
             while "gives no receipt" not in (publisher.problem or ""):
-                said = connection.recv(4096)
-                assert said, publisher.problem
-                if bytes([0xC0, 0]) in said:  # PINGREQ
-                    connection.sendall(bytes([0xD0, 0]))
+                connection.sendall(bytes([0xD0, 0]))  # PINGRESP: before it is asked, so that it is never too late
+                with suppress(TimeoutError):
+                    assert connection.recv(4096), publisher.problem
         assert len(journal.outbox("mqtt").pending(9)) == 1
 
 
