@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -25,6 +25,7 @@ from edge.assembly.outlets import mqtt_settings
 from edge.assembly.page import server_type
 from edge.assembly.parts import calibrated_camera
 from edge.assembly.places import journal_path, pictures_folder
+from edge.cameras.base import Camera
 from edge.classifiers.litert import LiteRTClassifier
 from edge.clock import SystemClock
 from edge.config import Config, check
@@ -32,7 +33,7 @@ from edge.config.cameras import CameraSection, UsbCameraSection
 from edge.config.contradictions import pins_of
 from edge.doctor.finding import Finding, failure, ok, warning
 from edge.drift import compare, sentences, sharpness
-from edge.errors import SorterError
+from edge.errors import SorterError, StaleFrameError
 from edge.journal import JournalReader
 from edge.journal.damage import complaint
 from edge.messages import Frame, Image
@@ -238,10 +239,17 @@ def _frames(section: CameraSection) -> Iterator[Frame]:
     with closing(open_camera(section, clock)) as source:
         source.open()
         for _ in range(NUM_FRAMES):
-            frame = source.next_frame(_FRAME_TIMEOUT_S)
+            frame = _next(source)
             if frame is None:
                 return
             yield frame
+
+
+def _next(source: Camera) -> Frame | None:
+    """As the loop does: a late frame is waited for; a camera that gives none, or dark ones, says so in another way."""
+    while True:
+        with suppress(StaleFrameError):
+            return source.next_frame(_FRAME_TIMEOUT_S)
 
 
 def _rate(config: Config, name: str, frames: Sequence[Frame]) -> Iterator[Finding]:

@@ -8,8 +8,10 @@ import pytest
 
 from edge.config import Config
 from edge.config.outlets import JournalSection
-from edge.doctor.bin import configuration, kept
+from edge.doctor.bin import camera, configuration, kept
 from edge.doctor.finding import Level, examine
+from edge.errors import BlackPictureError, StaleFrameError
+from edge.messages import Frame
 from tests.edge.site.test_site import OTHER, measured_with, write
 from tests.edge.test_config import without_roots_rights
 
@@ -62,3 +64,27 @@ def test_of_a_folder_that_this_user_may_not_look_into_no_damaged_journal_is_told
     with without_roots_rights():
         (only,) = examine("kept", lambda: kept(config))
     assert (only.level, only.found) == (Level.FAILURE, "state/journal.sqlite: Permission denied")
+
+
+class Night:
+    """A camera in the dark, which its first second does not tell."""
+
+    def __init__(self) -> None:
+        self._told = iter([StaleFrameError("nothing yet"), BlackPictureError("is the lamp off?")])
+
+    def open(self) -> None:
+        """It is there."""
+
+    def close(self) -> None:
+        """It is let go."""
+
+    def next_frame(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 - it gives none
+        raise next(self._told)
+
+
+def test_a_camera_in_the_dark_is_said_to_be_dark_however_late_its_first_picture_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge.doctor.bin.open_camera", lambda *_: Night())
+    with pytest.raises(BlackPictureError, match="is the lamp off"):
+        list(camera(Config()))
