@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
+# While it is opened it would miss the light that comes on with a lid, and below one it is dark for most of its life.
+_DARK_DELAY_S = 300.0
 # Bins that lost one hub together must not come back together.
 _JITTER = 0.2
 
@@ -126,7 +128,7 @@ class _Opening:
 
 
 class ReopeningCamera:
-    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s, in the dark of 30 s.
+    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s, in the dark of 5 min.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. One that `is_awaited`
     may come later, as a network camera that starts with its bin does: to be away is a fault then, too. Later,
@@ -252,8 +254,7 @@ class ReopeningCamera:
         is_dark = fault in _DARKNESS
         if is_dark and self._health.fault in _DARKNESS and self._retry_at_s is not None:
             return  # black or too dark, it is the same night
-        # While it is opened it would miss the light that comes on with a lid.
-        delay_s = _LONGEST_DELAY_S if is_dark else min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
+        delay_s = _DARK_DELAY_S if is_dark else min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
         self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._num_tries = min(self._num_tries + 1, 16)
         if fault == self._health.fault:

@@ -258,10 +258,10 @@ def test_light_that_comes_back_after_a_long_night_is_seen_at_once(mood: CameraEr
     """The camera was closed for up to 36 s at a time, and the first items of the day were lost."""
     bench = Bench()
     bench.inner.mood = mood
-    list(bench.run(600.0))
+    list(bench.run(3600.0))
     gaps_s = np.diff(bench.inner.opened_at_s)
-    assert len(gaps_s) > 10, "it is opened again now and then, in case it is the camera after all"
-    assert gaps_s == pytest.approx(30.0, rel=0.25)
+    assert len(gaps_s) > 8, "it is opened again now and then, in case it is the camera after all"
+    assert gaps_s == pytest.approx(300.0, rel=0.25)
     began_s, bench.inner.mood = bench.clock.now_s(), None
     first = next(seen for seen in bench.run(5.0) if isinstance(seen, Frame))
     assert first.captured_at_s - began_s < 0.5
@@ -295,10 +295,10 @@ def test_a_camera_that_is_slow_to_begin_is_dark_all_night_and_not_stalled() -> N
     inner = Drowsy(clock)
     camera = ReopeningCamera(inner, clock, history.append, lambda wait_s: clock.advance_to(clock.now_s() + wait_s), 3)
     camera.open()
-    while clock.now_s() < 600.0:
+    while clock.now_s() < 3600.0:
         with pytest.raises(CameraError):
             camera.next_frame(TIMEOUT_S)
-    assert len(inner.opened_at_s) > 10
+    assert len(inner.opened_at_s) > 8
     assert [health.fault for health in history] == [None, Fault.BLACK]
 
 
