@@ -23,6 +23,9 @@ _RATE_TOLERANCE_HZ = 0.5
 # A read of a stalled V4L2 camera comes back after 2 s; one that takes longer hangs in its driver.
 _CLOSE_TIMEOUT_S = 3.0
 
+# For so long a dark picture tells that it is dark: a read that hangs would not see the light come back.
+_DARK_FOR_S = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class CaptureSettings:
@@ -158,6 +161,7 @@ class _Reader:
         self._slot: Frame | None = None
         self._problem: BaseException | None = None
         self._darkness: DarkPictureError | None = None
+        self._dark_at_s = 0.0
         self._should_stop = Event()
         self.report = source.report
         # A daemon: a read that hangs in its driver must not keep the process from ending.
@@ -184,7 +188,8 @@ class _Reader:
             log.warning("a read of the camera hangs for more than %g s: it is left behind", timeout_s)
 
     def _fault(self) -> BaseException | None:
-        return self._problem or self._darkness
+        is_dark_now = self._clock.now_s() - self._dark_at_s <= _DARK_FOR_S
+        return self._problem or (self._darkness if is_dark_now else None)
 
     def _age_s(self) -> float:
         """Age of the frame in the slot, infinite when it is empty."""
@@ -221,7 +226,7 @@ class _Reader:
     def _turn_dark(self, darkness: DarkPictureError) -> None:
         """The device works, so it is read on: nobody else would see the light come back."""
         with self._changed:
-            self._slot, self._darkness = None, darkness
+            self._slot, self._darkness, self._dark_at_s = None, darkness, self._clock.now_s()
             self._changed.notify_all()
 
 

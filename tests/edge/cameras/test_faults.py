@@ -201,6 +201,22 @@ def test_each_fault_is_noticed_within_two_seconds_named_told_once_and_mended(
     owner.camera.close()
 
 
+@pytest.mark.parametrize(
+    ("mischief", "named"), [(Mischief.UNPLUGGED, Fault.UNPLUGGED), (Mischief.HANGING, Fault.STALLED)]
+)
+def test_what_happens_to_a_camera_in_the_dark_is_noticed_as_soon(
+    mischief: Mischief, named: Fault, webcam: Webcam
+) -> None:
+    owner = Owner(webcam)
+    webcam.mischief = Mischief.COVERED
+    owner.look(3.0)
+    webcam.mischief, began_s = mischief, webcam.clock.now_s()
+    owner.look(3.0)
+    assert [health.fault for health in owner.told] == [None, Fault.BLACK, named]
+    assert owner.told[-1].since_s - began_s <= NOTICED_WITHIN_S
+    owner.camera.close()
+
+
 def test_a_fault_that_lasts_is_tried_ever_more_rarely(webcam: Webcam) -> None:
     owner = Owner(webcam)
     webcam.mischief = Mischief.SILENT

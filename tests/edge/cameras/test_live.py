@@ -12,7 +12,7 @@ import pytest
 from edge.cameras.live import Captured, CaptureSettings, LiveCamera, SettingsReport
 from edge.cameras.watch import WatchLimits
 from edge.clock import ReplayClock
-from edge.errors import CameraLostError, FrozenPictureError, StaleFrameError, UnavailableError
+from edge.errors import BlackPictureError, CameraLostError, FrozenPictureError, StaleFrameError, UnavailableError
 from tests.edge.cameras.handover import Handover
 
 SOON_S = 5.0  # A bound on waits that end as soon as the reader has run; it is never slept through.
@@ -122,6 +122,20 @@ def test_pictures_that_were_old_when_they_arrived_are_not_given() -> None:
         feed.give(shot(100), shot(101, age_s=0.6))
         with pytest.raises(StaleFrameError):
             camera.next_frame(AT_ONCE_S)
+
+
+def test_a_camera_that_hangs_in_the_dark_is_not_dark_for_ever() -> None:
+    feed, clock = Feed(), ReplayClock()
+    with opened(feed, clock) as camera:
+        feed.give(shot(2))
+        clock.advance_to(1.5)
+        for level in (3, 4):
+            feed.give(shot(level))
+            with pytest.raises(BlackPictureError):
+                camera.next_frame(AT_ONCE_S)
+            clock.advance_to(clock.now_s() + 2.1)
+            with pytest.raises(StaleFrameError):
+                camera.next_frame(AT_ONCE_S)
 
 
 def test_damaged_pictures_are_passed_over() -> None:
