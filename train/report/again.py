@@ -17,7 +17,7 @@ def _command(story: Story) -> str:
         words = ["average", *(part.path for part in run.averaged)]
         options = [("--share", f"{part.share:.6g}") for part in run.averaged]
     else:
-        words = ["train", str(story.root.resolve())]
+        words = ["train", str(story.root)]
         options = [("--recipe", str(story.folder.resolve())), ("--weights", run.weights), ("--seed", str(run.seed))]
         options += [("--threads", str(run.num_threads))] if run.num_threads else []
         options += [("--teacher", teacher.path) for teacher in run.teachers]

@@ -259,6 +259,8 @@ def _mistakes(story: Story, model: keras.Model) -> str:
     scores, truth = story.answered.scores, story.answered.truth
     answers = scores.argmax(axis=1)
     wrong = np.flatnonzero(answers != truth)
+    if not len(wrong):
+        return page.section("Mistakes", page.text("None on the held-out pictures."))
     worst = wrong[np.argsort(-scores[wrong, answers[wrong]], kind="stable")][:_NUM_MISTAKES]
     heatmaps, spec = Heatmaps(model), story.run.input.spec()
     shown = []
@@ -271,8 +273,6 @@ def _mistakes(story: Story, model: keras.Model) -> str:
         caption = f"{story.answered.paths[index]}: {label} taken for {answer} ({scores[index].max():.0%})"
         small = _shrink(seen)
         shown.append((caption, [small, overlay(small, heatmaps.heat(seen, int(answers[index])))]))
-    if not shown:
-        return page.section("Mistakes", page.text("None on the held-out pictures."))
     return page.section(
         f"The surest mistakes ({len(shown)} of {len(wrong)})",
         page.text("Right: the places that spoke for the wrong answer, yellow the loudest. Some labels may be wrong."),
@@ -313,9 +313,17 @@ def _data(story: Story, found: Sequence[Found]) -> list[str]:
             "Data",
             page.table(["class", *counts], rows),
             page.text(f"Left out as unreadable: {story.run.data.num_left_out}. Unusual files: {told}."),
+            *_gone(story, found),
             page.text("`sorter data audit` looks for twins, conflicting and doubtful labels.", is_quiet=True),
         ),
     ]
+
+
+def _gone(story: Story, found: Sequence[Found]) -> list[str]:
+    """What is said of pictures without which the report was written."""
+    num_gone = len(story.splits) - len(found)
+    said = f"Missing above: {num_gone} of {len(story.splits)}, which are no longer in {story.root} or cannot be read."
+    return [page.text(said)] if num_gone else []
 
 
 def _splits(story: Story) -> list[str]:

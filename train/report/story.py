@@ -33,6 +33,5 @@ def load_story(folder: Path, root: Path | None = None) -> Story:
     run = load_run(folder)
     answered = load_answers(folder)
     evaluation = measure_scores(answered.scores, answered.truth, run.labels, model=run.recipe)
-    return Story(
-        folder, root or Path(run.data.root), run, load_splits(folder), load_history(folder), answered, evaluation
-    )
+    pictures = (root or Path(run.data.root)).resolve()
+    return Story(folder, pictures, run, load_splits(folder), load_history(folder), answered, evaluation)

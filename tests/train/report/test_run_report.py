@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.errors import InvalidDataError, MissingInputError, StorageError
-from edge.run import MODEL_FILE, load_splits
+from edge.run import MODEL_FILE, PREDICTIONS_FILE, load_splits
 from train.cli import report
 from train.fitting.threads import cpu_threads
 from train.measuring.metrics import Evaluation
@@ -127,13 +128,39 @@ def test_no_report_without_pictures_replaces_one_that_shows_them(trained: Traine
     assert (run / "report.html").read_text(encoding="utf-8") == "with pictures"
 
 
-def test_pictures_that_were_moved_are_found_where_they_lie_now(trained: Trained, shapes: Path, tmp_path: Path) -> None:
+def test_pictures_that_were_moved_are_found_where_they_lie_now(
+    trained: Trained, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = moved(trained[0], tmp_path / "emptied", tmp_path / "run")
-    told = CliRunner().invoke(report, [str(run), "--data", str(shapes)])
+    monkeypatch.chdir(shapes)
+    told = CliRunner().invoke(report, [str(run), "--data", "."])
     assert told.exit_code == 0, told.output
     document = (run / "report.html").read_text(encoding="utf-8")
+    assert f" on {shapes.name}</h1>" in document
     assert "Background test" in document
+    assert "Missing above" not in document
     assert f"sorter train {shapes} --recipe {run}" in document
+
+
+def test_pictures_that_are_missing_are_told_and_are_no_mistakes_that_nobody_made(
+    trained: Trained, shapes: Path, tmp_path: Path
+) -> None:
+    from train.report.run_report import write_report  # noqa: PLC0415
+
+    run, splits = moved(trained[0], tmp_path / "left", tmp_path / "run"), load_splits(trained[0])
+    with (run / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
+        head, *lines = csv.reader(file)
+    with (run / PREDICTIONS_FILE).open("w", newline="", encoding="utf-8") as file:
+        turned = [[*line[:3], *line[4:], line[3]] for line in lines]  # so that some are wrong
+        csv.writer(file).writerows([head, *turned])
+    first = next(row.path for row in splits if row.split == "train")
+    (tmp_path / "left" / first).parent.mkdir(parents=True)
+    shutil.copy(shapes / first, tmp_path / "left" / first)
+
+    document = write_report(run).read_text(encoding="utf-8")
+
+    assert f"Missing above: {len(splits) - 1} of {len(splits)}" in document
+    assert "None on the held-out pictures" not in document
 
 
 def test_a_damaged_network_is_told_as_that(trained: Trained, shapes: Path, tmp_path: Path) -> None:
