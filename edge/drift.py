@@ -30,6 +30,8 @@ _ALIKE, _MORE_ALIKE = 0.3, 0.1
 _LAMP_OFF, _OTHER_LIGHT, _OTHER_COLOR = 0.25, 1.4, 1.12
 # Above this grey level the sensor is full.
 _FULL = 240.0
+# Next to no fine structure: where there was none, none is missing.
+_NOTHING = 1e-6
 # Half of the fine structure gone is a lens that nobody would focus so.
 _BLURRED = 0.5
 # Log units of brightness that a spot takes or adds, at this width, and the share of the picture that matters.
@@ -97,9 +99,9 @@ def measure(reference: Image, now: Image) -> Drift:
     """Hold the empty scene `now` against `reference`, both (H, W, 3) uint8 RGB of one shape."""
     light, warmth, tint = _ratios(reference, now)
     right_px, down_px = _movement(reference, now)
-    fine_before, fine_now = sharpness(reference), sharpness(now)
+    fine_before, fine_now = sharpness(reference) + _NOTHING, sharpness(now) + _NOTHING
     spot = 0.0 if right_px or down_px else _spot(reference, now, light)
-    return Drift(light, warmth, tint, right_px, down_px, fine_now / max(fine_before, 1e-6), spot)
+    return Drift(light, warmth, tint, right_px, down_px, fine_now / fine_before, spot)
 
 
 def compare(reference: Image, now: Image, region: Region) -> Drift:

@@ -178,6 +178,14 @@ def test_what_becomes_of_the_picture_outside_of_the_region_is_no_drift(scene: Im
         assert bool([*sentences(compare(scene, now, region))]) == is_told
 
 
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_region_without_any_structure_is_not_told_as_blurred(scene: Image, level: int) -> None:
+    """As of a ground so bright that the sensor is full all over it."""
+    plain = scene.copy()
+    plain[:, : scene.shape[1] // 2 + 1] = level
+    assert [*sentences(compare(plain, plain, LEFT_HALF))] == []
+
+
 def test_a_movement_is_told_within_the_region_too(scene: Image) -> None:
     day = Day(scene, LEFT_HALF)
     day.see(moved(12, 0)(scene), num=12)
