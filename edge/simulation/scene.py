@@ -169,7 +169,7 @@ def _draw_visit(items: Sequence[Cutout], plan: Plan, rng: np.random.Generator, e
         leave,
         np.array([np.cos(turn), np.sin(turn)]),
         draw_arm(rng),
-        plan.width_px * _ARM_WIDTH_SHARE / 230 * rng.uniform(0.8, 1.3),
+        max(plan.width_px, plan.height_px) * _ARM_WIDTH_SHARE / 230 * rng.uniform(0.8, 1.3),
         enters_s,
         settled_s,
         leaves_s,

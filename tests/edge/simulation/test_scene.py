@@ -109,6 +109,15 @@ def test_in_a_picture_of_any_size_items_are_seen_whole_and_leave_it(width_px: in
             assert covered(scene.exposed(at_s).astype(np.uint8)) == 0
 
 
+def test_an_arm_reaches_as_far_over_an_upright_picture_as_over_a_wide_one() -> None:
+    """It ended within a picture of 720 x 1280 pixels."""
+    upright, wide = (
+        Scene([item()], GROUND, replace(PLAN, width_px=width_px, height_px=height_px), CLEAR, seed=3)
+        for width_px, height_px in ((720, 1280), (1280, 720))
+    )
+    assert upright.visits[0].arm_scale == wide.visits[0].arm_scale
+
+
 def test_a_long_scene_holds_no_more_pictures_than_a_short_one() -> None:
     scene = Scene([item()] * 12, GROUND, PLAN, CLEAR, seed=3)
     resting_s = [(visit.settled_s + visit.leaves_s) / 2 for visit in scene.visits]
