@@ -89,7 +89,7 @@ def camera(config: Config) -> Iterator[Finding]:
     height, width = frames[-1].image.shape[:2]
     yield from _rate(config, f"{name}: {width}x{height}", frames)
     region = site.region or config.presence.region
-    yield from _light(inside(frames[-1].image, region))
+    yield from _light(frames[-1].image, region)
     yield from _scene(site, region, [frame.image for frame in frames[len(frames) // 2 :]])
     if (
         isinstance(config.camera, UsbCameraSection)
@@ -270,9 +270,9 @@ def _rate(config: Config, name: str, frames: Sequence[Frame]) -> Iterator[Findin
         yield ok("camera", found)
 
 
-def _light(image: Image) -> Iterator[Finding]:
-    level = float(image.mean())
-    fine = sharpness(image)
+def _light(image: Image, region: Region) -> Iterator[Finding]:
+    level = float(inside(image, region).mean())
+    fine = sharpness(image)  # the lens is that of the whole picture; a region may be all even ground
     found = f"mean level {level:.0f} of 255, sharpness {fine:.1f}"
     if level < _DIM:
         yield warning("light", found, "add a lamp under the lid: in the dark glass, metal and plastic look alike")

@@ -81,6 +81,17 @@ def test_a_scene_out_of_focus_is_sent_to_the_meter_that_shows_the_same_number(tm
     assert "sharpness meter" in found["light"]["advice"]
 
 
+def test_an_even_ground_within_a_sharp_picture_is_not_taken_for_a_lens_out_of_focus(tmp_path: Path) -> None:
+    picture = np.full((480, 640, 3), 120, np.uint8)
+    picture[:, :300:20] = 20  # a grating beside it
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+    places = ("camera.backend=replay", f"camera.source={tmp_path}", "presence.region.left=0.5")
+    _, found = findings_of(*(word for place in places for word in ("--set", place)))
+    assert found["light"]["level"] == "ok"
+    assert "mean level 120" in found["light"]["found"]
+
+
 def a_floor() -> Image:
     """Stripes and blots: an empty scene with enough structure to tell where the camera stands."""
     rng = np.random.default_rng(3)
