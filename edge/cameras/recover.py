@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
-# While it is opened it would miss the light that comes on with a lid, and below one it is dark for most of its life.
-_DARK_DELAY_S = 300.0
+# While it is opened it misses the light that comes on with a lid, and below one it is dark for most of its life.
+_LONGEST_DARK_DELAY_S = 300.0
 # Bins that lost one hub together must not come back together.
 _JITTER = 0.2
 
@@ -41,9 +41,8 @@ _GLANCE_S = 0.2
 # A camera without a frame for this long is stalled; one late frame is not. Longer than a stuck picture
 # needs to be known for one, since none of its repeats is given.
 _STALLED_AFTER_S = 1.5
-# Webcams take up to a second to their first one, and whether that is dark or stuck shows later still. A device that
-# gives none at all says so itself after as long.
-_FIRST_PICTURE_S = 2.0
+# Webcams take up to a second to their first one, and whether that is dark or stuck shows later still.
+_FIRST_PICTURE_S = 1.0
 
 # Longer than a stuck or dark picture needs to show itself again after reopening, so that a fault that
 # comes back at once is one fault and not many.
@@ -128,7 +127,7 @@ class _Opening:
 
 
 class ReopeningCamera:
-    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s, in the dark of 5 min.
+    """A camera whose faults are mended by opening it again, with growing delays of 0.5 to 30 s, in the dark to 5 min.
 
     The first `open` raises as the camera's own does: a wrong setting must not look like a fault. One that `is_awaited`
     may come later, as a network camera that starts with its bin does: to be away is a fault then, too. Later,
@@ -254,7 +253,8 @@ class ReopeningCamera:
         is_dark = fault in _DARKNESS
         if is_dark and self._health.fault in _DARKNESS and self._retry_at_s is not None:
             return  # black or too dark, it is the same night
-        delay_s = _DARK_DELAY_S if is_dark else min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0**self._num_tries)
+        longest_s = _LONGEST_DARK_DELAY_S if is_dark else _LONGEST_DELAY_S
+        delay_s = min(longest_s, _FIRST_DELAY_S * 2.0**self._num_tries)
         self._retry_at_s = now_s + delay_s * self._random.uniform(1 - _JITTER, 1 + _JITTER)
         self._num_tries = min(self._num_tries + 1, 16)
         if fault == self._health.fault:

@@ -1,4 +1,4 @@
-"""Each fault of a webcam, from the driver to the owner: noticed within 2 s, named, told once, mended."""
+"""Each fault of a webcam, from the driver to the owner: noticed within 2 s, named, told once, mended by reopening."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def webcam() -> Iterator[Webcam]:
         (Mischief.LAMP_OFF, [Fault.TOO_DARK]),
     ],
 )
-def test_each_fault_is_noticed_within_two_seconds_named_told_once_and_mended(
+def test_each_fault_is_noticed_within_two_seconds_named_told_once_and_mended_by_reopening(
     mischief: Mischief, named: list[Fault], webcam: Webcam, caplog: pytest.LogCaptureFixture
 ) -> None:
     owner = Owner(webcam)
@@ -194,8 +194,7 @@ def test_each_fault_is_noticed_within_two_seconds_named_told_once_and_mended(
     assert owner.told[1].since_s - began_s <= NOTICED_WITHIN_S
     assert [health.fault for health in owner.told] == [None, *named, None]
     assert after[-1].captured_at_s == pytest.approx(webcam.clock.now_s())
-    is_dark = mischief in (Mischief.COVERED, Mischief.LAMP_OFF)
-    assert (len(webcam.openings) == 1) == is_dark, "light alone mends the dark"
+    assert len(webcam.openings) >= 2
     told = [record.message for record in caplog.records if record.name == "edge.cameras.recover"]
     assert [message.split()[1].rstrip(":") for message in told] == [*map(str, named), "works"]
     owner.camera.close()

@@ -260,8 +260,8 @@ def test_light_that_comes_back_after_a_long_night_is_seen_at_once(mood: CameraEr
     bench.inner.mood = mood
     list(bench.run(3600.0))
     gaps_s = np.diff(bench.inner.opened_at_s)
-    assert len(gaps_s) > 8, "it is opened again now and then, in case it is the camera after all"
-    assert gaps_s == pytest.approx(300.0, rel=0.25)
+    assert gaps_s[0] < 2.0, "it may be the camera after all"
+    assert gaps_s[-8:] == pytest.approx(300.0, rel=0.25)
     began_s, bench.inner.mood = bench.clock.now_s(), None
     first = next(seen for seen in bench.run(5.0) if isinstance(seen, Frame))
     assert first.captured_at_s - began_s < 0.5
