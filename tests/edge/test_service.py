@@ -11,24 +11,7 @@ import pytest
 
 from edge.errors import BlackPictureError, CameraLostError
 from edge.service import Ending, Requests, serve
-
-
-class Steps:
-    """A loop that gives each answer once, and that an empty scene lies before."""
-
-    is_idle = True
-
-    def __init__(self, *answers: bool | Exception) -> None:
-        self._answers = list(answers)
-
-    def step(self) -> bool:
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def finish(self) -> None:
-        """Nothing waits."""
+from tests.edge.running.steps import Steps
 
 
 @pytest.fixture

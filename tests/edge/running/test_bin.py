@@ -4,25 +4,7 @@ import pytest
 
 from edge.errors import BlackPictureError, CameraError, CameraLostError, UnavailableError
 from edge.running.bin import RunningBin
-
-
-class Steps:
-    """A loop that gives each answer once."""
-
-    is_idle = True
-
-    def __init__(self, *answers: bool | Exception) -> None:
-        self._answers = list(answers)
-        self.is_finished = False
-
-    def step(self) -> bool:
-        answer = self._answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def finish(self) -> None:
-        self.is_finished = True
+from tests.edge.running.steps import Steps
 
 
 def test_what_waits_is_attended_to_after_every_tick_also_of_a_blind_camera() -> None:
